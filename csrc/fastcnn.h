@@ -1,0 +1,140 @@
+/* fastcnn: the contract of every kernel.
+ *
+ * A kernel is a name, a struct of arguments (kernels.def) and three functions:
+ *   tiles(args)    into how many independent pieces the work splits. It depends on the shapes alone,
+ *                  never on the number of threads, so that results are the same bits for any of them.
+ *   scratch(args)  how many bytes of scratch memory one worker needs (64-byte aligned, not cleared).
+ *   run(args, begin, end, scratch)  does pieces begin..end on the calling thread.
+ *
+ * C code here is single-threaded, allocates nothing, does no I/O, keeps no state but the dispatch table,
+ * and touches no memory but what the arguments' extents name and its scratch. Who calls validates.
+ *
+ * Layout: activations NHWC, weights HWIO (kh, kw, cin / groups, cout), float32, dense, the last axis
+ * fastest. Tensor pointers are aligned to 4 bytes only unless a field says otherwise; memory from a plan's
+ * arena is 64-byte aligned. Outputs never overlap inputs unless the kernel's comment allows "in place".
+ * NaN passes through every kernel, in every lane. The floating-point environment is left as it was found.
+ */
+#ifndef FASTCNN_H
+#define FASTCNN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Instruction sets, weakest first within an architecture. */
+typedef enum { FC_PORTABLE, FC_AVX2, FC_AVX512, FC_NEON, FC_ISA_COUNT } fc_isa;
+
+/* Element-wise functions of one argument (unary_* and the epilogue of convolutions). FC_RELU6 and those
+ * before it may be fused into a convolution (fc_conv2d_forward). */
+typedef enum {
+    FC_LINEAR,     /* x */
+    FC_RELU,       /* max(x, 0) */
+    FC_LEAKY_RELU, /* x < 0 ? alpha x : x */
+    FC_RELU6,      /* min(max(x, 0), 6) */
+    FC_SIGMOID,    /* 1 / (1 + exp(-x)) */
+    FC_TANH,
+    FC_EXP,
+    FC_LOG,
+    FC_SQRT,
+    FC_SQUARE,
+    FC_ABS,
+    FC_NEGATIVE,
+    FC_UNARY_COUNT
+} fc_unary;
+
+/* Element-wise functions of two arguments. */
+typedef enum { FC_ADD, FC_SUBTRACT, FC_MULTIPLY, FC_DIVIDE, FC_MAXIMUM, FC_MINIMUM, FC_BINARY_COUNT } fc_binary;
+
+/* Losses that compare a prediction p with a target t element by element (pointwise_loss). */
+typedef enum {
+    FC_SQUARED_ERROR,                /* (p - t)^2 */
+    FC_ABSOLUTE_ERROR,               /* |p - t|, gradient 0 at 0 */
+    FC_BINARY_CROSSENTROPY,          /* -(t log p + (1 - t) log(1 - p)), p clipped to [1e-7, 1 - 1e-7] */
+    FC_BINARY_CROSSENTROPY_LOGITS,   /* max(p, 0) - p t + log(1 + exp(-|p|)) */
+    FC_CATEGORICAL_CROSSENTROPY,     /* -t log p, p clipped to [1e-7, 1 - 1e-7] */
+    FC_LOSS_COUNT
+} fc_loss;
+
+/* How a reduction joins elements. */
+typedef enum { FC_REDUCE_SUM, FC_REDUCE_MEAN, FC_REDUCE_MAX, FC_REDUCE_COUNT } fc_reduce;
+
+/* Optimizers' hyperparameters travel in a small array of doubles (kernels' `hyper`), so that a running plan
+ * follows a schedule without being built again. Unused places are ignored. */
+enum {
+    FC_HYPER_LR,          /* learning rate, any bias correction already applied by the caller */
+    FC_HYPER_DECAY,       /* decoupled weight decay: w -= FC_HYPER_DECAY * w first (lr x decay) */
+    FC_HYPER_MOMENTUM,    /* SGD, RMSprop */
+    FC_HYPER_BETA1,       /* Adam, Lion: decay of the first moment; RMSprop, Adadelta: rho */
+    FC_HYPER_BETA2,       /* Adam, Lion: decay of the second moment */
+    FC_HYPER_EPSILON,     /* Adam: epsilon scaled by sqrt(1 - beta2^t), so that the step equals Keras' */
+    FC_HYPER_COUNT
+};
+
+/* ---- argument structs: every field is 8 bytes, so that a table of names describes them ---- */
+#define FC_ROUND_UP(n, m) (((n) + (m)-1) / (m) * (m))
+#define FC_KERNEL(name, flops, fields) typedef struct { fields } fc_##name##_args;
+#define FC_IN(type, name, count) const type *name;
+#define FC_IN_OPT(type, name, count) const type *name;
+#define FC_OUT(type, name, count) type *name;
+#define FC_OUT_OPT(type, name, count) type *name;
+#define FC_INOUT(type, name, count) type *name;
+#define FC_INOUT_OPT(type, name, count) type *name;
+#define FC_INT(name) int64_t name;
+#define FC_REAL(name) double name;
+#include "kernels.def"
+#include "undef.h"
+
+/* ---- the dispatch table ---- */
+enum {
+#define FC_KERNEL(name, flops, fields) FC_K_##name,
+#include "kernels.def"
+#undef FC_KERNEL
+    FC_KERNEL_COUNT
+};
+
+typedef struct {
+    int64_t (*tiles)(const void *args);
+    size_t (*scratch)(const void *args);
+    void (*run)(const void *args, int64_t begin, int64_t end, void *scratch);
+} fc_kernel;
+
+typedef enum { FC_FIELD_IN, FC_FIELD_OUT, FC_FIELD_INOUT, FC_FIELD_INT, FC_FIELD_REAL } fc_field_kind;
+
+typedef struct {
+    const char *name;
+    const char *type; /* "float", "uint8_t", "int32_t", "int64_t", "uint64_t", "double"; "" for INT, REAL */
+    int kind;         /* fc_field_kind */
+    int optional;     /* the pointer may be NULL */
+} fc_field;
+
+/* What a caller needs to fill in and check a kernel's arguments without knowing the kernel. */
+typedef struct {
+    const char *name;
+    int field_count;
+    const fc_field *fields;
+    void (*extents)(const void *args, int64_t *counts); /* elements behind each pointer, in field order */
+    double (*flops)(const void *args);
+} fc_kernel_info;
+
+const fc_kernel_info *fc_kernel_table(void);      /* FC_KERNEL_COUNT entries */
+const fc_kernel *fc_kernels(fc_isa isa);          /* FC_KERNEL_COUNT entries; NULL if not compiled in */
+
+/* ---- the processor (cpu.c) ---- */
+fc_isa fc_best_isa(void);                          /* of those compiled in, the strongest this CPU can run */
+int fc_isa_usable(fc_isa isa);                     /* compiled in, and this CPU can run it */
+const char *fc_isa_name(fc_isa isa);
+const char *fc_cpu_features(void);                 /* space-separated names of what was detected */
+const char *fc_compiler(void);
+
+/* Flush-to-zero for the calling thread while kernels run, so that denormals don't slow them;
+ * give the returned value to fc_denormals_restore. */
+uint64_t fc_denormals_off(void);
+void fc_denormals_restore(uint64_t state);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,37 @@
+/* What every kernel file starts with: the contract, the vectors, and the three functions' heads. */
+#ifndef FC_KERNEL_H
+#define FC_KERNEL_H
+#include "../fastcnn.h"
+#include "../simd/vec.h"
+
+/* FC_TILES(relu) { return ...; } with `a` the arguments; likewise FC_SCRATCH and FC_RUN (begin, end, scratch). */
+#define FC_TILES(k)                                                                                          \
+    static int64_t k##_tiles_(const fc_##k##_args *a);                                                       \
+    int64_t FC_NAME(k##_tiles)(const void *args);                                                            \
+    int64_t FC_NAME(k##_tiles)(const void *args) { return k##_tiles_(args); }                                \
+    static int64_t k##_tiles_(const fc_##k##_args *a)
+#define FC_SCRATCH(k)                                                                                        \
+    static size_t k##_scratch_(const fc_##k##_args *a);                                                      \
+    size_t FC_NAME(k##_scratch)(const void *args);                                                           \
+    size_t FC_NAME(k##_scratch)(const void *args) { return k##_scratch_(args); }                             \
+    static size_t k##_scratch_(const fc_##k##_args *a)
+#define FC_RUN(k)                                                                                            \
+    static void k##_run_(const fc_##k##_args *a, int64_t begin, int64_t end, void *scratch);                 \
+    void FC_NAME(k##_run)(const void *args, int64_t begin, int64_t end, void *scratch);                      \
+    void FC_NAME(k##_run)(const void *args, int64_t begin, int64_t end, void *scratch) {                     \
+        k##_run_(args, begin, end, scratch);                                                                 \
+    }                                                                                                        \
+    static void k##_run_(const fc_##k##_args *a, int64_t begin, int64_t end, void *scratch)
+#define FC_NO_SCRATCH(k)                                                                                     \
+    FC_SCRATCH(k) {                                                                                          \
+        (void)a;                                                                                             \
+        return 0;                                                                                            \
+    }
+
+/* Element-wise work is cut into pieces of this many floats: 64 KiB, some 5 us of memory traffic. */
+#define FC_CHUNK 16384
+FC_INLINE int64_t fc_chunks(int64_t count) { return (count + FC_CHUNK - 1) / FC_CHUNK; }
+FC_INLINE int64_t fc_min(int64_t a, int64_t b) { return a < b ? a : b; }
+FC_INLINE int64_t fc_max(int64_t a, int64_t b) { return a > b ? a : b; }
+
+#endif

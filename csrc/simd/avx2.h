@@ -1,0 +1,61 @@
+/* AVX2 + FMA: 8 lanes, masks are vectors of all-ones or zero. */
+#include <immintrin.h>
+#define VL 8
+typedef __m256 vf;
+typedef __m256 vm;
+
+FC_INLINE vf vf_zero(void) { return _mm256_setzero_ps(); }
+FC_INLINE vf vf_set1(float x) { return _mm256_set1_ps(x); }
+FC_INLINE vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+FC_INLINE void vf_store(float *p, vf v) { _mm256_storeu_ps(p, v); }
+FC_INLINE __m256i vm_first(int n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+FC_INLINE vf vf_load_n(const float *p, int n) { return _mm256_maskload_ps(p, vm_first(n)); }
+FC_INLINE void vf_store_n(float *p, vf v, int n) { _mm256_maskstore_ps(p, vm_first(n), v); }
+FC_INLINE void vf_stream(float *p, vf v) { _mm256_stream_ps(p, v); }
+FC_INLINE void vf_fence(void) { _mm_sfence(); }
+FC_INLINE vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
+FC_INLINE vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+FC_INLINE vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+FC_INLINE vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
+FC_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+FC_INLINE vf vf_sqrt(vf a) { return _mm256_sqrt_ps(a); }
+FC_INLINE vf vf_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+FC_INLINE vf vf_neg(vf a) { return _mm256_xor_ps(a, _mm256_set1_ps(-0.0f)); }
+FC_INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+FC_INLINE vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
+FC_INLINE vm vm_lt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+FC_INLINE vm vm_le(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
+FC_INLINE vm vm_eq(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
+FC_INLINE vm vm_nan(vf a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
+FC_INLINE vm vm_and(vm a, vm b) { return _mm256_and_ps(a, b); }
+FC_INLINE vm vm_or(vm a, vm b) { return _mm256_or_ps(a, b); }
+FC_INLINE vm vm_not(vm a) { return _mm256_xor_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(-1))); }
+FC_INLINE vf vf_blend(vm m, vf a, vf b) { return _mm256_blendv_ps(b, a, m); }
+FC_INLINE vf vf_maxnan(vf a, vf b) { return _mm256_blendv_ps(_mm256_max_ps(a, b), a, vm_nan(a)); }
+FC_INLINE vf vf_round(vf a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+FC_INLINE vf vf_pow2i(vf a) {
+    return _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(a), _mm256_set1_epi32(127)), 23));
+}
+FC_INLINE float vf_sum(vf a) {
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+FC_INLINE float vf_hmax(vf a) {
+    if (_mm256_movemask_ps(vm_nan(a))) return NAN;
+    __m128 s = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
+FC_INLINE vf vf_from_u8(const uint8_t *p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
+/* Lanes hold whole numbers 0 .. 255. */
+FC_INLINE void vf_to_u8(uint8_t *p, vf a) {
+    __m256i i = _mm256_cvtps_epi32(a);
+    __m128i s = _mm_packus_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
+    _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(s, s));
+}
