@@ -1,0 +1,271 @@
+"""Sizes of convolutions and pools as the kernels take them: worked out and checked once, for `ops` and the planner.
+
+A geometry holds the integer arguments of csrc/kernels.def (`fields()` gives them by name) and what follows from
+them: shapes, FLOPs, and into how many partial sums the weight gradient is split. All of it depends on the shapes
+alone, never on the number of threads, so results are the same bits for any of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..shapes import Padding, check_padding, pair, whole_number, window_output
+
+#: Bytes of one tensor must stay below this, so that no product inside a kernel leaves 64 bits.
+_MAX_BYTES = 2**60
+
+#: Partial sums of a weight gradient: at most so many, each of at least so many output pixels. Eight keep eight
+#: cores busy where the kernel has no other axis to split; 64 pixels pay for the later pass that adds the parts up.
+_MAX_PARTS = 8
+_PIXELS_A_PART = 64
+
+
+def element_count(shape: Sequence[int], name: str) -> int:
+    """The product of `shape`, or an error where such an array can't exist."""
+    count = math.prod(shape)
+    if count * 4 > _MAX_BYTES:
+        raise ValueError(f"{name} of shape {tuple(shape)} would hold {count} elements: more than can be addressed")
+    return count
+
+
+def row_parts(rows: int) -> int:
+    """Into how many partial sums a sum over `rows` rows is split (`column_sums`)."""
+    return max(1, min(_MAX_PARTS, rows // _PIXELS_A_PART))
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvGeometry:
+    """A convolution's sizes: x (n, h, w, c), weights (kh, kw, c / groups, k), y (n, oh, ow, k).
+
+    Strides are (sh, sw), dilations (dh, dw), and (pt, pl) rows and columns of zeros lie above and to the left of x;
+    what lies below and to the right follows from oh and ow.
+    """
+
+    n: int
+    h: int
+    w: int
+    c: int
+    oh: int
+    ow: int
+    k: int
+    kh: int
+    kw: int
+    sh: int = 1
+    sw: int = 1
+    dh: int = 1
+    dw: int = 1
+    pt: int = 0
+    pl: int = 0
+    groups: int = 1
+
+    @classmethod
+    def of(
+        cls,
+        x_shape: Sequence[int],
+        w_shape: Sequence[int],
+        strides: Any = 1,
+        padding: Padding = "valid",
+        dilation: Any = 1,
+        groups: Any = 1,
+        where: str = "conv2d",
+    ) -> ConvGeometry:
+        """The geometry of a convolution, every argument checked.
+
+        Parameters
+        ----------
+        x_shape : (n, h, w, c)
+            n may be 0.
+        w_shape : (kh, kw, c / groups, k)
+        where : str
+            Who asks (an operation's or a layer's name), for error messages.
+
+        Raises
+        ------
+        ValueError, TypeError
+            A size below 1, channels that don't fit the weights or the groups, a window larger than the padded input,
+            an array too large to exist.
+        """
+        sh, sw = pair(strides, f"{where}: strides")
+        dh, dw = pair(dilation, f"{where}: dilation")
+        groups = whole_number(groups, f"{where}: groups")
+        n, h, w, c = (int(v) for v in x_shape)
+        kh, kw, cg, k = (int(v) for v in w_shape)
+        if min(h, w, c) < 1:
+            raise ValueError(f"{where}: x must be at least 1x1 with 1 channel, received the shape {(n, h, w, c)}")
+        if min(kh, kw, cg, k) < 1:
+            raise ValueError(f"{where}: the weights' axes must be at least 1, received the shape {(kh, kw, cg, k)}")
+        if c % groups or k % groups:
+            raise ValueError(f"{where}: groups must divide the channels in ({c}) and out ({k}), received {groups}")
+        if cg * groups != c:
+            raise ValueError(
+                f"{where}: weights of shape {(kh, kw, cg, k)} with groups={groups} take {cg * groups} input channels, "
+                f"received x of shape {(n, h, w, c)} with {c}"
+            )
+        pads = check_padding(padding, f"{where}: padding")
+        (oh, ow), (rows, columns) = window_output((h, w), (kh, kw), (sh, sw), pads, (dh, dw), where)
+        made = cls(n, h, w, c, oh, ow, k, kh, kw, sh, sw, dh, dw, rows[0], columns[0], groups)
+        made._check_sizes(where)
+        return made
+
+    @classmethod
+    def dense(cls, rows: int, c: int, k: int, where: str = "dense") -> ConvGeometry:
+        """Rows (rows, c) times weights (c, k), as a 1x1 convolution over one row of `rows` pixels."""
+        if c < 1 or k < 1:
+            raise ValueError(f"{where}: the weights' axes must be at least 1, received the shape {(c, k)}")
+        made = cls(n=1, h=1, w=rows, c=c, oh=1, ow=rows, k=k, kh=1, kw=1)
+        made._check_sizes(where)
+        return made
+
+    def _check_sizes(self, where: str) -> None:
+        element_count(self.x_shape, f"{where}: x")
+        element_count(self.y_shape, f"{where}: the output")
+        element_count((self.packed_size,), f"{where}: the packed weights")
+        element_count((self.packed_transposed_size,), f"{where}: the packed weights")
+        element_count((self.weight_parts, *self.w_shape), f"{where}: the gradient of the weights")
+
+    def fields(self) -> dict[str, int]:
+        """The kernels' integer arguments by name (FC_CONV_INTS)."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+    @property
+    def x_shape(self) -> tuple[int, int, int, int]:
+        return self.n, self.h, self.w, self.c
+
+    @property
+    def y_shape(self) -> tuple[int, int, int, int]:
+        return self.n, self.oh, self.ow, self.k
+
+    output_shape = y_shape
+
+    @property
+    def w_shape(self) -> tuple[int, int, int, int]:
+        return self.kh, self.kw, self.c // self.groups, self.k
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Each input channel is its own group: the depthwise kernels take it.
+
+        Weights (kh, kw, 1, k) lie in memory as those kernels' [kh][kw][c][k / c].
+        """
+        return self.groups == self.c and self.c > 1
+
+    @property
+    def is_pointwise(self) -> bool:
+        """A plain matrix product of every pixel's channels: 1x1, stride 1, no padding, one group."""
+        one = (self.kh, self.kw, self.sh, self.sw, self.groups) == (1, 1, 1, 1, 1)
+        return one and (self.oh, self.ow, self.pt, self.pl) == (self.h, self.w, 0, 0)
+
+    def flat(self) -> ConvGeometry:
+        """The geometry to give to a kernel: a pointwise convolution as one matrix product over all pixels.
+
+        Its output, and its weights' gradient, are the same memory; anything else is returned as it is.
+        """
+        return ConvGeometry.dense(self.n * self.h * self.w, self.c, self.k) if self.is_pointwise else self
+
+    @property
+    def flops(self) -> int:
+        """Of the forward pass; each of the two gradients costs as much. A multiplication and an addition are two."""
+        return 2 * math.prod(self.y_shape) * math.prod(self.w_shape[:3])
+
+    @property
+    def packed_size(self) -> int:
+        """Elements of the packed weights (conv2d_pack): panels of output channels, padded to 64 in each group."""
+        return self.groups * math.prod(self.w_shape[:3]) * _round_up(self.k // self.groups, 64)
+
+    @property
+    def packed_transposed_size(self) -> int:
+        """Elements of the weights packed for the gradient of x (conv2d_pack_transposed)."""
+        return self.groups * self.kh * self.kw * (self.k // self.groups) * _round_up(self.c // self.groups, 64)
+
+    @property
+    def weight_parts(self) -> int:
+        """Partial sums of the weights' gradient: enough to share the pixels over cores, as long as writing and adding
+        them up costs no more than a few times what the kernel reads anyway.
+        """
+        x, y, w = (math.prod(shape) for shape in (self.x_shape, self.y_shape, self.w_shape))
+        return max(1, min(_MAX_PARTS, self.n * self.oh * self.ow // _PIXELS_A_PART, 4 * (x + y) // w))
+
+    @property
+    def bias_parts(self) -> int:
+        """Partial sums of the bias' gradient."""
+        return row_parts(self.n * self.oh * self.ow)
+
+
+@dataclasses.dataclass(frozen=True)
+class PoolGeometry:
+    """A pool's sizes: x (n, h, w, c), y (n, oh, ow, c), windows (ph, pw), strides (sh, sw), padding as a convolution's."""
+
+    n: int
+    h: int
+    w: int
+    c: int
+    oh: int
+    ow: int
+    ph: int
+    pw: int
+    sh: int
+    sw: int
+    pt: int = 0
+    pl: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        x_shape: Sequence[int],
+        pool_size: Any = 2,
+        strides: Any = None,
+        padding: Padding = "valid",
+        where: str = "max_pool2d",
+    ) -> PoolGeometry:
+        """The geometry of a pool, every argument checked; strides None means `pool_size`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            A size below 1, a window larger than the padded input, padding as large as the window (some window would
+            lie wholly outside x), an array too large to exist.
+        """
+        ph, pw = pair(pool_size, f"{where}: pool_size")
+        sh, sw = (ph, pw) if strides is None else pair(strides, f"{where}: strides")
+        n, h, w, c = (int(v) for v in x_shape)
+        if min(h, w, c) < 1:
+            raise ValueError(f"{where}: x must be at least 1x1 with 1 channel, received the shape {(n, h, w, c)}")
+        pads = check_padding(padding, f"{where}: padding")
+        if not isinstance(pads, str) and (max(pads[0]) >= ph or max(pads[1]) >= pw):
+            raise ValueError(f"{where}: padding must be smaller than the pool size {(ph, pw)}, received {pads}")
+        (oh, ow), (rows, columns) = window_output((h, w), (ph, pw), (sh, sw), pads, where=where)
+        made = cls(n, h, w, c, oh, ow, ph, pw, sh, sw, rows[0], columns[0])
+        element_count(made.x_shape, f"{where}: x")
+        element_count(made.y_shape, f"{where}: the output")
+        return made
+
+    def fields(self) -> dict[str, int]:
+        """The kernels' integer arguments by name (FC_POOL_INTS)."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+    @property
+    def x_shape(self) -> tuple[int, int, int, int]:
+        return self.n, self.h, self.w, self.c
+
+    @property
+    def y_shape(self) -> tuple[int, int, int, int]:
+        return self.n, self.oh, self.ow, self.c
+
+    output_shape = y_shape
+
+    @property
+    def flops(self) -> int:
+        """Of the forward pass, a comparison or an addition for each element of each window."""
+        return math.prod(self.y_shape) * self.ph * self.pw
+
+    @property
+    def index_name(self) -> str:
+        """Which of max_pool's index arguments fits a place within the window: "index8" or "index32"."""
+        return "index8" if self.ph * self.pw <= 256 else "index32"
+
+
+def _round_up(n: int, multiple: int) -> int:
+    return -(-n // multiple) * multiple
