@@ -143,7 +143,7 @@ def compiler():
 
 
 def threads():
-    return _threads
+    return thread_limit()
 
 
 def set_threads(int count):
