@@ -1,0 +1,10 @@
+"""Where Python meets the kernels: checked arguments, shared threads, and the choice of the instruction set."""
+
+from __future__ import annotations
+
+from . import core, threads
+from .threads import cpu_info, get_num_threads, set_num_threads
+
+__all__ = ["core", "cpu_info", "get_num_threads", "set_num_threads"]
+
+threads.start()

@@ -196,7 +196,7 @@ class ConvGeometry:
 
 @dataclasses.dataclass(frozen=True)
 class PoolGeometry:
-    """A pool's sizes: x (n, h, w, c), y (n, oh, ow, c), windows (ph, pw), strides (sh, sw), padding as a convolution's."""
+    """A pool's sizes: x (n, h, w, c), y (n, oh, ow, c), windows (ph, pw), strides (sh, sw); padding as above."""
 
     n: int
     h: int

@@ -1,0 +1,157 @@
+"""How many cores to use, and which instruction set: chosen once at import, from the machine and the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..errors import unknown_name
+from ..shapes import whole_number
+from . import core
+
+#: Instruction sets by strength. A cap allows every usable set that is no stronger, whatever its architecture.
+_STRENGTH = {"portable": 0, "avx2": 1, "neon": 1, "avx512": 2}
+
+#: More threads than this gain nothing and could exhaust the process' stacks.
+MAX_THREADS = 1024
+
+
+def start() -> None:
+    """Choose instruction set and threads for this process (runs once, at import)."""
+    core.set_isa(choose_isa(os.environ.get("FASTCNN_ISA", ""), core.usable_isas()))
+    core.set_threads(default_threads(os.environ.get("OMP_NUM_THREADS", "")))
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=core.after_fork_in_child)
+
+
+def choose_isa(cap: str, usable: Iterable[str]) -> str:
+    """The strongest usable instruction set that is no stronger than `cap` ("" is no cap).
+
+    Raises
+    ------
+    ValueError
+        `cap` is not the name of an instruction set.
+    """
+    name = cap.strip().lower() or "avx512"
+    if name not in _STRENGTH:
+        raise unknown_name("instruction set in the environment variable FASTCNN_ISA:", cap, _STRENGTH)
+    return max((isa for isa in usable if _STRENGTH[isa] <= _STRENGTH[name]), key=_STRENGTH.__getitem__)
+
+
+def default_threads(omp_num_threads: str) -> int:
+    """Threads to start with: OMP_NUM_THREADS where it is valid, else the cores this process may use."""
+    # The first number of a list is that of the outermost parallel region, the only one there is here.
+    first = omp_num_threads.split(",")[0].strip()
+    if first.isdecimal() and int(first) >= 1:
+        return min(int(first), MAX_THREADS)
+    return min(usable_cores(), MAX_THREADS)
+
+
+def usable_cores() -> int:
+    """Cores that the process' affinity and its control group leave to it, at least 1."""
+    if hasattr(os, "process_cpu_count"):  # Python 3.13
+        cores = os.process_cpu_count() or 1
+    elif hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return max(1, min(cores, cgroup_cores() or cores))
+
+
+def cgroup_cores(table: str = "/proc/self/cgroup", mount: str = "/sys/fs/cgroup") -> int | None:
+    """Cores' worth of time that Linux control groups (v2, or v1's cfs quota) grant, rounded up; None if unlimited.
+
+    `table` names this process' group for each controller. The limits of all groups above it hold as well, and inside
+    a container only the upper part of that path may be visible, so every directory up to the mount point is asked.
+    """
+    try:
+        lines = Path(table).read_text().splitlines()
+    except OSError:
+        return None
+    found: list[int] = []
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if controllers == "":
+            roots = [Path(mount), Path(mount, "unified")]
+        elif "cpu" in controllers.split(","):
+            roots = [Path(mount, controllers), Path(mount, "cpu")]
+        else:
+            continue
+        for root in roots:
+            path = root / group.lstrip("/")
+            for directory in [path, *path.parents]:
+                limit = _cores_granted(directory)
+                if limit is not None:
+                    found.append(limit)
+                if directory == root:
+                    break
+    return min(found, default=None)
+
+
+def _cores_granted(directory: Path) -> int | None:
+    """The limit that one control group's directory states, if any."""
+    try:
+        if (directory / "cpu.max").exists():
+            quota, period = (directory / "cpu.max").read_text().split()
+        else:
+            quota = (directory / "cpu.cfs_quota_us").read_text().strip()
+            period = (directory / "cpu.cfs_period_us").read_text().strip()
+        if quota == "max" or int(quota) <= 0:
+            return None
+        return max(1, -(-int(quota) // int(period)))
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+
+
+def set_num_threads(num_threads: int) -> None:
+    """Use at most `num_threads` threads for each kernel from now on.
+
+    Results don't depend on it: they are the same bits for any number of threads. Work too small to share runs on one
+    thread all the same, as does everything in a forked child process, where OpenMP's threads don't live on.
+
+    Parameters
+    ----------
+    num_threads : int
+        1 to 1024. At import it is OMP_NUM_THREADS, or else the cores that the process' affinity and its control
+        group leave to it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `num_threads` is not an integer, or not in that range.
+    """
+    count = whole_number(num_threads, "num_threads")
+    if count > MAX_THREADS:
+        raise ValueError(f"num_threads must be at most {MAX_THREADS}, received {count}")
+    core.set_threads(count)
+
+
+def get_num_threads() -> int:
+    """How many threads a kernel may use at most; 1 in a forked child process.
+
+    Returns
+    -------
+    int
+    """
+    return int(core.threads())
+
+
+def cpu_info() -> dict[str, Any]:
+    """What the kernels run on, for bug reports.
+
+    Returns
+    -------
+    dict
+        ``cpu_features`` and ``usable_instruction_sets`` (lists of names), ``instruction_set`` (the one in use),
+        ``usable_cores`` and ``num_threads`` (numbers), ``compiler`` (that built the kernels).
+    """
+    return {
+        "cpu_features": core.cpu_features().split(),
+        "usable_instruction_sets": core.usable_isas(),
+        "instruction_set": core.isa(),
+        "usable_cores": usable_cores(),
+        "num_threads": get_num_threads(),
+        "compiler": core.compiler(),
+    }
