@@ -4,6 +4,7 @@ Everything declarative is in pyproject.toml. Here is only what it can't say: eac
 compiled several times, with the flags of one instruction set each, and linked into one extension.
 """
 
+import hashlib
 import os
 import platform
 import sys
@@ -60,19 +61,29 @@ class BuildKernels(build_ext):
             # -fno-trapping-math and -fno-math-errno only drop side effects that nobody reads; values are exact.
             compile_args = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
             openmp, link_openmp = ["-fopenmp"], ["-fopenmp"]
+        if not msvc and "-g" not in os.environ.get("CFLAGS", ""):
+            compile_args.append("-g0")  # many Pythons ask for debug information, which would be most of the wheel
         sets = instruction_sets()
         macros = [(f"FC_HAVE_{name.upper()}", None) for name in sets if name != "portable"]
         include = [str(CSRC), numpy.get_include()]
+        newest_header = max(Path(p).stat().st_mtime for p in [*HEADERS, "setup.py"])
 
         def compile_one(job: tuple[str, str, list[str], list[tuple[str, str | None]]]) -> list[str]:
+            """The object of one source, compiled if it is not there or older than what it is made from."""
             source, directory, flags, defines = job
+            # Objects stay in build/objects from one build to the next, apart for each way of compiling.
+            command = repr([getattr(self.compiler, "compiler_so", None), compile_args, flags, defines])
+            place = Path("build", "objects", f"{directory}-{hashlib.sha256(command.encode()).hexdigest()[:12]}")
+            objects = self.compiler.object_filenames([source], output_dir=str(place))
+            newest = max(newest_header, Path(source).stat().st_mtime)
+            if all(Path(o).exists() and Path(o).stat().st_mtime > newest for o in objects):
+                return objects
             return self.compiler.compile(
                 [source],
-                output_dir=str(Path(self.build_temp) / directory),
+                output_dir=str(place),
                 macros=defines,
-                include_dirs=include,
+                include_dirs=[str(CSRC)],
                 extra_preargs=compile_args + flags,
-                depends=HEADERS,
             )
 
         flags_of = MSVC_FLAGS if msvc else GNU_FLAGS
@@ -80,7 +91,6 @@ class BuildKernels(build_ext):
         for name in sets:
             defines: list[tuple[str, str | None]] = [(f"FC_TARGET_{name.upper()}", None)]
             jobs += [(source, name, flags_of[name], defines) for source in KERNELS]
-        self.mkpath(self.build_temp)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             objects = [o for group in pool.map(compile_one, jobs) for o in group]
         for extension in self.extensions:
