@@ -1,0 +1,58 @@
+"""Operations on values by name: what layers and losses are written with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .values import Value, constant, emit
+
+
+def as_value(x: Any) -> Value:
+    """`x` itself if it is a value, else a constant: numbers and arrays mix freely with values."""
+    if isinstance(x, Value):
+        return x
+    array = np.asarray(x, dtype=np.float32)
+    return constant(array.reshape(1) if array.ndim == 0 else array)
+
+
+def binary(p: Any, q: Any, kind: str, name: str = "") -> Value:
+    """p + q, p - q, p * q, p / q … with broadcasting; numbers become part of the operation where they can."""
+    if isinstance(p, Value) and np.isscalar(q):
+        number = float(q)  # type: ignore[arg-type]
+        scale_shift = {
+            "add": (1.0, number),
+            "subtract": (1.0, -number),
+            "multiply": (number, 0.0),
+        }.get(kind)
+        if kind == "divide" and number != 0:
+            scale_shift = (1.0 / number, 0.0)
+        if scale_shift is not None:
+            return affine(p, *scale_shift, name=name)
+    return emit("binary", [as_value(p), as_value(q)], {"kind": kind}, name)
+
+
+def unary(x: Value, kind: str, alpha: float = 0.0, name: str = "") -> Value:
+    return emit("unary", [x], {"kind": kind, "alpha": float(alpha)}, name)
+
+
+def affine(x: Value, scale: float, shift: float, name: str = "") -> Value:
+    return emit("affine", [x], {"scale": float(scale), "shift": float(shift)}, name)
+
+
+def reduce(x: Value, axes: int | tuple[int, ...] | None, kind: str, keepdims: bool = False) -> Value:
+    """Sum, mean or max over axes (None: all, giving a scalar)."""
+    wanted = tuple(range(x.ndim)) if axes is None else (axes,) if isinstance(axes, int) else tuple(axes)
+    normal = tuple(sorted({a + x.ndim if a < 0 else a for a in wanted}))
+    if any(not 0 <= a < x.ndim for a in normal):
+        raise ValueError(f"axis {axes} is out of range for a value of shape {x.shape}")
+    return emit("reduce", [x], {"axes": normal, "kind": kind, "keepdims": keepdims})
+
+
+def mean(x: Value, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Value:
+    return reduce(x, axis, "mean", keepdims)
+
+
+def total(x: Value, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Value:
+    return reduce(x, axis, "sum", keepdims)

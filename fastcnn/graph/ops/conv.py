@@ -1,0 +1,109 @@
+"""Convolution and dense layers' operations.
+
+conv2d    (x, w[, b])  attrs: strides, dilation, padding, groups, activation, alpha
+dense     (x, w[, b])  attrs: activation, alpha
+
+The activation is applied in the same pass; its derivative is taken from the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...shapes import window_output
+from ..values import Node, Op, Spec, Value, emit, register
+
+
+def _through_activation(node: Node, dy: Value) -> Value:
+    kind = node.attrs["activation"]
+    if kind == "linear":
+        return dy
+    attrs = {"kind": kind, "alpha": node.attrs["alpha"]}
+    return emit("unary_backward", [dy, node.outputs[0]], attrs, name=node.name)
+
+
+def _bias_gradient(node: Node, dy: Value, needed: Sequence[bool]) -> Value | None:
+    if len(node.inputs) < 3 or node.inputs[2] is None or not needed[2]:
+        return None
+    return emit("bias_gradient", [dy], name=f"{node.name}/bias")
+
+
+@register
+class Conv2D(Op):
+    name = "conv2d"
+
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        x, w = inputs[0].shape, inputs[1].shape
+        size, _ = window_output(
+            (x[1], x[2]), (w[0], w[1]), attrs["strides"], attrs["padding"], attrs["dilation"], where="conv2d"
+        )
+        return [Spec((x[0], *size, w[3]))]
+
+    def gradient(self, node: Node, grads: Sequence[Value | None], needed: Sequence[bool]) -> list[Value | None]:
+        x, w = node.inputs[0], node.inputs[1]
+        assert x is not None and w is not None and grads[0] is not None
+        dy = _through_activation(node, grads[0])
+        geometry = {k: node.attrs[k] for k in ("strides", "dilation", "padding", "groups")}
+        dx = dw = None
+        if needed[0]:
+            dx = emit("conv2d_backward_data", [dy, w], {**geometry, "like": x}, name=node.name)
+        if needed[1]:
+            dw = emit("conv2d_backward_weights", [x, dy], {**geometry, "like": w}, name=f"{node.name}/kernel")
+        return [dx, dw, _bias_gradient(node, dy, needed)][: len(node.inputs)]
+
+
+class _Like(Op):
+    """An operation whose result has the shape of the value named by the attribute `like`."""
+
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        return [Spec(attrs["like"].shape, attrs["like"].dtype)]
+
+
+@register
+class Conv2DBackwardData(_Like):
+    name = "conv2d_backward_data"
+
+
+@register
+class Conv2DBackwardWeights(_Like):
+    name = "conv2d_backward_weights"
+
+
+@register
+class Dense(Op):
+    name = "dense"
+
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        x, w = inputs[0].shape, inputs[1].shape
+        if x[-1] != w[0]:
+            raise ValueError(f"dense: the last axis of the input has size {x[-1]}, the kernel takes {w[0]}")
+        return [Spec((*x[:-1], w[1]))]
+
+    def gradient(self, node: Node, grads: Sequence[Value | None], needed: Sequence[bool]) -> list[Value | None]:
+        x, w = node.inputs[0], node.inputs[1]
+        assert x is not None and w is not None and grads[0] is not None
+        dy = _through_activation(node, grads[0])
+        dx = emit("dense_backward_data", [dy, w], {"like": x}, name=node.name) if needed[0] else None
+        dw = emit("dense_backward_weights", [x, dy], {"like": w}, name=f"{node.name}/kernel") if needed[1] else None
+        return [dx, dw, _bias_gradient(node, dy, needed)][: len(node.inputs)]
+
+
+@register
+class DenseBackwardData(_Like):
+    name = "dense_backward_data"
+
+
+@register
+class DenseBackwardWeights(_Like):
+    name = "dense_backward_weights"
+
+
+@register
+class BiasGradient(Op):
+    """Sums over all axes but the last."""
+
+    name = "bias_gradient"
+
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        return [Spec(inputs[0].shape[-1:])]

@@ -1,0 +1,73 @@
+"""Softmax, and losses with their gradients in one pass.
+
+A loss operation gives (losses of each row, gradient of the mean loss with respect to the prediction). It is where
+differentiation starts, so it has no gradient itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..values import Node, Op, Spec, Value, emit, register
+
+
+@register
+class Softmax(Op):
+    """Over the last axis."""
+
+    name = "softmax"
+
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        if len(inputs[0].shape) < 2:
+            raise ValueError(f"softmax: the input must have a last axis beside the batch, received {inputs[0].shape}")
+        return [Spec(inputs[0].shape)]
+
+    def gradient(self, node: Node, grads: Sequence[Value | None], needed: Sequence[bool]) -> list[Value | None]:
+        return [emit("softmax_backward", [grads[0], node.outputs[0]], name=node.name)]
+
+
+@register
+class SoftmaxBackward(Op):
+    name = "softmax_backward"
+
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        return [Spec(inputs[0].shape)]
+
+
+def _check_target(prediction: Any, target: Any, sparse: bool) -> None:
+    expected = prediction.shape[:-1] if sparse else prediction.shape
+    if target.shape != expected:
+        raise ValueError(
+            f"y has shape {target.shape} where the model's output of shape {prediction.shape} needs {expected}"
+        )
+
+
+@register
+class SoftmaxCrossentropy(Op):
+    """(logits, target[, weight]) -> losses, dlogits, probabilities; attrs: sparse, smoothing, scale.
+
+    Targets are class numbers (sparse, int32) or distributions. Loss rows are all axes but the last.
+    `scale` multiplies the gradient on top of the mean over rows (a loss weight).
+    """
+
+    name = "softmax_crossentropy"
+
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        logits = inputs[0]
+        _check_target(logits, inputs[1], attrs["sparse"])
+        return [Spec(logits.shape[:-1]), Spec(logits.shape), Spec(logits.shape)]
+
+
+@register
+class PointwiseLoss(Op):
+    """(prediction, target[, weight]) -> losses, dprediction; attrs: kind, scale, mean.
+
+    The loss of a row is the mean (or, with mean=False, the sum) over the last axis.
+    """
+
+    name = "pointwise_loss"
+
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        _check_target(inputs[0], inputs[1], False)
+        return [Spec(inputs[0].shape[:-1]), Spec(inputs[0].shape)]

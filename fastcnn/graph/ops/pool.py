@@ -1,0 +1,62 @@
+"""Pooling.
+
+max_pool2d  (x) -> y, index   attrs: pool_size, strides, padding
+avg_pool2d  (x) -> y          attrs: the same, and count_include_pad
+A pool_size of None takes the whole image (global pooling).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...shapes import window_output
+from ..values import Node, Op, Spec, Value, emit, register
+
+
+def _pooled(inputs: list[Any], attrs: Mapping[str, Any], where: str) -> tuple[int | None, ...]:
+    n, h, w, c = inputs[0].shape
+    window = attrs["pool_size"] or (h, w)
+    size, _ = window_output((h, w), window, attrs["strides"] or window, attrs["padding"], where=where)
+    return (n, *size, c)
+
+
+@register
+class MaxPool2D(Op):
+    name = "max_pool2d"
+
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        shape = _pooled(inputs, attrs, self.name)
+        _, h, w, _ = inputs[0].shape
+        window = attrs["pool_size"] or (h, w)
+        return [Spec(shape), Spec(shape, "uint8" if window[0] * window[1] <= 256 else "int32")]
+
+    def gradient(self, node: Node, grads: Sequence[Value | None], needed: Sequence[bool]) -> list[Value | None]:
+        attrs = {**node.attrs, "like": node.inputs[0]}
+        return [emit("max_pool2d_backward", [grads[0], node.outputs[1]], attrs, name=node.name)]
+
+
+@register
+class AvgPool2D(Op):
+    name = "avg_pool2d"
+
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        return [Spec(_pooled(inputs, attrs, self.name))]
+
+    def gradient(self, node: Node, grads: Sequence[Value | None], needed: Sequence[bool]) -> list[Value | None]:
+        return [emit("avg_pool2d_backward", [grads[0]], {**node.attrs, "like": node.inputs[0]}, name=node.name)]
+
+
+class _PoolBackward(Op):
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        return [Spec(attrs["like"].shape)]
+
+
+@register
+class MaxPool2DBackward(_PoolBackward):
+    name = "max_pool2d_backward"
+
+
+@register
+class AvgPool2DBackward(_PoolBackward):
+    name = "avg_pool2d_backward"

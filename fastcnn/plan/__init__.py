@@ -1,0 +1,15 @@
+"""Plans: graphs lowered to kernels, with memory laid out. Says how things are computed."""
+
+from .passes import fuse_activations
+from .plan import Plan, PlanStep, inference_plan
+from .training import FlatStore, trainable_with_gradient, training_plan
+
+__all__ = [
+    "FlatStore",
+    "Plan",
+    "PlanStep",
+    "fuse_activations",
+    "inference_plan",
+    "trainable_with_gradient",
+    "training_plan",
+]

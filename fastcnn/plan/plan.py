@@ -1,0 +1,131 @@
+"""A plan: the kernels that will run, in order, and where in memory they work."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._ops import core
+from ..graph import Value, clock
+from . import rules_conv, rules_other  # noqa: F401  (they register how operations are lowered)
+from .lowering import Lowering, Step
+from .memory import Buffer, lay_out
+
+#: A buffer that holds something from one run to the next lives from before the first step to after the last.
+_ALWAYS = 2**31
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanStep:
+    """One line of a plan: the kernel, the layer it is for, its result's shape, FLOPs and bytes touched."""
+
+    kernel: str
+    layer: str
+    shape: tuple[int, ...]
+    flops: float
+    bytes: float
+    once: bool
+
+
+class Plan:
+    """Kernels chosen and memory laid out for one size of batch. Print it to see what will run.
+
+    Attributes
+    ----------
+    steps : list of PlanStep
+    arena_bytes : int
+        Memory for everything between inputs and outputs.
+    flops : float
+        Of one run.
+    isa : str
+        The instruction set it was built for.
+    """
+
+    def __init__(self, lowering: Lowering, extra: Sequence[Step] = ()) -> None:
+        first = [s for s in lowering.steps if s.steady]
+        steps = [*first, *(s for s in lowering.steps if not s.steady), *extra]
+        self.arena_bytes = _lay_out(steps)
+        self.isa = core.isa()
+        self._storage = clock.storage
+        slots = [core.Slot(b.slot, b.dtype, b.size, b.name) for b in lowering.slots]
+        self._program = core.Program(
+            [(s.kernel, {k: _place(v, slots) for k, v in s.args.items()}) for s in steps],
+            self.arena_bytes,
+            slots,
+            len(first),
+        )
+        self.steps = [_describe(s) for s in steps]
+        self.flops = sum(s.flops for s in self.steps if not s.once)
+        self.outputs = [(lowering.shape(v), v.dtype) for v in lowering.outputs]
+
+    @property
+    def current(self) -> bool:
+        """Whether weights still lie where the plan points."""
+        return self._storage == clock.storage
+
+    def run(self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
+        """Run on arrays in the slots' dtype: the inputs' and, to be written, the outputs'."""
+        self._program.run([*inputs, *outputs], clock.values)
+
+    def new_outputs(self) -> list[np.ndarray]:
+        return [np.empty(shape, dtype) for shape, dtype in self.outputs]
+
+    def __str__(self) -> str:
+        rows = [("layer", "kernel", "result", "MFLOP", "MB")]
+        for s in self.steps:
+            shape = "x".join(str(d) for d in s.shape) or "1"
+            kernel = f"{s.kernel} (once)" if s.once else s.kernel
+            rows.append((s.layer, kernel, shape, f"{s.flops / 1e6:.2f}", f"{s.bytes / 1e6:.2f}"))
+        widths = [max(len(r[i]) for r in rows) for i in range(5)]
+        lines = [
+            "  ".join(c.rjust(w) if i > 2 else c.ljust(w) for i, (c, w) in enumerate(zip(r, widths))) for r in rows
+        ]
+        lines.insert(1, "-" * len(lines[0]))
+        lines.append(
+            f"{len(self.steps)} kernels, {self.flops / 1e6:.1f} MFLOP a run, {self.arena_bytes / 2**20:.2f} MiB arena, "
+            f"instruction set {self.isa}, {core.threads()} threads"
+        )
+        return "\n".join(line.rstrip() for line in lines)
+
+    __repr__ = __str__
+
+
+def _lay_out(steps: Sequence[Step]) -> int:
+    found: dict[int, Buffer] = {}
+    for i, step in enumerate(steps):
+        for arg in step.args.values():
+            if isinstance(arg, Buffer) and arg.in_arena:
+                root = arg.parent or arg
+                found[id(root)] = root
+                arg.used_at(i)
+                if root.steady:
+                    root.first, root.last = 0, _ALWAYS
+    return lay_out(found.values())
+
+
+def _place(arg: Any, slots: Sequence[Any]) -> Any:
+    if not isinstance(arg, Buffer):
+        return arg
+    if arg.slot is not None:
+        return slots[arg.slot]
+    if arg.array is not None:
+        return arg.array
+    return core.Arena(arg.place(), arg.nbytes)
+
+
+def _describe(step: Step) -> PlanStep:
+    fields = core.KERNELS[step.kernel].by_name
+    call = core.Call(step.kernel, {k: v for k, v in step.args.items() if fields[k].dtype is None})
+    given = {k for k, v in step.args.items() if v is not None}
+    size = sum(n for k, n in call.needed().items() if k in given)
+    return PlanStep(step.kernel, step.name, step.shape, call.flops, size, step.steady)
+
+
+def inference_plan(shapes: Mapping[Value, Sequence[int]], outputs: Sequence[Value]) -> Plan:
+    """The plan of a prediction: `outputs` from inputs of the given shapes."""
+    lowering = Lowering(shapes, outputs, training=False)
+    lowering.lower()
+    return Plan(lowering)

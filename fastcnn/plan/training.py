@@ -1,0 +1,96 @@
+"""The plan of a training step: forward, losses, backward and the optimizer in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._ops import core
+from ..graph import Value, Variable, gradients
+from .lowering import Lowering, Step
+from .memory import Buffer
+from .plan import Plan
+
+#: Given (first element, buffer of gradients from there, count), the optimizer's kernel calls as (kernel, arguments).
+Update = Callable[[np.ndarray, Buffer], Sequence[tuple[str, dict[str, Any]]]]
+
+
+class FlatStore:
+    """The trainable weights in one piece of memory, so that an optimizer passes over them once."""
+
+    def __init__(self, variables: Sequence[Variable]) -> None:
+        self.variables = list(variables)
+        self.size = sum(v.size for v in self.variables)
+        self.memory = core.aligned_empty(4 * max(1, self.size)).view(np.float32)
+        self.starts: list[int] = []
+        start = 0
+        for variable in self.variables:
+            self.starts.append(start)
+            variable.move_to(self.view(self.memory, variable, start))
+            start += variable.size
+        self._views = [v.storage for v in self.variables]
+
+    @staticmethod
+    def view(memory: np.ndarray, variable: Variable, start: int) -> np.ndarray:
+        return memory[start : start + variable.size].reshape(variable.shape)
+
+    def holds(self, variables: Sequence[Variable]) -> bool:
+        """Whether exactly these variables still live here."""
+        return len(variables) == len(self.variables) and all(
+            a is b and a.storage is view for a, b, view in zip(self.variables, variables, self._views)
+        )
+
+    def split(self, memory: np.ndarray) -> list[np.ndarray]:
+        """One view of another flat array (optimizer state) for each variable."""
+        return [self.view(memory, v, s) for v, s in zip(self.variables, self.starts)]
+
+
+def trainable_with_gradient(
+    seeds: Mapping[Value, Value], variables: Sequence[Variable]
+) -> tuple[list[Variable], list[Value]]:
+    """Those of `variables` that the loss depends on, and their gradients."""
+    pairs = zip(variables, gradients(seeds, [v.value() for v in variables]))
+    kept = [(v, g) for v, g in pairs if g is not None]
+    return [v for v, _ in kept], [g for _, g in kept]
+
+
+def training_plan(
+    shapes: Mapping[Value, Sequence[int]],
+    outputs: Sequence[Value],
+    grads: Sequence[Value],
+    store: FlatStore,
+    update: Update,
+    rng: np.ndarray,
+) -> Plan:
+    """The plan of one step.
+
+    Parameters
+    ----------
+    shapes
+        Concrete shapes of every input: data, targets, weights of samples.
+    outputs
+        What the caller wants back: the loss, predictions.
+    grads
+        Gradients of the store's variables, in its order.
+    update
+        Gives the optimizer's kernel calls for the flat weights and their gradients.
+    """
+    flat = Buffer(store.size, name="gradients")
+    pinned: dict[Value, Buffer] = {}
+    copies: list[tuple[Value, Buffer]] = []
+    for variable, grad, start in zip(store.variables, grads, store.starts):
+        part = Buffer(variable.size, name=f"{variable.path}/gradient", parent=flat, start=start)
+        if grad in pinned or grad.node is None:
+            copies.append((grad, part))
+        else:
+            pinned[grad] = part
+    lowering = Lowering(shapes, outputs, training=True, pinned=pinned, rng=rng)
+    lowering.lower()
+    for grad, part in copies:
+        source = lowering.read(grad)
+        lowering.add("unary_forward", grad.name, lowering.shape(grad), x=source, y=part, count=source.size, kind=0,
+                     alpha=0.0)  # fmt: skip
+    steps = [Step(kernel, args, "optimizer", (store.size,)) for kernel, args in update(store.memory, flat)]
+    return Plan(lowering, steps)
