@@ -1,0 +1,325 @@
+"""Activation functions, forward and backward."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._ops import core
+from .._ops.arrays import as_float32, empty, result, same_shape
+from .._ops.kinds import FROM_RESULT, UNARY
+from ..errors import shown, unknown_name
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from .._ops.arrays import Floats
+
+#: What conv2d, depthwise_conv2d and dense take as `activation`.
+ACTIVATIONS = ("linear", "relu", "leaky_relu", "relu6", "sigmoid", "tanh", "softmax")
+
+
+def check_activation(activation: Any) -> str:
+    """The name of an activation; None is "linear"."""
+    if activation is None:
+        return "linear"
+    if not isinstance(activation, str):
+        raise TypeError(f"activation must be a name or None, received {shown(activation)}")
+    if activation not in ACTIVATIONS:
+        raise unknown_name("activation", activation, ACTIVATIONS)
+    return activation
+
+
+def activate_in_place(y: Floats, activation: str) -> None:
+    """Apply an activation that no kernel fuses."""
+    if activation == "softmax":
+        _softmax(y, y)
+    else:
+        core.call("unary_forward", x=y, y=y, count=y.size, kind=UNARY[activation], alpha=0.0)
+
+
+def unary(name: str, x: ArrayLike, out: Floats | None, alpha: float = 0.0) -> Floats:
+    """f(x) for one of the kernels' element-wise functions."""
+    given = as_float32(x, "x")
+    y = result(out, given.shape, [given], name, in_place=True)
+    core.call("unary_forward", x=given, y=y, count=y.size, kind=UNARY[name], alpha=alpha)
+    return y
+
+
+def unary_backward(
+    name: str, dy: ArrayLike, x: ArrayLike, out: Floats | None, y: ArrayLike | None = None, alpha: float = 0.0
+) -> Floats:
+    """The gradient dy f'(x). `y`: f(x) where the caller has it, else it is computed again where the kernel needs it."""
+    given = as_float32(x, "x")
+    upstream = same_shape(dy, "dy", given.shape, "x")
+    saved = given
+    if y is not None:
+        saved = same_shape(y, "y", given.shape, "x")
+    elif name in FROM_RESULT:
+        saved = unary(name, given, None, alpha)
+    # Only over dy may the gradient be written.
+    dx = result(out, given.shape, [upstream], name, in_place=True)
+    if np.may_share_memory(dx, saved):
+        raise ValueError("out must not overlap x or y")
+    core.call("unary_backward", dy=upstream, saved=saved, dx=dx, count=dx.size, kind=UNARY[name], alpha=alpha)
+    return dx
+
+
+def relu(x: ArrayLike, out: Floats | None = None) -> Floats:
+    """max(x, 0), element by element; NaN stays NaN (Nair and Hinton 2010, "Rectified linear units").
+
+    Parameters
+    ----------
+    x : array_like
+        Of any shape.
+    out : ndarray, optional
+        Where the result goes: float32, C-contiguous, of x's shape; may be x itself.
+
+    Returns
+    -------
+    ndarray
+        Of x's shape.
+
+    Raises
+    ------
+    TypeError, ValueError
+        x is not an array of numbers, or out doesn't fit.
+    """
+    return unary("relu", x, out)
+
+
+def relu_backward(dy: ArrayLike, x: ArrayLike, out: Floats | None = None) -> Floats:
+    """The gradient of `relu` with respect to x: dy where x > 0, else 0.
+
+    Parameters
+    ----------
+    dy : array_like
+        The gradient with respect to the result, of x's shape.
+    x : array_like
+        As given to `relu` (its result serves as well).
+    out : ndarray, optional
+        As in `relu`; may be dy itself.
+
+    Returns
+    -------
+    ndarray
+        Of x's shape.
+    """
+    return unary_backward("relu", dy, x, out, y=x)
+
+
+def relu6(x: ArrayLike, out: Floats | None = None) -> Floats:
+    """min(max(x, 0), 6), element by element (Howard et al. 2017, "MobileNets").
+
+    Parameters
+    ----------
+    x, out
+        As in `relu`.
+
+    Returns
+    -------
+    ndarray
+        Of x's shape.
+    """
+    return unary("relu6", x, out)
+
+
+def relu6_backward(dy: ArrayLike, x: ArrayLike, out: Floats | None = None) -> Floats:
+    """The gradient of `relu6` with respect to x: dy where 0 < x < 6, else 0.
+
+    Parameters
+    ----------
+    dy, x, out
+        As in `relu_backward`.
+
+    Returns
+    -------
+    ndarray
+        Of x's shape.
+    """
+    return unary_backward("relu6", dy, x, out, y=x)
+
+
+def leaky_relu(x: ArrayLike, negative_slope: float = 0.2, out: Floats | None = None) -> Floats:
+    """Linear on both sides of 0: x where x >= 0, else negative_slope x (Maas et al. 2013, "Rectifier nonlinearities").
+
+    Parameters
+    ----------
+    x, out
+        As in `relu`.
+    negative_slope : float
+        Finite.
+
+    Returns
+    -------
+    ndarray
+        Of x's shape.
+    """
+    return unary("leaky_relu", x, out, _slope(negative_slope))
+
+
+def leaky_relu_backward(dy: ArrayLike, x: ArrayLike, negative_slope: float = 0.2, out: Floats | None = None) -> Floats:
+    """The gradient of `leaky_relu` with respect to x.
+
+    Parameters
+    ----------
+    dy, out
+        As in `relu_backward`.
+    x, negative_slope
+        As given to `leaky_relu`.
+
+    Returns
+    -------
+    ndarray
+        Of x's shape.
+    """
+    return unary_backward("leaky_relu", dy, x, out, y=x, alpha=_slope(negative_slope))
+
+
+def sigmoid(x: ArrayLike, out: Floats | None = None) -> Floats:
+    """1 / (1 + exp(-x)), element by element.
+
+    Parameters
+    ----------
+    x, out
+        As in `relu`.
+
+    Returns
+    -------
+    ndarray
+        Of x's shape.
+    """
+    return unary("sigmoid", x, out)
+
+
+def sigmoid_backward(dy: ArrayLike, x: ArrayLike, y: ArrayLike | None = None, out: Floats | None = None) -> Floats:
+    """The gradient of `sigmoid` with respect to x: dy y (1 - y).
+
+    Parameters
+    ----------
+    dy, x, out
+        As in `relu_backward`.
+    y : array_like, optional
+        The result of ``sigmoid(x)``, where it is at hand: it needn't be computed again then.
+
+    Returns
+    -------
+    ndarray
+        Of x's shape.
+    """
+    return unary_backward("sigmoid", dy, x, out, y)
+
+
+def tanh(x: ArrayLike, out: Floats | None = None) -> Floats:
+    """The hyperbolic tangent, element by element.
+
+    Parameters
+    ----------
+    x, out
+        As in `relu`.
+
+    Returns
+    -------
+    ndarray
+        Of x's shape.
+    """
+    return unary("tanh", x, out)
+
+
+def tanh_backward(dy: ArrayLike, x: ArrayLike, y: ArrayLike | None = None, out: Floats | None = None) -> Floats:
+    """The gradient of `tanh` with respect to x: dy (1 - y^2).
+
+    Parameters
+    ----------
+    dy, x, out
+        As in `relu_backward`.
+    y : array_like, optional
+        The result of ``tanh(x)``, where it is at hand.
+
+    Returns
+    -------
+    ndarray
+        Of x's shape.
+    """
+    return unary_backward("tanh", dy, x, out, y)
+
+
+def softmax(x: ArrayLike, axis: int = -1) -> Floats:
+    """exp(x) / sum(exp(x)) along an axis, computed after subtracting the maximum, so that nothing overflows.
+
+    Parameters
+    ----------
+    x : array_like
+        Of rank 1 or more.
+    axis : int
+
+    Returns
+    -------
+    ndarray
+        Of x's shape; sums to 1 along `axis`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        x is not an array of numbers, has no such axis, or no elements along it.
+    """
+    rows = _rows_along(as_float32(x, "x"), axis)
+    y = empty(rows.shape, "softmax: the result")
+    _softmax(rows, y)
+    return np.ascontiguousarray(np.moveaxis(y, -1, axis))
+
+
+def softmax_backward(dy: ArrayLike, x: ArrayLike, axis: int = -1, y: ArrayLike | None = None) -> Floats:
+    """The gradient of `softmax` with respect to x: y (dy - sum(dy y)).
+
+    Parameters
+    ----------
+    dy : array_like
+        The gradient with respect to the result, of x's shape.
+    x, axis
+        As given to `softmax`.
+    y : array_like, optional
+        The result of ``softmax(x, axis)``, where it is at hand.
+
+    Returns
+    -------
+    ndarray
+        Of x's shape.
+    """
+    given = as_float32(x, "x")
+    upstream = _rows_along(same_shape(dy, "dy", given.shape, "x"), axis)
+    probabilities = same_shape(softmax(given, axis) if y is None else y, "y", given.shape, "x")
+    rows = _rows_along(probabilities, axis)
+    dx = empty(rows.shape, "softmax_backward: the result")
+    columns = rows.shape[-1]
+    core.call("softmax_backward", dy=upstream, y=rows, dx=dx, rows=rows.size // columns, cols=columns)
+    return np.ascontiguousarray(np.moveaxis(dx, -1, axis))
+
+
+def _softmax(x: Floats, y: Floats) -> None:
+    columns = x.shape[-1]
+    core.call("softmax_forward", x=x, y=y, rows=x.size // columns, cols=columns)
+
+
+def _rows_along(x: Floats, axis: Any) -> Floats:
+    """`x` with `axis` moved to the end, contiguous."""
+    if x.ndim < 1:
+        raise ValueError("x must have rank 1 or more, received a scalar")
+    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+        raise TypeError(f"axis must be an integer, received {shown(axis)}")
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"axis must be from {-x.ndim} to {x.ndim - 1} for x of shape {x.shape}, received {axis}")
+    if x.shape[axis] == 0:
+        raise ValueError(f"x has no elements along axis {axis}: received shape {x.shape}")
+    return np.ascontiguousarray(np.moveaxis(x, axis, -1))
+
+
+def _slope(negative_slope: Any) -> float:
+    if isinstance(negative_slope, (bool, str)) or not np.isscalar(negative_slope) or not np.isreal(negative_slope):
+        raise TypeError(f"negative_slope must be a number, received {shown(negative_slope)}")
+    slope = float(negative_slope)  # type: ignore[arg-type]
+    if not math.isfinite(slope):
+        raise ValueError(f"negative_slope must be finite, received {slope}")
+    return slope
