@@ -223,6 +223,10 @@ def softmax_backward(low: Lowering, node: Node) -> None:
              **_rows(low, y))  # fmt: skip
 
 
+def _gradient_scale(node: Node, rows: int) -> float:
+    return node.attrs["scale"] / max(1, rows) if node.attrs["mean_rows"] else node.attrs["scale"]
+
+
 def _loss_inputs(low: Lowering, node: Node) -> tuple[Value, Any, Any]:
     prediction, target = node.inputs[0], node.inputs[1]
     assert prediction is not None and target is not None
@@ -240,7 +244,7 @@ def softmax_crossentropy(low: Lowering, node: Node) -> None:
              losses=low.write(losses),
              dlogits=low.write(dlogits) if low.wanted(dlogits) else None,
              probs=low.write(probs) if low.wanted(probs) else None,
-             scale=node.attrs["scale"] / max(1, sizes["rows"]), smoothing=node.attrs["smoothing"], **sizes)  # fmt: skip
+             scale=_gradient_scale(node, sizes["rows"]), smoothing=node.attrs["smoothing"], **sizes)  # fmt: skip
 
 
 @lowers("pointwise_loss")
@@ -250,5 +254,5 @@ def pointwise_loss(low: Lowering, node: Node) -> None:
     losses, dp = node.outputs
     low.step("pointwise_loss", node, p=low.read(prediction), t=target, weight=weight, losses=low.write(losses),
              dp=low.write(dp) if low.wanted(dp) else None, kind=LOSS_KINDS[node.attrs["kind"]],
-             scale=node.attrs["scale"] / max(1, sizes["rows"]),
+             scale=_gradient_scale(node, sizes["rows"]),
              row_scale=1.0 / sizes["cols"] if node.attrs["mean"] else 1.0, **sizes)  # fmt: skip

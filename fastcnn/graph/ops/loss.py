@@ -45,10 +45,10 @@ def _check_target(prediction: Any, target: Any, sparse: bool) -> None:
 
 @register
 class SoftmaxCrossentropy(Op):
-    """(logits, target[, weight]) -> losses, dlogits, probabilities; attrs: sparse, smoothing, scale.
+    """(logits, target[, weight]) -> losses, dlogits, probabilities; attrs: sparse, smoothing, scale, mean_rows.
 
     Targets are class numbers (sparse, int32) or distributions. Loss rows are all axes but the last.
-    `scale` multiplies the gradient on top of the mean over rows (a loss weight).
+    The gradient is `scale` (a loss weight) times that of the mean over rows, or with mean_rows=False of their sum.
     """
 
     name = "softmax_crossentropy"
@@ -61,7 +61,7 @@ class SoftmaxCrossentropy(Op):
 
 @register
 class PointwiseLoss(Op):
-    """(prediction, target[, weight]) -> losses, dprediction; attrs: kind, scale, mean.
+    """(prediction, target[, weight]) -> losses, dprediction; attrs: kind, scale, mean, mean_rows.
 
     The loss of a row is the mean (or, with mean=False, the sum) over the last axis.
     """

@@ -1,0 +1,87 @@
+"""Layers: the pieces that models are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import unknown_name
+from .base import Layer
+from .conv2d import Conv2D
+from .dense import Dense
+from .input import Input, InputLayer
+from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from .simple import (
+    Activation,
+    Add,
+    Dropout,
+    Flatten,
+    LeakyReLU,
+    Multiply,
+    ReLU,
+    Rescaling,
+    Reshape,
+    Softmax,
+    Subtract,
+)
+
+AvgPool2D = AveragePooling2D
+MaxPool2D = MaxPooling2D
+GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalMaxPool2D = GlobalMaxPooling2D
+
+CLASSES: dict[str, type[Layer]] = {
+    c.__name__: c
+    for c in (
+        InputLayer, Conv2D, Dense, MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D, GlobalAveragePooling2D,
+        Flatten, Reshape, Activation, ReLU, LeakyReLU, Softmax, Dropout, Rescaling, Add, Subtract, Multiply,
+    )
+}  # fmt: skip
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """Class name and configuration, as plain data."""
+    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+
+
+def deserialize(data: dict[str, Any]) -> Layer:
+    """The layer that `serialize` described.
+
+    Raises
+    ------
+    ValueError
+        The class is not one of this module's.
+    """
+    name = data.get("class_name")
+    if not isinstance(name, str) or name not in CLASSES:
+        raise unknown_name("layer class", name, CLASSES)
+    return CLASSES[name].from_config(dict(data["config"]))
+
+
+__all__ = [
+    "Activation",
+    "Add",
+    "AveragePooling2D",
+    "AvgPool2D",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePooling2D",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPooling2D",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LeakyReLU",
+    "MaxPool2D",
+    "MaxPooling2D",
+    "Multiply",
+    "ReLU",
+    "Rescaling",
+    "Reshape",
+    "Softmax",
+    "Subtract",
+    "deserialize",
+    "serialize",
+]

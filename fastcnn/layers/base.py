@@ -1,0 +1,227 @@
+"""What every layer is: a name, weights, and a way to describe itself in the graph."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import initializers, regularizers
+from ..graph import Value, Variable
+from ..utils.registry import snake_case
+
+_names: Counter[str] = Counter()
+
+
+def automatic_name(base: str) -> str:
+    """`base`, then base_1, base_2, … : the name of a layer or model that was given none."""
+    count = _names[base]
+    _names[base] += 1
+    return f"{base}_{count}" if count else base
+
+
+def clear_names() -> None:
+    """Start numbering automatic names anew."""
+    _names.clear()
+
+
+class LayerCall:
+    """One application of a layer: which values went in and which came out."""
+
+    __slots__ = ("inputs", "layer", "outputs")
+
+    def __init__(self, layer: Layer, inputs: Sequence[Value], outputs: Sequence[Value]) -> None:
+        self.layer = layer
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        for value in self.outputs:
+            value.origin = self
+
+
+class Layer:
+    """Base of all layers.
+
+    A subclass makes its weights in `build` (with `add_weight`), and describes its computation in `call`, which
+    takes and returns graph values. `get_config` gives the arguments that make an equal layer.
+
+    Parameters
+    ----------
+    name : str, optional
+        Made from the class's name if not given.
+    trainable : bool
+        Whether `fit` changes the weights.
+    input_shape : tuple of int, optional
+        Of the first layer of a `Sequential`: the data's shape without the batch axis.
+    """
+
+    #: Rank of the input with the batch axis, if the layer insists on one; and what that is called.
+    input_rank: int | None = None
+    input_words = ""
+
+    def __init__(
+        self, name: str | None = None, trainable: bool = True, input_shape: Sequence[int] | None = None
+    ) -> None:
+        if name is not None and (not isinstance(name, str) or not name or "/" in name):
+            raise ValueError(f"name must be a non-empty string without '/', received {name!r}")
+        self.auto_named = name is None
+        self.name: str = name if name is not None else automatic_name(snake_case(type(self).__name__))
+        self.given_input_shape = input_shape
+        self._trainable = bool(trainable)
+        self._weights: list[Variable] = []
+        self.built = False
+        self.calls: list[LayerCall] = []
+        self.build_shape: tuple[int | None, ...] | None = None
+
+    # ---- what subclasses write
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the weights for inputs of this shape (batch axis first, None)."""
+
+    def call(self, inputs: Any) -> Any:
+        """Describe the computation: graph values in, graph values out."""
+        raise NotImplementedError(f"{type(self).__name__} doesn't say what it computes: write its call()")
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor, as plain data."""
+        config: dict[str, Any] = {"name": self.name}
+        if not self._trainable:
+            config["trainable"] = False
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Layer:
+        return cls(**config)
+
+    # ---- what callers use
+
+    def __call__(self, inputs: Any) -> Any:
+        values = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        for value in values:
+            if not isinstance(value, Value):
+                raise TypeError(
+                    f"layer {self.name!r} takes the output of Input() or of another layer, received "
+                    f"{type(value).__name__}; to run a model on arrays use model.predict(x)"
+                )
+        self._check_rank(values)
+        try:
+            self.ensure_built([v.shape for v in values])
+            result = self.call(inputs if len(values) > 1 or isinstance(inputs, (list, tuple)) else values[0])
+        except ValueError as error:
+            raise self._named(error) from None
+        outputs = list(result) if isinstance(result, (list, tuple)) else [result]
+        self.calls.append(LayerCall(self, values, outputs))
+        return result
+
+    def _named(self, error: ValueError) -> ValueError:
+        text = str(error)
+        start = f"layer {self.name!r}: "
+        return error if text.startswith("layer ") else type(error)(start + text)
+
+    def _check_rank(self, values: Sequence[Value]) -> None:
+        if self.input_rank is None:
+            return
+        for value in values:
+            if value.ndim != self.input_rank:
+                raise ValueError(
+                    f"layer {self.name!r} ({type(self).__name__}) takes inputs of rank {self.input_rank} "
+                    f"{self.input_words}, received shape {value.shape}"
+                )
+
+    def ensure_built(self, shapes: Sequence[tuple[int | None, ...]]) -> None:
+        """Build once; later calls only have to fit."""
+        if not self.built:
+            self.build_shape = shapes[0]
+            self.build(shapes[0])
+            self.built = True
+
+    def add_weight(
+        self,
+        shape: Sequence[int],
+        initializer: Any,
+        name: str,
+        trainable: bool = True,
+        regularizer: Any = None,
+    ) -> Variable:
+        """A new weight of the layer.
+
+        Parameters
+        ----------
+        initializer
+            A name or object of `fastcnn.initializers`, or a callable of a shape.
+        """
+        array = np.asarray(initializers.get(initializer)(tuple(shape)))
+        variable = Variable(array, name, trainable, regularizers.get(regularizer))
+        variable.path = f"{self.name}/{name}"
+        self._weights.append(variable)
+        return variable
+
+    @property
+    def trainable(self) -> bool:
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, trainable ones first."""
+        return [v for v in self._weights if v.trainable] + [v for v in self._weights if not v.trainable]
+
+    variables = weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        return [v for v in self._weights if v.trainable] if self._trainable else []
+
+    trainable_variables = trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        trainable = {id(v) for v in self.trainable_weights}
+        return [v for v in self.weights if id(v) not in trainable]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, in the order of `weights`."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace all weights: arrays of the right shapes, in the order of `weights`. All or nothing."""
+        mine = self.weights
+        if len(weights) != len(mine):
+            raise ValueError(f"{self.name!r} has {len(mine)} weights, received {len(weights)} arrays")
+        arrays = [np.asarray(a) for a in weights]
+        for variable, array in zip(mine, arrays):
+            if array.shape != variable.shape:
+                raise ValueError(
+                    f"weight {variable.path!r} has shape {variable.shape}, received an array of shape {array.shape}"
+                )
+        for variable, array in zip(mine, arrays):
+            variable.assign(array)
+
+    def count_params(self) -> int:
+        """How many numbers the weights hold."""
+        if not self.built:
+            raise ValueError(f"layer {self.name!r} isn't built yet: its weights depend on the input's shape")
+        return sum(v.size for v in self.weights)
+
+    @property
+    def output(self) -> Any:
+        """What the layer's only call returned, to build another model on."""
+        return self._single_call().outputs[0]
+
+    @property
+    def input(self) -> Any:
+        """What the layer's only call took."""
+        inputs = self._single_call().inputs
+        return inputs[0] if len(inputs) == 1 else list(inputs)
+
+    def _single_call(self) -> LayerCall:
+        if len(self.calls) != 1:
+            raise AttributeError(f"layer {self.name!r} was called {len(self.calls)} times, not once")
+        return self.calls[0]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}{'' if self.built else ', not built'}>"

@@ -1,0 +1,194 @@
+"""Layers without weights: reshaping, activations, dropout, scaling, merging."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from .. import activations
+from ..graph import Value, emit
+from ..graph.functional import affine, binary, unary
+from ..shapes import whole_number
+from .base import Layer
+
+
+class Flatten(Layer):
+    """All axes but the batch in one: (batch, height, width, channels) -> (batch, height * width * channels)."""
+
+    def call(self, inputs: Value) -> Value:
+        return emit("reshape", [inputs], {"shape": (-1,)}, self.name)
+
+
+class Reshape(Layer):
+    """Another shape for the same elements.
+
+    Parameters
+    ----------
+    target_shape : tuple of int
+        Without the batch axis; one axis may be -1.
+    """
+
+    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.target_shape = tuple(
+            -1 if size == -1 else whole_number(size, f"layer {self.name!r}: target_shape") for size in target_shape
+        )
+
+    def call(self, inputs: Value) -> Value:
+        return emit("reshape", [inputs], {"shape": self.target_shape}, self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "target_shape": list(self.target_shape)}
+
+
+class Activation(Layer):
+    """An activation function as a layer of its own.
+
+    Parameters
+    ----------
+    activation : str or callable
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation) or activations.linear
+
+    def call(self, inputs: Value) -> Value:
+        return self.activation(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "activation": activations.serialize(self.activation)}
+
+
+class ReLU(Layer):
+    """Max(x, 0).
+
+    Parameters
+    ----------
+    max_value : float, optional
+        None, or 6 for ReLU6.
+    negative_slope : float
+        Slope below zero.
+    """
+
+    def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_value, self.negative_slope = max_value, _slope(negative_slope, self.name)
+
+    def call(self, inputs: Value) -> Value:
+        return activations.relu(inputs, self.negative_slope, self.max_value)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "max_value": self.max_value, "negative_slope": self.negative_slope}
+
+
+class LeakyReLU(Layer):
+    """X where positive, else negative_slope * x.
+
+    Parameters
+    ----------
+    negative_slope : float
+    """
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.negative_slope = _slope(negative_slope, self.name)
+
+    def call(self, inputs: Value) -> Value:
+        return unary(inputs, "leaky_relu", self.negative_slope, self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "negative_slope": self.negative_slope}
+
+
+def _slope(value: Any, name: str) -> float:
+    if not isinstance(value, (int, float)) or not value >= 0:
+        raise ValueError(f"layer {name!r}: negative_slope must be a number of at least 0, received {value!r}")
+    return float(value)
+
+
+class Softmax(Layer):
+    """exp(x) / sum(exp(x)) over the last axis."""
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if axis != -1:
+            raise ValueError(f"layer {self.name!r}: axis must be -1 (the last), received {axis!r}")
+
+    def call(self, inputs: Value) -> Value:
+        return emit("softmax", [inputs], name=self.name)
+
+
+class Dropout(Layer):
+    """Zeroes a share of the inputs in training and scales up the rest; the identity otherwise.
+
+    Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15 (2014).
+
+    Parameters
+    ----------
+    rate : float
+        The share, 0 <= rate < 1.
+    """
+
+    def __init__(self, rate: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
+            raise ValueError(f"layer {self.name!r}: rate must be at least 0 and below 1, received {rate!r}")
+        self.rate = float(rate)
+
+    def call(self, inputs: Value) -> Value:
+        return emit("dropout", [inputs], {"rate": self.rate}, self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate}
+
+
+class Rescaling(Layer):
+    """``x * scale + offset``: pixels of 0..255 to 0..1 with ``Rescaling(1 / 255)``, inside the model.
+
+    Parameters
+    ----------
+    scale, offset : float
+    """
+
+    def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale, self.offset = float(scale), float(offset)
+
+    def call(self, inputs: Value) -> Value:
+        return affine(inputs, self.scale, self.offset, self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
+
+
+class _Merge(Layer):
+    """Joins two or more inputs of shapes that broadcast, element by element."""
+
+    kind: ClassVar[str]
+
+    def call(self, inputs: Any) -> Value:
+        if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
+            raise ValueError("takes a list of two or more inputs")
+        result = inputs[0]
+        for value in inputs[1:]:
+            result = binary(result, value, self.kind, self.name)
+        return result
+
+
+class Add(_Merge):
+    """The sum of two or more inputs."""
+
+    kind = "add"
+
+
+class Subtract(_Merge):
+    """The first of two inputs less the second."""
+
+    kind = "subtract"
+
+
+class Multiply(_Merge):
+    """The product of two or more inputs."""
+
+    kind = "multiply"

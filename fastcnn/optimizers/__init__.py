@@ -1,0 +1,34 @@
+"""Optimizers, with Keras' names, arguments and defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..utils.registry import Registry
+from .kinds import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, RMSprop
+from .optimizer import Optimizer
+
+_registry: Registry[Optimizer] = Registry(
+    "optimizer", Optimizer, (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Lion)
+)
+
+
+def get(identifier: Any) -> Optimizer:
+    """An optimizer from its name, configuration, class or itself."""
+    return identifier if isinstance(identifier, Optimizer) else _registry.make(identifier)
+
+
+serialize = _registry.serialize
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "Optimizer",
+    "RMSprop",
+    "get",
+    "serialize",
+]
