@@ -225,8 +225,7 @@ class PoolGeometry:
         Raises
         ------
         ValueError, TypeError
-            A size below 1, a window larger than the padded input, padding as large as the window (some window would
-            lie wholly outside x), an array too large to exist.
+            A size below 1, a window larger than the padded input, an array too large to exist.
         """
         ph, pw = pair(pool_size, f"{where}: pool_size")
         sh, sw = (ph, pw) if strides is None else pair(strides, f"{where}: strides")
@@ -234,8 +233,6 @@ class PoolGeometry:
         if min(h, w, c) < 1:
             raise ValueError(f"{where}: x must be at least 1x1 with 1 channel, received the shape {(n, h, w, c)}")
         pads = check_padding(padding, f"{where}: padding")
-        if not isinstance(pads, str) and (max(pads[0]) >= ph or max(pads[1]) >= pw):
-            raise ValueError(f"{where}: padding must be smaller than the pool size {(ph, pw)}, received {pads}")
         (oh, ow), (rows, columns) = window_output((h, w), (ph, pw), (sh, sw), pads, where=where)
         made = cls(n, h, w, c, oh, ow, ph, pw, sh, sw, rows[0], columns[0])
         element_count(made.x_shape, f"{where}: x")

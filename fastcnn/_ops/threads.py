@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from ..errors import unknown_name
@@ -67,37 +66,40 @@ def cgroup_cores(table: str = "/proc/self/cgroup", mount: str = "/sys/fs/cgroup"
     a container only the upper part of that path may be visible, so every directory up to the mount point is asked.
     """
     try:
-        lines = Path(table).read_text().splitlines()
+        lines = _read(table).splitlines()
     except OSError:
         return None
     found: list[int] = []
     for line in lines:
         _, controllers, group = line.split(":", 2)
         if controllers == "":
-            roots = [Path(mount), Path(mount, "unified")]
+            roots = [mount, os.path.join(mount, "unified")]
         elif "cpu" in controllers.split(","):
-            roots = [Path(mount, controllers), Path(mount, "cpu")]
+            roots = [os.path.join(mount, controllers), os.path.join(mount, "cpu")]
         else:
             continue
+        parts = [part for part in group.split("/") if part]
         for root in roots:
-            path = root / group.lstrip("/")
-            for directory in [path, *path.parents]:
-                limit = _cores_granted(directory)
+            for depth in range(len(parts) + 1):
+                limit = _cores_granted(os.path.join(root, *parts[:depth]))
                 if limit is not None:
                     found.append(limit)
-                if directory == root:
-                    break
     return min(found, default=None)
 
 
-def _cores_granted(directory: Path) -> int | None:
+def _read(*path: str) -> str:
+    # Not pathlib: nothing else here needs it, and importing it takes longer than all of this module.
+    with open(os.path.join(*path), encoding="ascii", errors="replace") as file:
+        return file.read()
+
+
+def _cores_granted(directory: str) -> int | None:
     """The limit that one control group's directory states, if any."""
     try:
-        if (directory / "cpu.max").exists():
-            quota, period = (directory / "cpu.max").read_text().split()
+        if os.path.exists(os.path.join(directory, "cpu.max")):
+            quota, period = _read(directory, "cpu.max").split()
         else:
-            quota = (directory / "cpu.cfs_quota_us").read_text().strip()
-            period = (directory / "cpu.cfs_period_us").read_text().strip()
+            quota, period = _read(directory, "cpu.cfs_quota_us"), _read(directory, "cpu.cfs_period_us")
         if quota == "max" or int(quota) <= 0:
             return None
         return max(1, -(-int(quota) // int(period)))

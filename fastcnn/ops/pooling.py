@@ -37,7 +37,7 @@ def max_pool2d(
     strides : int or (int, int), optional
         `pool_size` if not given.
     padding : {"valid", "same"}, int, or ((top, bottom), (left, right))
-        As in `conv2d`; smaller than the window.
+        As in `conv2d`. A window that lies wholly in the padding gives -inf.
     out : ndarray, (n, oh, ow, c), optional
         Where the result goes: float32, C-contiguous, apart from x.
 
@@ -103,6 +103,7 @@ def avg_pool2d(
         As in `max_pool2d`.
     count_include_pad : bool
         Whether zeros of the padding count as elements. Keras' pools don't count them, ONNX and PyTorch let choose.
+        A window that lies wholly in the padding gives 0.
 
     Returns
     -------
