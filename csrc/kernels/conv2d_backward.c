@@ -1,0 +1,74 @@
+/* The gradient of a convolution with respect to its input (contract in kernels.def): for each phase of the
+ * stride a correlation of dy with the taps that reach that phase, flipped, channels and filters exchanged. */
+#include "correlation.h"
+
+static fc_correlation phase_correlation(const fc_conv2d_backward_data_args *a, const fc_phase *p) {
+    fc_correlation s = {p->y, p->x,  a->n,      a->oh,     a->ow, a->k,
+                        a->h, a->w,  a->c,      a->groups, a->dy, a->packed + p->packed,
+                        NULL, a->dx, FC_LINEAR, 0.0f};
+    fc_correlation_flatten(&s);
+    return s;
+}
+
+FC_TILES(conv2d_backward_data) {
+    const fc_conv_shape s = FC_CONV_SHAPE(a);
+    int64_t tiles = 0;
+    fc_phase p = fc_first_phase(&s);
+    for (; p.index < fc_phases(&s); fc_next_phase(&s, &p)) {
+        const fc_correlation c = phase_correlation(a, &p);
+        tiles += FC_NAME(fc_correlation_tiles)(&c);
+    }
+    return tiles;
+}
+
+FC_SCRATCH(conv2d_backward_data) {
+    const fc_conv_shape s = FC_CONV_SHAPE(a);
+    size_t most = 0;
+    fc_phase p = fc_first_phase(&s);
+    for (; p.index < fc_phases(&s); fc_next_phase(&s, &p)) {
+        const fc_correlation c = phase_correlation(a, &p);
+        const size_t bytes = FC_NAME(fc_correlation_scratch)(&c);
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
+FC_RUN(conv2d_backward_data) {
+    const fc_conv_shape s = FC_CONV_SHAPE(a);
+    int64_t first = 0; /* tile of the phase */
+    fc_phase p = fc_first_phase(&s);
+    for (; p.index < fc_phases(&s) && first < end; fc_next_phase(&s, &p)) {
+        const fc_correlation c = phase_correlation(a, &p);
+        const int64_t tiles = FC_NAME(fc_correlation_tiles)(&c);
+        const int64_t from = fc_max(begin - first, 0), to = fc_min(end - first, tiles);
+        if (from < to) FC_NAME(fc_correlation_run)(&c, from, to, scratch);
+        first += tiles;
+    }
+}
+
+/* A tile packs one panel of one group, of every phase: [tap y][tap x][k / groups][panel of c / groups]. */
+FC_NO_SCRATCH(conv2d_pack_transposed)
+FC_TILES(conv2d_pack_transposed) { return a->groups * fc_panels(a->c / a->groups); }
+
+static void pack_panel(const fc_conv2d_pack_transposed_args *a, const fc_phase *p, int64_t g, int64_t panel) {
+    const int64_t cg = a->c / a->groups, kg = a->k / a->groups, col = panel * FC_NR;
+    const int64_t width = fc_panel_vectors(cg, panel) * VL, cols = fc_min(cg - col, width);
+    const int64_t depth = p->y.taps * p->x.taps * kg;
+    float *to = a->packed + p->packed + g * depth * fc_packed_cols(cg) + depth * col;
+    for (int64_t t = 0; t < p->y.taps * p->x.taps; t++) {
+        const int64_t r = p->y.w_first + p->y.w_step * (t / p->x.taps);
+        const int64_t q = p->x.w_first + p->x.w_step * (t % p->x.taps);
+        const float *from = a->weights + ((r * a->kw + q) * cg + col) * a->k + g * kg;
+        for (int64_t o = 0; o < kg; o++, to += width)
+            for (int64_t j = 0; j < width; j++) to[j] = j < cols ? from[j * a->k + o] : 0.0f;
+    }
+}
+
+FC_RUN(conv2d_pack_transposed) {
+    (void)scratch;
+    const fc_conv_shape s = FC_CONV_SHAPE(a);
+    const int64_t panels = fc_panels(a->c / a->groups);
+    fc_phase p = fc_first_phase(&s);
+    for (; p.index < fc_phases(&s); fc_next_phase(&s, &p))
+        for (int64_t tile = begin; tile < end; tile++) pack_panel(a, &p, tile / panels, tile % panels);
+}

@@ -1,0 +1,54 @@
+/* The register tile that dense layers and convolutions are made of (gemm.c).
+ *
+ * A tile is rows x cols of the output, rows <= FC_MR, cols <= FC_NR, held in registers while the reduction
+ * runs: c[i][j] = sum over segments t, over l < len of  a[i][a_seg[t] + l a_step]  b[b_seg[t] + l b_step + j]
+ * Forward and backward-data read a row of activations along its channels (a_step 1) and a packed panel of
+ * weights; the gradient of the weights reads a column of activations along the pixels (a_step = the pixel's
+ * size) and a panel of dy. Segments are what is contiguous: a kernel's row, or a row of pixels.
+ */
+#ifndef FC_GEMM_H
+#define FC_GEMM_H
+#include "kernel.h"
+
+/* Rows x vectors that fill the register file: accumulators, one row of b and one broadcast value.
+ * AVX-512 24 + 2 + 1 of 32, AVX2 12 + 2 + 1 of 16, NEON 24 + 4 + 1 of 32. */
+#if defined(FC_TARGET_AVX512)
+#define FC_MR 12
+#define FC_NV 2
+#elif defined(FC_TARGET_AVX2)
+#define FC_MR 6
+#define FC_NV 2
+#elif defined(FC_TARGET_NEON)
+#define FC_MR 6
+#define FC_NV 4
+#else
+#define FC_MR 4
+#define FC_NV 2
+#endif
+#define FC_NR (FC_NV * VL)
+
+typedef struct {
+    const float *const *a; /* `rows` row pointers */
+    const int64_t *a_seg, *b_seg;
+    int64_t segs, len, a_step, b_step;
+    const float *b;  /* rows of `vectors` whole vectors */
+    float *const *c; /* `rows` row pointers, c_offset is added to each */
+    int64_t c_offset;
+    int rows, vectors, cols; /* cols <= vectors VL are stored */
+    int add;                 /* c += instead of c = */
+    const float *bias;       /* cols values added to each row, or NULL */
+    int act;                 /* fc_unary up to FC_RELU6, applied last */
+    float alpha;
+} fc_tile;
+
+void FC_NAME(fc_tile_run)(const fc_tile *tile);
+
+/* Panels of a packed matrix of `cols` columns: FC_NR wide, the last one as many whole vectors as it needs.
+ * They lie one after the other, [panel][depth][width], so panel at column j starts at element j depth. */
+FC_INLINE int64_t fc_panels(int64_t cols) { return (cols + FC_NR - 1) / FC_NR; }
+FC_INLINE int fc_panel_vectors(int64_t cols, int64_t panel) {
+    return (int)((fc_min(cols - panel * FC_NR, FC_NR) + VL - 1) / VL);
+}
+FC_INLINE int64_t fc_packed_cols(int64_t cols) { return FC_ROUND_UP(cols, VL); }
+
+#endif
