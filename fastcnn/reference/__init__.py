@@ -1,0 +1,101 @@
+"""The executable specification: every operation of fastcnn in plain NumPy, in float64.
+
+Each function says what an operation means, as plainly as NumPy can; none of it is fast, and none of it knows the
+kernels. The kernels are held against it, and its own gradients against finite differences.
+
+Conventions: activations are (n, height, width, channels), weights (kh, kw, channels / groups, filters), as in Keras.
+Every function takes anything that NumPy can turn into an array, computes in float64 and returns float64. A gradient
+function is called ``<operation>_backward``; its first argument `dy` is the gradient of some scalar with respect to the
+operation's result, and it returns the gradient of that scalar with respect to the operation's inputs.
+"""
+
+from __future__ import annotations
+
+from .activations import (
+    UNARY,
+    leaky_relu,
+    log_softmax,
+    relu,
+    relu6,
+    sigmoid,
+    softmax,
+    softmax_backward,
+    tanh,
+    unary,
+    unary_backward,
+)
+from .conv import conv2d, conv2d_backward, depthwise_conv2d, depthwise_conv2d_backward
+from .dropout import dropout, dropout_mask, philox4x32
+from .elementwise import BINARY, accumulate, affine, binary
+from .gather import gather
+from .losses import (
+    POINTWISE,
+    categorical_targets,
+    pointwise_loss,
+    pointwise_loss_backward,
+    softmax_crossentropy,
+    softmax_crossentropy_backward,
+)
+from .optimizers import adadelta, adagrad, adam, lion, rmsprop, sgd
+from .pool import (
+    avg_pool2d,
+    avg_pool2d_backward,
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    global_max_pool2d,
+    global_max_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+    max_pool2d_index,
+)
+from .reductions import column_sums, fold, reduce
+
+__all__ = [
+    "BINARY",
+    "POINTWISE",
+    "UNARY",
+    "accumulate",
+    "adadelta",
+    "adagrad",
+    "adam",
+    "affine",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "binary",
+    "categorical_targets",
+    "column_sums",
+    "conv2d",
+    "conv2d_backward",
+    "depthwise_conv2d",
+    "depthwise_conv2d_backward",
+    "dropout",
+    "dropout_mask",
+    "fold",
+    "gather",
+    "global_avg_pool2d",
+    "global_avg_pool2d_backward",
+    "global_max_pool2d",
+    "global_max_pool2d_backward",
+    "leaky_relu",
+    "lion",
+    "log_softmax",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "max_pool2d_index",
+    "philox4x32",
+    "pointwise_loss",
+    "pointwise_loss_backward",
+    "reduce",
+    "relu",
+    "relu6",
+    "rmsprop",
+    "sgd",
+    "sigmoid",
+    "softmax",
+    "softmax_backward",
+    "softmax_crossentropy",
+    "softmax_crossentropy_backward",
+    "tanh",
+    "unary",
+    "unary_backward",
+]

@@ -1,0 +1,17 @@
+"""Shapes, dtypes and tolerances as data: one list drives correctness, gradients, guard pages and timing.
+
+Each family's module has its shapes at the top and `cases()`, which turns them into `Case`s: kernels of
+csrc/kernels.def with arguments, and what the reference says comes out.
+"""
+
+from __future__ import annotations
+
+from . import convolution, elementwise, losses, optimizers, pooling, reductions
+from .case import ATOL, RTOL, Case, Problem, Step
+
+__all__ = ["ATOL", "CASES", "RTOL", "Case", "Problem", "Step"]
+
+#: Every case, family by family.
+CASES: list[Case] = [
+    case for family in (convolution, pooling, elementwise, reductions, losses, optimizers) for case in family.cases()
+]

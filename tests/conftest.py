@@ -1,0 +1,26 @@
+"""Fixtures that every test file may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from fastcnn._ops import core
+
+
+@pytest.fixture(params=core.usable_isas())
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each instruction set that this processor runs, in use during the test."""
+    before = core.isa()
+    core.set_isa(request.param)
+    yield request.param
+    core.set_isa(before)
+
+
+@pytest.fixture
+def keep_threads() -> Iterator[None]:
+    """Whatever number of threads the test sets, the next one finds what was there."""
+    before = core.threads()
+    yield
+    core.set_threads(before)
