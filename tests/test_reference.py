@@ -219,8 +219,8 @@ def test_optimizers_descend() -> None:
         "nesterov": (lambda w, m: ref.sgd(w, 2 * w, m, lr=0.05, momentum=0.9, nesterov=True), 1),
         "rmsprop": (lambda w, v, m, d: ref.rmsprop(w, 2 * w, v, m, d, lr=0.01, momentum=0.5), 3),
         "adagrad": (lambda w, v: ref.adagrad(w, 2 * w, v, lr=0.5), 1),
-        "adadelta": (lambda w, v, u: ref.adadelta(w, 2 * w, v, u, lr=2.0, epsilon=1e-3), 2),
-        "lion": (lambda w, m: ref.lion(w, 2 * w, m, lr=0.01), 1),
+        "adadelta": (lambda w, v, u: ref.adadelta(w, 2 * w, v, u, lr=1.0, epsilon=1e-4), 2),
+        "lion": (lambda w, m: ref.lion(w, 2 * w, m, lr=0.02), 1),
     }
     for name, (step, states) in steps.items():
         values: tuple[Any, ...] = (np.array([1.0, -2.0]), *(np.zeros(2) for _ in range(states)))

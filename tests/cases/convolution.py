@@ -238,17 +238,25 @@ def _backward_weights(c: Conv, depthwise: bool, exact: bool) -> Problem:
     return _finished(Problem(steps, {"x": a["x"], "dy": a["dy"]}, {"dw": dw}), exact)
 
 
+#: kind: what makes its problem, and the kernel that packs its weights.
+_KINDS = {
+    "forward": (_forward, "conv2d_pack"),
+    "backward_data": (_backward_data, "conv2d_pack_transposed"),
+    "backward_weights": (_backward_weights, ""),
+}
+
+
+def problems(c: Conv, depthwise: bool, exact: bool) -> list[Problem]:
+    """Forward, and both gradients."""
+    return [make(c, depthwise, exact) for make, _ in _KINDS.values()]
+
+
 def cases() -> Iterator[Case]:
     for depthwise, convolutions in ((False, CONVOLUTIONS), (True, DEPTHWISE)):
         family = "depthwise" if depthwise else "conv2d"
-        kinds = [
-            ("forward", _forward, "conv2d_pack"),
-            ("backward_data", _backward_data, "conv2d_pack_transposed"),
-            ("backward_weights", _backward_weights, ""),
-        ]
         for c in convolutions:
-            for kind, make, pack in kinds:
-                kernels = (f"{family}_{kind}",)
+            for kind, (make, pack) in _KINDS.items():
+                kernels: tuple[str, ...] = (f"{family}_{kind}",)
                 if kind == "backward_weights":
                     kernels = (*kernels, "fold")
                 elif not depthwise:

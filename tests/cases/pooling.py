@@ -105,17 +105,26 @@ def _avg_backward(p: Pool, rng: np.random.Generator, include: bool) -> Problem:
     return Problem().add("avg_pool_backward", {"dy": dy}, {"dx": dx}, **p.numbers, include_pad=int(include))
 
 
+def cases_of(p: Pool) -> Iterator[Case]:
+    fits = p.size[0] * p.size[1] <= 256  # one byte holds the index
+    choices: list[tuple[str, ...]] = [(), ("index32",), *([("index8",), ("index8", "index32")] if fits else [])]
+    for indices in choices:
+        name = f"max_pool_forward/{p.name}/{'+'.join(indices) or 'no_index'}"
+        yield Case(name, ("max_pool_forward",), lambda rng, i=indices: _max_forward(p, rng, i), p.large)
+    for index in ("index8", "index32") if fits else ("index32",):
+        name = f"max_pool_backward/{p.name}/{index}"
+        yield Case(name, ("max_pool_backward",), lambda rng, i=index: _max_backward(p, rng, i), p.large)
+    for include in (False, True):
+        for kernel, make in (("avg_pool_forward", _avg_forward), ("avg_pool_backward", _avg_backward)):
+            name = f"{kernel}/{p.name}{'/include_pad' * include}"
+            yield Case(name, (kernel,), lambda rng, f=make, i=include: f(p, rng, i), p.large)
+
+
+def problems(p: Pool) -> list[Problem]:
+    """Forward and backward, of both kinds, with each choice of index and divisor."""
+    return [case.problem for case in cases_of(p)]
+
+
 def cases() -> Iterator[Case]:
     for p in POOLS:
-        fits = p.size[0] * p.size[1] <= 256  # one byte holds the index
-        choices = [(), ("index32",), *([("index8",), ("index8", "index32")] if fits else [])]
-        for indices in choices:
-            name = f"max_pool_forward/{p.name}/{'+'.join(indices) or 'no_index'}"
-            yield Case(name, ("max_pool_forward",), lambda rng, p=p, i=indices: _max_forward(p, rng, i), p.large)
-        for index in ("index8", "index32") if fits else ("index32",):
-            name = f"max_pool_backward/{p.name}/{index}"
-            yield Case(name, ("max_pool_backward",), lambda rng, p=p, i=index: _max_backward(p, rng, i), p.large)
-        for include in (False, True):
-            for kernel, make in (("avg_pool_forward", _avg_forward), ("avg_pool_backward", _avg_backward)):
-                name = f"{kernel}/{p.name}{'/include_pad' * include}"
-                yield Case(name, (kernel,), lambda rng, p=p, f=make, i=include: f(p, rng, i), p.large)
+        yield from cases_of(p)

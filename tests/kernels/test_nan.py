@@ -1,0 +1,77 @@
+"""NaN goes through at every lane, and nowhere else: a network that went wrong must show it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastcnn import reference as ref
+from fastcnn._ops import core
+
+COUNT = 67  # four vectors of the widest set and a tail
+UNARY = list(ref.UNARY)
+
+
+@pytest.mark.parametrize("kind", UNARY)
+def test_unary(kind: str, isa: str) -> None:
+    for place in range(COUNT):
+        x = np.linspace(0.5, 5.0, COUNT, dtype=np.float32)
+        x[place] = np.nan
+        y = np.zeros_like(x)
+        core.call("unary_forward", x=x, y=y, count=COUNT, kind=UNARY.index(kind), alpha=0.25)
+        assert np.flatnonzero(np.isnan(y)).tolist() == [place]
+
+
+@pytest.mark.parametrize("kind", UNARY)
+def test_unary_backward(kind: str, isa: str) -> None:
+    for place in range(COUNT):
+        dy = np.ones(COUNT, np.float32)
+        dy[place] = np.nan
+        saved, dx = np.full(COUNT, 0.5, np.float32), np.zeros(COUNT, np.float32)
+        core.call("unary_backward", dy=dy, saved=saved, dx=dx, count=COUNT, kind=UNARY.index(kind), alpha=0.25)
+        assert np.flatnonzero(np.isnan(dx)).tolist() == [place]
+
+
+@pytest.mark.parametrize("kind", ["max", "avg"])
+@pytest.mark.parametrize("channels", [1, 3, 21, 67])
+def test_pool(kind: str, channels: int, isa: str) -> None:
+    """A NaN at each place of the window and in each channel reaches that one output."""
+    numbers = {"n": 1, "h": 2, "w": 3, "c": channels, "oh": 1, "ow": 1, "ph": 2, "pw": 3, "sh": 1, "sw": 1}
+    rest = {"include_pad": 0} if kind == "avg" else {"index8": np.zeros(channels, np.uint8)}
+    for row, column in np.ndindex(2, 3):
+        for channel in range(channels):
+            x = np.ones((2, 3, channels), np.float32)
+            x[row, column, channel] = np.nan
+            y = np.zeros(channels, np.float32)
+            core.call(f"{kind}_pool_forward", x=x, y=y, **numbers, pt=0, pl=0, **rest)
+            assert np.flatnonzero(np.isnan(y)).tolist() == [channel]
+            if kind == "max":
+                assert rest["index8"][channel] == row * 3 + column
+
+
+@pytest.mark.parametrize("act", ["linear", "relu", "leaky_relu", "relu6"])
+def test_convolution_epilogue(act: str, isa: str) -> None:
+    """Through bias and activation: a NaN in one filter's bias reaches that filter's outputs alone."""
+    k = 67
+    numbers = {"n": 1, "h": 3, "w": 3, "c": 2, "oh": 3, "ow": 3, "k": k, "kh": 1, "kw": 1, "sh": 1, "sw": 1}
+    numbers |= {"dh": 1, "dw": 1, "pt": 0, "pl": 0, "groups": 1}
+    packed = core.aligned_empty(core.Call("conv2d_pack", numbers).needed()["packed"]).view(np.float32)
+    core.call("conv2d_pack", weights=np.ones((2, k), np.float32), packed=packed, **numbers)
+    x = np.ones((3, 3, 2), np.float32)
+    for place in range(k):
+        bias, y = np.zeros(k, np.float32), np.zeros((9, k), np.float32)
+        bias[place] = np.nan
+        core.call("conv2d_forward", x=x, packed=packed, bias=bias, y=y, **numbers, act=UNARY.index(act), alpha=0.25)
+        assert np.isnan(y[:, place]).all()
+        assert np.isnan(y).sum() == 9
+
+
+@pytest.mark.parametrize("kind", ["sum", "mean", "max"])
+@pytest.mark.parametrize("inner", [1, 19])
+def test_reduce(kind: str, inner: int, isa: str) -> None:
+    for place in range(COUNT):
+        x, y = np.ones((COUNT, inner), np.float32), np.zeros(inner, np.float32)
+        x[place, place % inner] = np.nan
+        code = ("sum", "mean", "max").index(kind)
+        core.call("reduce", x=x, y=y, outer=1, count=COUNT, inner=inner, kind=code, scale=1.0)
+        assert np.flatnonzero(np.isnan(y)).tolist() == [place % inner]

@@ -1,0 +1,133 @@
+"""Shapes that nobody thought of: drawn at random (always the same ones), on every instruction set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from cases.case import Problem, generator
+from cases.convolution import Conv
+from cases.convolution import problems as convolution_problems
+from cases.elementwise import binary_numbers
+from cases.pooling import Pool
+from cases.pooling import problems as pooling_problems
+from cases.running import check, run
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from fastcnn import reference as ref
+from fastcnn._ops import core
+
+# The fixture sets the instruction set once for all examples, as it should.
+drawn = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+small = st.integers(1, 4)
+pads = st.one_of(st.sampled_from(["valid", "same"]), st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2))
+
+
+@st.composite
+def convolutions(draw: Any, depthwise: bool) -> Conv:
+    groups = draw(st.integers(1, 40)) if depthwise else draw(small)
+    c = groups if depthwise else groups * draw(st.integers(1, 20))
+    k = groups * draw(st.integers(1, 3)) if depthwise else groups * draw(st.integers(1, 70))
+    conv = Conv(
+        "drawn",
+        (draw(st.integers(0, 3)), draw(st.integers(1, 12)), draw(st.integers(1, 20)), c),
+        k,
+        draw(st.tuples(small, small)),
+        draw(st.tuples(small, small)),
+        draw(pads),
+        draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
+        groups,
+        draw(st.sampled_from(["linear", "relu", "leaky_relu", "relu6"])),
+        draw(st.booleans()),
+        draw(st.integers(1, 5)),
+    )
+    assume(_fits(conv))
+    return conv
+
+
+def _fits(window: Conv | Pool) -> bool:
+    try:
+        return min(window.out[1:]) > 0
+    except ValueError:  # larger than the padded image
+        return False
+
+
+@pytest.mark.parametrize("depthwise", [False, True], ids=["conv2d", "depthwise"])
+@drawn
+@given(data=st.data(), exact=st.booleans())
+def test_convolution(data: st.DataObject, exact: bool, depthwise: bool, isa: str) -> None:
+    for problem in convolution_problems(data.draw(convolutions(depthwise)), depthwise, exact):
+        check(problem, run(problem))
+
+
+@st.composite
+def pools(draw: Any) -> Pool:
+    shape = (draw(st.integers(0, 3)), draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(1, 40)))
+    window = st.tuples(small, small)
+    pool = Pool("drawn", shape, draw(window), draw(window), draw(pads))
+    assume(_fits(pool))
+    return pool
+
+
+@drawn
+@given(pool=pools())
+def test_pooling(pool: Pool, isa: str) -> None:
+    for problem in pooling_problems(pool):
+        check(problem, run(problem))
+
+
+@drawn
+@given(data=st.data(), kind=st.sampled_from(list(ref.BINARY)))
+def test_broadcasting(data: st.DataObject, kind: str, isa: str) -> None:
+    full = data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=5).map(tuple))
+    shapes = []
+    for _ in range(2):
+        kept = data.draw(st.lists(st.booleans(), min_size=len(full), max_size=len(full)))
+        shapes.append(tuple(size if keep else 1 for size, keep in zip(full, kept)))
+    rng = generator("broadcasting")
+    p, q = (rng.uniform(0.5, 2, shape).astype(np.float32) for shape in shapes)
+    problem = Problem().add("binary", {"p": p, "q": q}, {"y": ref.binary(p, q, kind)}, **binary_numbers(*shapes, kind))
+    check(problem, run(problem))
+
+
+@drawn
+@given(outer=st.integers(0, 5), count=st.integers(1, 200), inner=st.integers(1, 70), kind=st.sampled_from([0, 1, 2]))
+def test_reduction(outer: int, count: int, inner: int, kind: int, isa: str) -> None:
+    x = generator("reduction").standard_normal((outer, count, inner)).astype(np.float32)
+    y = np.full((outer, inner), np.nan, np.float32)
+    core.call("reduce", x=x, y=y, outer=outer, count=count, inner=inner, kind=kind, scale=1.0)
+    np.testing.assert_allclose(y, ref.reduce(x, 1, ("sum", "mean", "max")[kind]), rtol=1e-4, atol=1e-5)
+
+
+@drawn
+@given(rows=st.integers(0, 9), cols=st.integers(1, 150))
+def test_softmax_rows(rows: int, cols: int, isa: str) -> None:
+    x = generator("softmax").standard_normal((rows, cols)).astype(np.float32) * np.float32(5)
+    y = np.full_like(x, np.nan)
+    core.call("softmax_forward", x=x, y=y, rows=rows, cols=cols)
+    np.testing.assert_allclose(y, ref.softmax(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("offset", [1, 3, 5])
+def test_any_alignment_gives_the_same_bits(offset: int, isa: str) -> None:
+    """Arrays from outside are aligned to four bytes, no more."""
+    memory = generator("alignment").standard_normal((2, 8192)).astype(np.float32)
+    base = core.aligned_empty(4 * 8192).view(np.float32)
+    base[:4001] = memory[0, :4001]
+    shifted = core.aligned_empty(4 * 8192).view(np.float32)[offset : offset + 4001]
+    shifted[:] = base[:4001]
+    results = []
+    for x in (base[:4001], shifted):
+        y, total = np.empty_like(x), np.empty(1, np.float32)
+        core.call("unary_forward", x=x, y=y, count=4001, kind=list(ref.UNARY).index("tanh"), alpha=0.0)
+        core.call("reduce", x=x, y=total, outer=1, count=4001, inner=1, kind=0, scale=1.0)
+        results.append((y.tobytes(), total.tobytes()))
+    assert results[0] == results[1]
