@@ -94,8 +94,8 @@ def _step(rng: np.random.Generator, which: str, counts: tuple[int, ...]) -> Prob
     for count in counts:
         arrays = {"w": floats(rng, count), "g": floats(rng, count)}
         for name in states:
-            arrays[name] = floats(rng, count, scale=0.3)
-            if name in "vu":  # running means of squares, above the square of the mean d, as they always are
+            arrays[name] = floats(rng, count, scale=0.1)
+            if name in "vu":  # running means of squares; v is above the square of the mean d, as it always is
                 arrays[name] = np.square(arrays[name]) + np.float32(1.0)
         after = {name: value for name, value in step(*arrays.values()).items() if value is not None}
         problem.add(kernel, {**arrays, "hyper": numbers}, after, f"_{count}", count=count, **switches)
