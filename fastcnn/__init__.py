@@ -1,0 +1,85 @@
+"""fastcnn: convolutional networks on the CPU you already have.
+
+>>> from fastcnn.models import Sequential
+>>> from fastcnn.layers import Conv2D, MaxPooling2D, Flatten, Dense
+
+The names, arguments and defaults are Keras'. `fastcnn.ops` has the fast kernels alone, on NumPy arrays.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ._ops import get_num_threads, set_num_threads
+from .random import set_seed
+
+__version__ = "0.1.0"
+
+#: Loaded when first used, so that `import fastcnn` costs next to nothing.
+_MODULES = (
+    "activations", "callbacks", "datasets", "initializers", "layers", "losses", "metrics", "models", "ops",
+    "optimizers", "random", "reference", "regularizers", "utils", "viz",
+)  # fmt: skip
+_NAMES = {"Input": "layers", "Model": "models", "Sequential": "models", "Variable": "graph"}
+
+if TYPE_CHECKING:
+    from . import (
+        activations,
+        callbacks,
+        datasets,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        ops,
+        optimizers,
+        random,
+        reference,
+        regularizers,
+        utils,
+        viz,
+    )
+    from .graph import Variable
+    from .layers import Input
+    from .models import Model, Sequential
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    if name in _NAMES:
+        return getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)
+    raise AttributeError(f"module 'fastcnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULES, *_NAMES])
+
+
+__all__ = [
+    "Input",
+    "Model",
+    "Sequential",
+    "Variable",
+    "__version__",
+    "activations",
+    "callbacks",
+    "datasets",
+    "get_num_threads",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "random",
+    "reference",
+    "regularizers",
+    "set_num_threads",
+    "set_seed",
+    "utils",
+    "viz",
+]

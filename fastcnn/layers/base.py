@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,25 @@ def automatic_name(base: str) -> str:
 def clear_names() -> None:
     """Start numbering automatic names anew."""
     _names.clear()
+
+
+class _Budget(threading.local):
+    """How many more numbers the weights being made may hold, while a file is read; None: as many as asked for."""
+
+    left: int | None = None
+
+
+_budget = _Budget()
+
+
+@contextmanager
+def weight_budget(count: int) -> Iterator[None]:
+    """While a model is made from a file: weights start as zeros, and may hold no more than `count` numbers."""
+    before, _budget.left = _budget.left, count
+    try:
+        yield
+    finally:
+        _budget.left = before
 
 
 class LayerCall:
@@ -151,7 +173,13 @@ class Layer:
         initializer
             A name or object of `fastcnn.initializers`, or a callable of a shape.
         """
-        array = np.asarray(initializers.get(initializer)(tuple(shape)))
+        if _budget.left is None:
+            array = np.asarray(initializers.get(initializer)(tuple(shape)))
+        else:
+            _budget.left -= math.prod(shape)
+            if _budget.left < 0:
+                raise ValueError(f"weight {name!r} of shape {tuple(shape)} is larger than what the file holds")
+            array = np.zeros(tuple(shape), np.float32)
         variable = Variable(array, name, trainable, regularizers.get(regularizer))
         variable.path = f"{self.name}/{name}"
         self._weights.append(variable)

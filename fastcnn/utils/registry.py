@@ -18,8 +18,8 @@ T = TypeVar("T", bound=_Configurable)
 
 
 def snake_case(name: str) -> str:
-    """The name of a class as Keras' string arguments have it: ``GlorotUniform`` -> ``glorot_uniform``."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    """The name of a class as Keras writes it: ``GlorotUniform`` -> ``glorot_uniform``, ``Conv2D`` -> ``conv2d``."""
+    return re.sub(r"(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 class Registry(Generic[T]):

@@ -1,0 +1,278 @@
+"""From what users bring (arrays, lists, dicts, generators) to batches that a plan takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import random
+from .._ops import arrays, core
+from ..errors import shown
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+class Column:
+    """One input's or target's samples: an array, and how rows of it become what the plan takes."""
+
+    __slots__ = ("array", "dtype", "row")
+
+    def __init__(self, array: np.ndarray, row: tuple[int, ...], dtype: str = "float32") -> None:
+        self.array = array
+        self.row = row
+        self.dtype = dtype
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def floats(self) -> np.ndarray:
+        """All rows, contiguous."""
+        return arrays.as_float32(self.array, "x").reshape((len(self.array), *self.row))
+
+    def rows(self, index: np.ndarray) -> np.ndarray:
+        """The rows `index` (int64), contiguous: gathered and converted in one pass where a kernel can."""
+        source = self.array
+        kernel = {("float32", "f4"): "gather_f32", ("float32", "u1"): "gather_u8"}.get(
+            (self.dtype, source.dtype.str[1:])
+        )
+        if kernel is None or not source.flags.c_contiguous or not source.flags.aligned or not source.dtype.isnative:
+            taken = source[index]
+            return np.ascontiguousarray(taken, dtype=self.dtype).reshape((len(index), *self.row))
+        out = np.empty((len(index), *self.row), np.float32)
+        size = int(np.prod(self.row, dtype=np.int64))
+        core.call(kernel, x=source, index=index, y=out, total=len(source), rows=len(index), size=size)
+        return out
+
+    def part(self, start: int, stop: int) -> Column:
+        return Column(self.array[start:stop], self.row, self.dtype)
+
+
+def _named(given: Any, names: Sequence[str], what: str) -> list[Any]:
+    """One item for each name, from a single item, a list or a dict."""
+    if isinstance(given, Mapping):
+        missing = [n for n in names if n not in given]
+        extra = [n for n in given if n not in names]
+        if missing or extra:
+            raise ValueError(f"{what} must be a dict with the keys {list(names)}, received {list(given)}")
+        return [given[n] for n in names]
+    if isinstance(given, (list, tuple)) and len(names) > 1:
+        if len(given) != len(names):
+            raise ValueError(f"{what} must be a list of {len(names)} arrays ({', '.join(names)}), received {len(given)}")
+        return list(given)
+    if len(names) > 1:
+        raise ValueError(f"{what} must be a list or dict of {len(names)} arrays ({', '.join(names)})")
+    if isinstance(given, (list, tuple)) and len(given) == 1 and isinstance(given[0], np.ndarray):
+        return [given[0]]
+    return [given]
+
+
+def model_inputs(model: Model, x: Any) -> tuple[list[Column], int]:
+    """The model's inputs as columns, checked, and how many samples there are."""
+    names = model.input_names
+    columns = []
+    for name, value, given in zip(names, model.inputs, _named(x, names, "x")):
+        label = "x" if len(names) == 1 else f"x[{name!r}]"
+        array = arrays.real_array(given, label)
+        row = tuple(s for s in value.shape[1:] if s is not None)
+        # As Keras does: one missing or superfluous last axis of size 1 is put right.
+        fits = array.shape[1:] == row or (*array.shape[1:], 1) == row or array.shape[1:] == (*row, 1)
+        if array.ndim == 0 or not fits:
+            hint = "; add a batch axis to a single sample: x[None]" if array.shape == row else ""
+            raise ValueError(
+                f"{label} must have shape (batch, {', '.join(map(str, row))}) for layer {name!r}, "
+                f"received {array.shape}{hint}"
+            )
+        columns.append(Column(array, row))
+    sizes = {len(c) for c in columns}
+    if len(sizes) > 1:
+        raise ValueError(f"the arrays of x must be equally long, received lengths {[len(c) for c in columns]}")
+    return columns, len(columns[0])
+
+
+def model_targets(model: Model, y: Any, count: int) -> list[Column]:
+    """The targets as columns: labels checked against the number of classes, everything against its output's shape."""
+    all_losses = model.objective_losses()
+    judged = [(n, loss, v) for n, loss, v in zip(model.output_names, all_losses, model.outputs) if loss is not None]
+    names = [name for name, _, _ in judged]
+    columns = []
+    for (name, loss, value), given in zip(judged, _named(y, names, "y")):
+        label = "y" if len(names) == 1 else f"y[{name!r}]"
+        row = tuple(s for s in value.shape[1:] if s is not None)
+        array = arrays.real_array(given, label)
+        if array.ndim == 0 or len(array) != count:
+            length = "a scalar" if array.ndim == 0 else f"{len(array)} samples"
+            raise ValueError(f"x and {label} must be equally long, received {count} samples of x and {length} of {label}")
+        if loss.sparse:
+            labels = arrays.as_labels(array, label, (count, *row[:-1]), row[-1])
+            columns.append(Column(labels, row[:-1], "int32"))
+            continue
+        if array.shape == (count,) and row == (1,):
+            array = array[:, None]
+        if array.shape != (count, *row):
+            hint = ""
+            if array.shape in ((count,), (count, 1)) and len(row) == 1:
+                hint = '; for class numbers use the loss "sparse_categorical_crossentropy", or to_categorical(y)'
+            raise ValueError(
+                f"{label} must have shape (batch, {', '.join(map(str, row))}) for output {name!r} "
+                f"with the loss {loss.name!r}, received {array.shape}{hint}"
+            )
+        columns.append(Column(arrays.as_float32(array, label), row))
+    return columns
+
+
+def sample_weights(
+    model: Model, sample_weight: Any, class_weight: Any, targets: Sequence[Column], count: int
+) -> Column | None:
+    """One weight a sample from sample_weight and class_weight, or None where neither is given."""
+    weights = None
+    if sample_weight is not None:
+        weights = arrays.as_float32(sample_weight, "sample_weight")
+        if weights.shape not in ((count,), (count, 1)):
+            raise ValueError(f"sample_weight must have shape ({count},), received {weights.shape}")
+        weights = weights.reshape(count)
+        if not np.isfinite(weights).all():
+            raise ValueError("sample_weight must be finite, received NaN or infinity")
+    if class_weight is not None:
+        by_class = _class_weights(model, class_weight, targets)
+        weights = by_class if weights is None else weights * by_class
+    return None if weights is None else Column(np.ascontiguousarray(weights, np.float32), ())
+
+
+def _class_weights(model: Model, class_weight: Any, targets: Sequence[Column]) -> np.ndarray:
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(f"class_weight must be a dict of class number to weight, received {shown(class_weight)}")
+    if len(targets) != 1:
+        raise ValueError("class_weight works for models with one output; give sample_weight instead")
+    target = targets[0].array
+    classes = model.outputs[0].shape[-1]
+    if target.ndim > 2 or (target.ndim == 2 and targets[0].dtype == "int32"):
+        raise ValueError("class_weight needs one class a sample; give sample_weight instead")
+    if classes == 1:
+        classes, labels = 2, (target.reshape(-1) > 0.5).astype(np.int64)
+    else:
+        labels = target.argmax(-1) if target.ndim == 2 else target
+    table = np.ones(int(classes or 1), np.float32)
+    for key, value in class_weight.items():
+        known = isinstance(key, (int, np.integer)) and not isinstance(key, bool)
+        if not known or not 0 <= key < len(table):
+            raise ValueError(f"class_weight's keys must be class numbers 0 to {len(table) - 1}, received {key!r}")
+        if not isinstance(value, (int, float, np.number)) or not 0 <= float(value) < float("inf"):
+            raise ValueError(f"class_weight[{key}] must be a number of at least 0, received {value!r}")
+        table[int(key)] = value
+    return table[labels]
+
+
+class Batch:
+    """What one step takes: contiguous arrays in the plan's order."""
+
+    __slots__ = ("inputs", "size", "targets", "weights")
+
+    def __init__(
+        self, inputs: list[np.ndarray], targets: list[np.ndarray], weights: np.ndarray | None, size: int
+    ) -> None:
+        self.inputs, self.targets, self.weights, self.size = inputs, targets, weights, size
+
+
+class Arrays:
+    """Batches out of arrays that lie in memory."""
+
+    def __init__(
+        self,
+        inputs: list[Column],
+        targets: list[Column],
+        weights: Column | None,
+        batch_size: int,
+        shuffle: bool = False,
+    ) -> None:
+        self.inputs, self.targets, self.weights = inputs, targets, weights
+        self.batch_size, self.shuffle = batch_size, shuffle
+        #: At most so many batches an epoch.
+        self.steps: int | None = None
+        self.samples = len(inputs[0])
+
+    def __len__(self) -> int:
+        batches = -(-self.samples // self.batch_size)
+        return batches if self.steps is None else min(batches, self.steps)
+
+    def part(self, start: int, stop: int) -> Arrays:
+        weights = None if self.weights is None else self.weights.part(start, stop)
+        inputs, targets = ([c.part(start, stop) for c in columns] for columns in (self.inputs, self.targets))
+        return Arrays(inputs, targets, weights, self.batch_size, self.shuffle)
+
+    def __iter__(self) -> Iterator[Batch]:
+        order = np.arange(self.samples, dtype=np.int64)
+        if self.shuffle:
+            random.generator().shuffle(order)
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
+            index = order[start : start + self.batch_size]
+            yield Batch(
+                [c.rows(index) for c in self.inputs],
+                [c.rows(index) for c in self.targets],
+                None if self.weights is None else self.weights.rows(index),
+                len(index),
+            )
+
+
+class Stream:
+    """Batches out of an iterable that gives (x, y) or (x, y, sample_weight), each checked as it comes."""
+
+    def __init__(self, model: Model, source: Iterable[Any], class_weight: Any = None, steps: int | None = None) -> None:
+        self.model, self.source, self.class_weight, self.steps = model, source, class_weight, steps
+        self.once = iter(source) if isinstance(source, Iterator) else None
+
+    def __len__(self) -> int:
+        if self.steps is not None:
+            return self.steps
+        if hasattr(self.source, "__len__"):
+            return len(self.source)
+        raise TypeError("this source of batches has no length")
+
+    def _raw(self) -> Iterator[Any]:
+        if self.once is not None:
+            yield from self.once
+        elif hasattr(self.source, "__getitem__") and hasattr(self.source, "__len__"):
+            for i in range(len(self.source)):
+                yield self.source[i]
+        else:
+            yield from self.source
+
+    def __iter__(self) -> Iterator[Batch]:
+        for number, item in enumerate(self._raw()):
+            if self.steps is not None and number >= self.steps:
+                return
+            yield self.batch(item, number)
+            if number + 1 == self.steps:
+                return
+
+    def batch(self, item: Any, number: int) -> Batch:
+        if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
+            raise ValueError(f"batch {number}: expected (x, y) or (x, y, sample_weight), received {shown(item)}")
+        try:
+            return checked_batch(self.model, *item, class_weight=self.class_weight)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"batch {number}: {error}") from None
+
+
+def checked_batch(model: Model, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Batch:
+    """One batch from arrays, checked."""
+    inputs, count = model_inputs(model, x)
+    if count == 0:
+        raise ValueError("x is empty: a batch needs at least one sample")
+    targets = model_targets(model, y, count)
+    weights = sample_weights(model, sample_weight, class_weight, targets, count)
+    return Batch(
+        [c.floats() for c in inputs],
+        [np.ascontiguousarray(c.array) for c in targets],
+        None if weights is None else weights.array,
+        count,
+    )
+
+
+def is_arrays(x: Any) -> bool:
+    """Whether x holds samples (arrays, lists of numbers, dicts of arrays), not an iterable of batches."""
+    if isinstance(x, (np.ndarray, Mapping)) or hasattr(x, "__array__"):
+        return True
+    return isinstance(x, (list, tuple))

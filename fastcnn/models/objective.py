@@ -1,0 +1,164 @@
+"""What a model is trained for: its losses joined into one scalar, with gradients, optimizer and plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import losses, random
+from ..errors import shown
+from ..graph import Value
+from ..graph.functional import binary
+from ..losses import Loss
+from ..optimizers import Optimizer
+from ..plan import FlatStore, Plan, fuse_activations, inference_plan, trainable_with_gradient, training_plan
+
+if TYPE_CHECKING:
+    from .data import Batch
+    from .model import Model
+
+
+def per_output(given: Any, names: Sequence[str], what: str) -> list[Any]:
+    """One setting for each output, from one for all, a list or a dict by output's name."""
+    if isinstance(given, Mapping):
+        unknown = [k for k in given if k not in names]
+        if unknown:
+            raise ValueError(f"{what}: {unknown[0]!r} is not an output of the model; outputs are {list(names)}")
+        return [given.get(n) for n in names]
+    if isinstance(given, (list, tuple)):
+        if len(given) != len(names):
+            raise ValueError(f"{what} must have one entry for each of the {len(names)} outputs, received {shown(given)}")
+        return list(given)
+    return [given] * len(names)
+
+
+class Objective:
+    """The loss of a compiled model, with and without sample weights, as graphs and plans.
+
+    Parameters
+    ----------
+    model : Model
+        Built.
+    loss_list : list of Loss or None
+        One for each output; outputs without a loss are only predicted.
+    loss_weights : list of float
+    """
+
+    def __init__(
+        self, model: Model, loss_list: list[Loss | None], loss_weights: list[float], optimizer: Optimizer
+    ) -> None:
+        self.model, self.optimizer = model, optimizer
+        self.losses = loss_list
+        self.scales = loss_weights
+        #: (seed, step) of dropout's random numbers.
+        self.rng = np.array([random.next_seed(), 0], np.uint64)
+        #: Frozen and unfrozen layers count as they were when the model was compiled, as in Keras.
+        self._trainable = model.trainable_weights
+        self._graphs: dict[bool, tuple[Any, ...]] = {}
+        self._store: FlatStore | None = None
+
+    def _graph(self, weighted: bool) -> tuple[Any, ...]:
+        """(targets, weights, total, predictions, seeds), built once."""
+        if weighted in self._graphs:
+            return self._graphs[weighted]
+        model = self.model
+        outputs = fuse_activations(model.outputs)
+        targets, weights, predictions, totals = [], [], [], []
+        seeds: dict[Value, Value] = {}
+        for name, loss, scale, value in zip(model.output_names, self.losses, self.scales, outputs):
+            if loss is None:
+                predictions.append(value)
+                continue
+            target = loss.target(value, f"y/{name}")
+            weight = Value(value.shape[:-1], "float32", name=f"sample_weight/{name}") if weighted else None
+            terms = loss.terms(value, target, weight, scale)
+            targets.append(target)
+            if weight is not None:
+                weights.append(weight)
+            predictions.append(terms.prediction)
+            totals.append(terms.total)
+            for at, grad in terms.seeds.items():
+                seeds[at] = binary(seeds[at], grad, "add") if at in seeds else grad
+        totals += self._penalties(seeds)
+        total = totals[0]
+        for further in totals[1:]:
+            total = binary(total, further, "add", "loss")
+        self._graphs[weighted] = (targets, weights, total, predictions, seeds)
+        return self._graphs[weighted]
+
+    def _penalties(self, seeds: dict[Value, Value]) -> list[Value]:
+        from ..graph.ops.elementwise import ones
+
+        found = []
+        for variable in self._trainable:
+            penalty = variable.regularizer(variable.value()) if variable.regularizer is not None else None
+            if penalty is not None:
+                found.append(penalty)
+                seeds[penalty] = ones()
+        return found
+
+    def _shapes(self, batch: int, targets: Sequence[Value], weights: Sequence[Value]) -> dict[Value, tuple[int, ...]]:
+        values = [*self.model.inputs, *targets, *weights]
+        return {v: (batch, *(s for s in v.shape[1:] if s is not None)) for v in values}
+
+    def _training_plan(self, batch: int, weighted: bool) -> Plan:
+        targets, weights, total, predictions, seeds = self._graph(weighted)
+        variables, grads = trainable_with_gradient(seeds, self._trainable)
+        if self._store is None or not self._store.holds(variables):
+            self._store = FlatStore(variables)
+        self.optimizer.bind(self._store)
+        shapes = self._shapes(batch, targets, weights)
+        return training_plan(shapes, [total, *predictions], grads, self._store, self.optimizer.calls, self.rng)
+
+    def _test_plan(self, batch: int, weighted: bool) -> Plan:
+        targets, weights, total, predictions, _ = self._graph(weighted)
+        return inference_plan(self._shapes(batch, targets, weights), [total, *predictions])
+
+    def run(self, batch: Batch, training: bool) -> tuple[float, list[np.ndarray]]:
+        """One step: (loss, predictions)."""
+        weighted = batch.weights is not None
+        key = ("train" if training else "test", id(self), batch.size, weighted)
+        make = self._training_plan if training else self._test_plan
+        plan = self.model._cached(key, lambda: make(batch.size, weighted))
+        arrays = [*batch.inputs, *batch.targets]
+        if batch.weights is not None:
+            for loss, value in zip(self.losses, self.model.outputs):
+                if loss is not None:
+                    arrays.append(_spread(batch.weights, value, batch.size))
+        outputs = plan.new_outputs()
+        if training:
+            self.optimizer.prepare_step()
+            self.rng[1] += np.uint64(1)
+        plan.run(arrays, outputs)
+        return float(outputs[0].item()), outputs[1:]
+
+    def prepare(self) -> None:
+        """Place the weights and the optimizer's state without running a step (to load a saved state)."""
+        _, _, _, _, seeds = self._graph(False)
+        variables, _ = trainable_with_gradient(seeds, self._trainable)
+        if self._store is None or not self._store.holds(variables):
+            self._store = FlatStore(variables)
+        self.optimizer.bind(self._store)
+
+
+def _spread(weights: np.ndarray, value: Value, batch: int) -> np.ndarray:
+    """A weight for each row of an output, from one for each sample."""
+    rows = tuple(s for s in value.shape[1:-1] if s is not None)
+    if not rows:
+        return weights
+    return np.ascontiguousarray(np.broadcast_to(weights.reshape(batch, *(1,) * len(rows)), (batch, *rows)))
+
+
+def make_losses(model: Model, loss: Any, loss_weights: Any) -> tuple[list[Loss | None], list[float]]:
+    """The losses and their weights for each output, from what `compile` was given."""
+    names = model.output_names
+    chosen = [None if item is None else losses.get(item) for item in per_output(loss, names, "loss")]
+    if all(item is None for item in chosen):
+        raise ValueError("compile needs a loss for at least one output")
+    scales = per_output(1.0 if loss_weights is None else loss_weights, names, "loss_weights")
+    for scale in scales:
+        if not isinstance(scale, (int, float)) or not np.isfinite(scale):
+            raise ValueError(f"loss_weights must be numbers, received {shown(scale)}")
+    return chosen, [float(s) for s in scales]

@@ -1,0 +1,373 @@
+"""Models and weights as files: safetensors, with the configuration as JSON in the header.
+
+Nothing is unpickled or evaluated; layers are made only from the classes this package knows, and no more memory is
+taken than the file's own tensors need.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import layers, losses, metrics, optimizers
+from ..errors import ModelFileError, shown
+from ..graph import Value, Variable
+from ..layers.base import Layer, weight_budget
+from ..utils.files import atomic_write
+from ..utils.registry import snake_case
+
+if TYPE_CHECKING:
+    from ..optimizers import Optimizer
+    from .model import Model
+    from .sequential import Sequential
+
+FORMAT = "fastcnn"
+VERSION = 1
+#: Longest configuration accepted from a file, in characters.
+_MAX_CONFIG = 50_000_000
+
+
+# ---------------------------------------------------------------- structure
+
+
+def sequential_config(model: Sequential) -> dict[str, Any]:
+    start = []
+    if model.built:
+        start = [layers.serialize(model.inputs[0].origin.layer)]
+    return {"name": model.name, "layers": [*start, *(describe(layer) for layer in model.layers)]}
+
+
+def sequential_from_config(config: Mapping[str, Any]) -> Sequential:
+    from .sequential import Sequential
+
+    made = [restore(item) for item in config["layers"]]
+    return Sequential(made, name=config["name"])
+
+
+def functional_config(model: Model) -> dict[str, Any]:
+    """Layers once each, and the calls that join them: each call's inputs as (call number, output number)."""
+    place: dict[int, tuple[int, int]] = {}
+    calls = []
+    numbers = {id(layer): i for i, layer in enumerate(model.layers)}
+    for i, call in enumerate(model.network):
+        calls.append({"layer": numbers[id(call.layer)], "inputs": [list(place[id(v)]) for v in call.inputs]})
+        place.update({id(v): (i, k) for k, v in enumerate(call.outputs)})
+    return {
+        "name": model.name,
+        "layers": [describe(layer) for layer in model.layers],
+        "calls": calls,
+        "inputs": [list(place[id(v)]) for v in model.inputs],
+        "outputs": [list(place[id(v)]) for v in model.outputs],
+        "single_output": not isinstance(model.output_shape, list),
+    }
+
+
+def functional_from_config(config: Mapping[str, Any]) -> Model:
+    from .model import Model
+
+    made = [restore(item) for item in config["layers"]]
+    results: list[list[Value]] = []
+    for call in config["calls"]:
+        layer = made[call["layer"]]
+        if isinstance(layer, layers.InputLayer):
+            results.append([layer.value])
+            continue
+        values = [results[i][k] for i, k in call["inputs"]]
+        out = layer(values if len(values) > 1 else values[0])
+        results.append(list(out) if isinstance(out, (list, tuple)) else [out])
+    outputs = [results[i][k] for i, k in config["outputs"]]
+    single = config["single_output"] and len(outputs) == 1
+    return Model([results[i][k] for i, k in config["inputs"]], outputs[0] if single else outputs, name=config["name"])
+
+
+def describe(layer: Layer) -> dict[str, Any]:
+    """Class name and configuration of a layer or model."""
+    from .model import Model
+    from .sequential import Sequential
+
+    if isinstance(layer, Model):
+        name = "Sequential" if isinstance(layer, Sequential) else "Model"
+        return {"class_name": name, "config": layer.get_config()}
+    return layers.serialize(layer)
+
+
+def restore(data: Mapping[str, Any]) -> Layer:
+    """The layer or model that `describe` described."""
+    if data.get("class_name") == "Sequential":
+        return sequential_from_config(data["config"])
+    if data.get("class_name") == "Model":
+        return functional_from_config(data["config"])
+    return layers.deserialize(dict(data))
+
+
+def clone_model(model: Model) -> Model:
+    """A model of the same structure with new weights, drawn by the layers' initializers."""
+    made = restore(describe(model))
+    return made  # type: ignore[return-value]
+
+
+# ---------------------------------------------------------------- weights
+
+
+def weight_keys(model: Model) -> dict[str, Variable]:
+    """A name for each weight that depends on the model's structure alone, not on what else the program made.
+
+    Layers that were given a name go by it; the others by class and number within the model.
+    """
+    from .model import Model
+
+    found: dict[str, Variable] = {}
+    seen: set[int] = set()
+
+    def walk(owner: Model, prefix: str) -> None:
+        counts: Counter[str] = Counter()
+        taken = {layer.name for layer in owner.layers if not layer.auto_named}
+        for layer in owner.layers:
+            if layer.auto_named:
+                base = snake_case(type(layer).__name__)
+                while True:
+                    name = f"{base}_{counts[base]}" if counts[base] else base
+                    counts[base] += 1
+                    if name not in taken:
+                        break
+            else:
+                name = layer.name
+            if isinstance(layer, Model):
+                walk(layer, f"{prefix}{name}/")
+                continue
+            for variable in layer.weights:
+                if id(variable) not in seen:
+                    seen.add(id(variable))
+                    found[f"{prefix}{name}/{variable.name}"] = variable
+
+    walk(model, "")
+    return found
+
+
+def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    model._require_built()
+    tensors = {key: v.numpy() for key, v in weight_keys(model).items()}
+    _write(filepath, tensors, {"format": FORMAT, "version": str(VERSION), "kind": "weights"}, overwrite)
+
+
+def load_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
+    with _opened(filepath) as file:
+        _assign(model, file, filepath)
+
+
+def _assign(model: Model, file: Any, filepath: Any) -> None:
+    """Check every weight's name, shape and dtype, then set them all."""
+    wanted = weight_keys(model)
+    present = {key for key in file.keys() if not key.startswith("optimizer/")}  # noqa: SIM118
+    missing, extra = sorted(set(wanted) - present), sorted(present - set(wanted))
+    if missing or extra:
+        parts = [f"{what} {', '.join(keys[:5])}{' …' if len(keys) > 5 else ''}"
+                 for what, keys in (("missing", missing), ("not in the model", extra)) if keys]  # fmt: skip
+        raise ModelFileError(f"{filepath}: its weights are not this model's: {'; '.join(parts)}")
+    for key, variable in wanted.items():
+        part = file.get_slice(key)
+        shape = tuple(part.get_shape())
+        if shape != variable.shape or part.get_dtype() != "F32":
+            raise ModelFileError(
+                f"{filepath}: weight {key!r} has shape {shape} and type {part.get_dtype()}, the model's has "
+                f"{variable.shape} and F32"
+            )
+    for key, variable in wanted.items():
+        variable.assign(file.get_tensor(key))
+
+
+# ---------------------------------------------------------------- whole models
+
+
+def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write structure, weights, compilation, optimizer state and the model's metadata to one file."""
+    model._require_built()
+    keys = weight_keys(model)
+    tensors = {key: v.numpy() for key, v in keys.items()}
+    try:
+        metadata = json.dumps(model.metadata)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"model.metadata must be plain data (dicts, lists, strings, numbers): {error}") from None
+    header = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "kind": "model",
+        "model": json.dumps(describe(model)),
+        "metadata": metadata,
+    }
+    compiled = _compile_config(model)
+    if compiled is not None:
+        header["compile"] = json.dumps(compiled)
+        optimizer = model.optimizer
+        assert optimizer is not None
+        names = {id(v): key for key, v in keys.items()}
+        for slot, parts in optimizer.state():
+            for variable, part in zip(optimizer.trained_variables, parts):
+                tensors[f"optimizer/{slot}/{names[id(variable)]}"] = part.copy()
+    _write(filepath, tensors, header, overwrite)
+
+
+def _compile_config(model: Model) -> dict[str, Any] | None:
+    if not model.compiled or model.optimizer is None:
+        return None
+    try:
+        config = model._compile_config
+        return {
+            "optimizer": optimizers.serialize(model.optimizer),
+            "iterations": model.optimizer.iterations,
+            "loss": _plain(config["loss"], losses.Loss, losses.serialize),
+            "loss_weights": config["loss_weights"],
+            "metrics": _plain(config["metrics"], metrics.Metric, metrics.serialize),
+            "weighted_metrics": _plain(config["weighted_metrics"], metrics.Metric, metrics.serialize),
+        }
+    except ValueError as error:
+        warnings.warn(
+            f"the model is saved without how it was compiled ({error}); call compile again after loading it",
+            UserWarning,
+            stacklevel=4,
+        )
+        return None
+
+
+def _plain(item: Any, kind: type, serialize: Any) -> Any:
+    """Losses and metrics as plain data: names stay, objects become their configuration."""
+    if item is None or isinstance(item, str):
+        return item
+    if isinstance(item, kind):
+        return serialize(item)
+    if isinstance(item, (list, tuple)):
+        return [_plain(i, kind, serialize) for i in item]
+    if isinstance(item, Mapping):
+        return {k: _plain(v, kind, serialize) for k, v in item.items()}
+    raise ValueError(f"{shown(item)} is a function")
+
+
+def load_model(filepath: str | os.PathLike[str], compile: bool = True) -> Model:
+    """Read a model saved with ``model.save``: ready to predict, and to train on where it left off.
+
+    Parameters
+    ----------
+    filepath : path-like
+    compile : bool
+        Whether to compile it as it was, with the optimizer's state.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ModelFileError
+        It is truncated, of another format or version, or its parts don't fit together.
+    """
+    with _opened(filepath) as file:
+        header = file.metadata() or {}
+        if header.get("kind") != "model":
+            raise ModelFileError(f"{filepath} holds weights alone: build the model and call model.load_weights")
+        data = _json(header, "model", filepath)
+        total = sum(int(np.prod(file.get_slice(k).get_shape(), dtype=np.float64)) for k in file.keys())  # noqa: SIM118
+        try:
+            with weight_budget(total):
+                model = restore(data)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, MemoryError) as error:
+            raise ModelFileError(f"{filepath}: its configuration can't be built: {error}") from error
+        _assign(model, file, filepath)  # type: ignore[arg-type]
+        model.metadata = _json(header, "metadata", filepath) if "metadata" in header else {}  # type: ignore[attr-defined]
+        if compile and "compile" in header:
+            _restore_compiled(model, _json(header, "compile", filepath), file, filepath)  # type: ignore[arg-type]
+    return model  # type: ignore[return-value]
+
+
+def _restore_compiled(model: Model, config: Mapping[str, Any], file: Any, filepath: Any) -> None:
+    try:
+        optimizer = optimizers.get(config["optimizer"])
+        loss = _objects(config["loss"], losses.get)
+        plain, weighted = (_objects(config[k], metrics.get) for k in ("metrics", "weighted_metrics"))
+        model.compile(optimizer, loss, config["loss_weights"], plain, weighted)
+        iterations = int(config["iterations"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelFileError(f"{filepath}: how it was compiled can't be restored: {error}") from error
+    keys = {id(v): key for key, v in weight_keys(model).items()}
+    state = {k: file.get_tensor(k) for k in file.keys() if k.startswith("optimizer/")}  # noqa: SIM118
+
+    def put_back(target: Optimizer) -> None:
+        target.iterations = iterations
+        for slot, parts in target.state():
+            for variable, part in zip(target.trained_variables, parts):
+                saved = state.get(f"optimizer/{slot}/{keys[id(variable)]}")
+                if saved is None:
+                    continue
+                if saved.shape != part.shape:
+                    raise ModelFileError(f"{filepath}: the optimizer's state for {keys[id(variable)]!r} has another shape")
+                part[...] = saved
+
+    model._saved_optimizer = put_back if state or iterations else None
+    optimizer.iterations = iterations
+
+
+def _objects(item: Any, make: Any) -> Any:
+    """Losses and metrics from plain data; strings are left for `compile`, which knows the shapes."""
+    if isinstance(item, list):
+        return [_objects(i, make) for i in item]
+    if isinstance(item, Mapping):
+        if "class_name" in item:
+            return make(item)
+        return {k: _objects(v, make) for k, v in item.items()}
+    return item
+
+
+# ---------------------------------------------------------------- files
+
+
+def _write(
+    filepath: str | os.PathLike[str], tensors: dict[str, np.ndarray], header: dict[str, str], overwrite: bool
+) -> None:
+    from safetensors.numpy import save
+
+    if not overwrite and os.path.exists(filepath):
+        raise FileExistsError(f"{os.fspath(filepath)} exists; pass overwrite=True to replace it")
+    data = save(tensors, metadata=header)
+    with atomic_write(filepath) as file:
+        file.write(data)
+
+
+@contextmanager
+def _opened(filepath: str | os.PathLike[str]) -> Iterator[Any]:
+    """A safetensors file of this package, its format and version checked."""
+    from safetensors import SafetensorError, safe_open
+
+    path = os.fspath(filepath)
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"there is no file {path}")
+    if os.path.isdir(path):
+        raise ModelFileError(f"{path} is a folder, not a model file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            if header.get("format") != FORMAT:
+                raise ModelFileError(f"{path} is a safetensors file, but not one written by fastcnn")
+            if header.get("version") != str(VERSION):
+                raise ModelFileError(
+                    f"{path} has format version {shown(header.get('version'))}; this fastcnn reads version {VERSION}"
+                )
+            yield file
+    except SafetensorError as error:
+        raise ModelFileError(f"{path} is not a model file, or is damaged: {error}") from None
+
+
+def _json(header: Mapping[str, str], key: str, filepath: Any) -> Any:
+    text = header.get(key, "")
+    try:
+        if len(text) > _MAX_CONFIG:
+            raise ValueError("too long")
+        value = json.loads(text)
+        if not isinstance(value, dict):
+            raise ValueError("not an object")
+        return value
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{filepath}: the header's {key!r} is no valid configuration: {error}") from None

@@ -1,0 +1,453 @@
+"""compile, fit, evaluate and predict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import callbacks as cb
+from .. import metrics as metrics_module
+from .. import optimizers
+from ..errors import shown
+from ..graph import clock
+from ..losses import Loss
+from ..optimizers import Optimizer
+from ..shapes import whole_number
+from .data import Arrays, Batch, Stream, checked_batch, is_arrays, model_inputs, model_targets, sample_weights
+from .objective import Objective, make_losses
+from .progress import NaNWatch, Tally, metric_groups
+
+if TYPE_CHECKING:
+    from .model import Model
+
+Source = Any
+
+
+class Trainer:
+    """The part of a model that learns: mixed into `Model`."""
+
+    def _trainer_start(self) -> None:
+        self.optimizer: Optimizer | None = None
+        self.compiled = False
+        self.stop_training = False
+        self.history: Any = None
+        self._compile_config: dict[str, Any] = {}
+        self._objective: Objective | None = None
+        self._tally: Tally | None = None
+        #: State of an optimizer read from a file, until the weights it belongs to are placed.
+        self._saved_optimizer: Any = None
+
+    # ---- compile
+
+    def compile(
+        self: Model,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+    ) -> None:
+        """Say how the model is trained and judged.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer
+        loss : str, Loss, function, or list or dict of these for several outputs
+            A function takes (y_true, y_pred) as graph values and returns one loss a row, or a scalar.
+        loss_weights : list or dict of float, optional
+        metrics, weighted_metrics : list, optional
+            Names, objects or functions of (y_true, y_pred) arrays; lists or dicts of lists for several outputs.
+            The weighted ones see sample weights and class weights.
+
+        Raises
+        ------
+        ValueError
+            An unknown name; the closest known one is suggested.
+        """
+        new = optimizers.get(optimizer)
+        config = {"loss": loss, "loss_weights": loss_weights, "metrics": metrics, "weighted_metrics": weighted_metrics}
+        self._check_compile(config)
+        self.optimizer, self._compile_config = new, config
+        self._objective = self._tally = None
+        self._saved_optimizer = None
+        self.compiled = True
+        if self.built:
+            self._ready()
+
+    def _check_compile(self: Model, config: dict[str, Any]) -> None:
+        """Find unknown names before anything is changed."""
+        if config["loss"] is None:
+            raise ValueError('compile needs a loss, for example loss="sparse_categorical_crossentropy"')
+        if self.built:
+            make_losses(self, config["loss"], config["loss_weights"])
+            names = self.output_names
+        else:
+            names = ["output"]
+        for what in ("metrics", "weighted_metrics"):
+            for group in metric_groups(config[what], names, what):
+                for item in group:
+                    metrics_module.get(item, (None,), (None, 2))
+
+    def _ready(self: Model) -> Objective:
+        """The objective, made when first needed: it depends on the outputs' shapes."""
+        if not self.compiled or self.optimizer is None:
+            raise ValueError("the model isn't compiled: call compile(optimizer=…, loss=…, metrics=[…]) first")
+        self._require_built()
+        if self._objective is None:
+            config = self._compile_config
+            chosen, scales = make_losses(self, config["loss"], config["loss_weights"])
+            self._objective = Objective(self, chosen, scales, self.optimizer)
+            self._tally = Tally(self, chosen, config["metrics"], config["weighted_metrics"])
+            if self._saved_optimizer is not None:
+                self._objective.prepare()
+                self._saved_optimizer(self.optimizer)
+                self._saved_optimizer = None
+        return self._objective
+
+    def _changed(self: Model) -> None:
+        """The graph is another one: what was made for the old one is thrown away."""
+        self._objective = self._tally = None
+
+    def objective_losses(self: Model) -> list[Loss | None]:
+        """The loss of each output, None for those that have none."""
+        return list(self._ready().losses)
+
+    @property
+    def metrics_names(self: Model) -> list[str]:
+        self._ready()
+        assert self._tally is not None
+        return list(self._tally.names)
+
+    # ---- single batches
+
+    def train_on_batch(
+        self: Model, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """One optimizer step on one batch; returns the loss and metrics before the step."""
+        objective = self._ready()
+        return self._one(checked_batch(self, x, y, sample_weight, class_weight), objective, True, return_dict)
+
+    def test_on_batch(
+        self: Model, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Loss and metrics of one batch."""
+        objective = self._ready()
+        return self._one(checked_batch(self, x, y, sample_weight), objective, False, return_dict)
+
+    def _one(self: Model, batch: Batch, objective: Objective, training: bool, return_dict: bool) -> Any:
+        tally = self._tally
+        assert tally is not None
+        tally.reset()
+        tally.add(batch, *self._step(batch, objective, training))
+        logs = tally.logs()
+        return logs if return_dict else list(logs.values())
+
+    def _step(self: Model, batch: Batch, objective: Objective, training: bool) -> tuple[float, list[np.ndarray]]:
+        result = objective.run(batch, training)
+        if training:
+            clock.values += 1
+        return result
+
+    # ---- fit
+
+    def fit(
+        self: Model,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+    ) -> Any:
+        """Train.
+
+        Parameters
+        ----------
+        x : array, list or dict of arrays, or iterable of batches
+            An iterable (generator, or object with ``__len__`` and ``__getitem__``) gives (x, y) or
+            (x, y, sample_weight).
+        y : array, list or dict of arrays
+            With x as arrays.
+        batch_size : int
+            32 if not given.
+        epochs : int
+            The number of the last epoch; ``epochs - initial_epoch`` are run.
+        verbose : "auto", 0, 1 or 2
+            Nothing, a live bar, or a line an epoch.
+        validation_split : float
+            So much of the end of x is kept for validation.
+        validation_data : (x, y), (x, y, sample_weight) or iterable of batches
+        class_weight : dict of class number to weight
+        sample_weight : array
+            One weight a sample.
+        validation_freq : int
+            Validate after every so many epochs.
+
+        Returns
+        -------
+        History
+            ``history.history`` maps names to one number an epoch.
+        """
+        epochs = whole_number(epochs, "epochs", 0)
+        initial_epoch = whole_number(initial_epoch, "initial_epoch", 0)
+        validation_freq = whole_number(validation_freq, "validation_freq")
+        if not self.built:
+            self._build_from(x)
+        self._ready()
+        train = self._source(x, y, batch_size, sample_weight, class_weight, steps_per_epoch, shuffle)
+        train, validation = self._validation(
+            train, validation_split, validation_data, validation_batch_size or batch_size, validation_steps
+        )
+        listeners = cb.CallbackList(
+            callbacks,
+            add_history=True,
+            add_progbar=verbose != 0,
+            model=self,
+            verbose=verbose,
+            epochs=epochs,
+            steps=_length(train),
+            samples=getattr(train, "samples", None),
+            batch_size=getattr(train, "batch_size", None),
+        )
+        self.stop_training = False
+        watch = NaNWatch()
+        listeners.on_train_begin()
+        logs: dict[str, float] = {}
+        for epoch in range(initial_epoch, epochs):
+            listeners.on_epoch_begin(epoch)
+            logs = self._train_epoch(train, listeners, watch, epoch)
+            if validation is not None and (epoch + 1) % validation_freq == 0:
+                found = self._evaluate(validation, listeners)
+                logs.update({f"val_{name}": value for name, value in found.items()})
+            listeners.on_epoch_end(epoch, logs)
+            if self.stop_training:
+                break
+        listeners.on_train_end(logs)
+        self.history = listeners.history
+        return self.history
+
+    def _train_epoch(
+        self: Model, train: Source, listeners: Any, watch: NaNWatch, epoch: int
+    ) -> dict[str, float]:
+        objective, tally = self._ready(), self._tally
+        assert tally is not None
+        tally.reset()
+        number = -1
+        for number, batch in enumerate(train):
+            listeners.on_train_batch_begin(number)
+            loss, predictions = self._step(batch, objective, True)
+            tally.add(batch, loss, predictions)
+            watch.look(batch, loss, epoch, number)
+            listeners.on_train_batch_end(number, {**tally.logs(), "size": batch.size})
+            if self.stop_training:
+                break
+        if number < 0:
+            raise ValueError(
+                "x gave no batches in this epoch; a generator that is used up can't be read again: give a list, an "
+                "object with __len__ and __getitem__, or steps_per_epoch"
+            )
+        return tally.logs()
+
+    def _build_from(self: Model, x: Any) -> None:
+        if not is_arrays(x):
+            raise ValueError(
+                f"model {self.name!r} isn't built yet and x is an iterable of batches: give the first layer "
+                f"input_shape=(height, width, channels)"
+            )
+        self.build((None, *np.shape(x)[1:]))
+
+    def _source(
+        self: Model,
+        x: Any,
+        y: Any,
+        batch_size: int | None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        steps: int | None = None,
+        shuffle: bool = False,
+    ) -> Source:
+        """x and y as batches, everything checked that can be before the first step."""
+        if x is None:
+            raise ValueError("x is missing")
+        if steps is not None:
+            steps = whole_number(steps, "steps")
+        if not is_arrays(x):
+            if y is not None or sample_weight is not None:
+                raise ValueError("x gives batches that hold y and sample_weight themselves; don't give them as well")
+            if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
+                raise TypeError(f"x must be arrays or an iterable of batches, received {type(x).__name__}")
+            return Stream(self, x, class_weight, steps)
+        if y is None:
+            raise ValueError("y is missing")
+        size = 32 if batch_size is None else whole_number(batch_size, "batch_size")
+        inputs, count = model_inputs(self, x)
+        if count == 0:
+            raise ValueError(f"x is empty: there is nothing to learn or judge in {np.shape(x)}")
+        targets = model_targets(self, y, count)
+        weights = sample_weights(self, sample_weight, class_weight, targets, count)
+        source = Arrays(inputs, targets, weights, size, bool(shuffle))
+        source.steps = steps
+        return source
+
+    def _validation(
+        self: Model, train: Source, split: float, data: Any, batch_size: int | None, steps: int | None
+    ) -> tuple[Source, Source | None]:
+        """(training source, validation source): the second given, or cut off the end of the first."""
+        if data is not None:
+            if is_arrays(data) and not isinstance(data, (tuple, list)):
+                raise ValueError(f"validation_data must be (x, y) or (x, y, sample_weight), received {shown(data)}")
+            if isinstance(data, (tuple, list)):
+                if len(data) not in (2, 3):
+                    raise ValueError(f"validation_data must be (x, y) or (x, y, sample_weight), received {len(data)}")
+                weights = data[2] if len(data) == 3 else None
+                return train, self._source(data[0], data[1], batch_size, weights, steps=steps)
+            return train, self._source(data, None, None, steps=steps)
+        if not isinstance(split, (int, float)) or not 0 <= split < 1:
+            raise ValueError(f"validation_split must be at least 0 and below 1, received {split!r}")
+        if split == 0:
+            return train, None
+        if not isinstance(train, Arrays):
+            raise ValueError("validation_split needs x and y as arrays; give validation_data instead")
+        cut = int(train.samples * (1 - split))
+        if cut in (0, train.samples):
+            raise ValueError(f"validation_split={split} of {train.samples} samples leaves one part empty")
+        validation = train.part(cut, train.samples)
+        validation.shuffle = False
+        validation.batch_size = batch_size or train.batch_size
+        return train.part(0, cut), validation
+
+    # ---- evaluate and predict
+
+    def evaluate(
+        self: Model,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics on data, without learning.
+
+        Parameters
+        ----------
+        x, y, batch_size, verbose, sample_weight
+            As for `fit`.
+        steps : int, optional
+            At most so many batches.
+        return_dict : bool
+            Names and numbers instead of a list.
+
+        Returns
+        -------
+        float, list of float or dict
+            The loss, followed by the metrics in the order of `metrics_names`.
+        """
+        self._ready()
+        source = self._source(x, y, batch_size, sample_weight, steps=steps)
+        listeners = cb.CallbackList(
+            callbacks,
+            add_progbar=verbose != 0,
+            model=self,
+            verbose=verbose,
+            epochs=1,
+            steps=_length(source),
+            samples=getattr(source, "samples", None),
+            batch_size=getattr(source, "batch_size", None),
+        )
+        logs = self._evaluate(source, listeners)
+        if return_dict:
+            return logs
+        values = list(logs.values())
+        return values[0] if len(values) == 1 else values
+
+    def _evaluate(self: Model, source: Source, listeners: Any) -> dict[str, float]:
+        objective, tally = self._ready(), self._tally
+        assert tally is not None
+        tally.reset()
+        listeners.on_test_begin()
+        for number, batch in enumerate(source):
+            listeners.on_test_batch_begin(number)
+            tally.add(batch, *self._step(batch, objective, False))
+            listeners.on_test_batch_end(number, {**tally.logs(), "size": batch.size})
+        logs = tally.logs()
+        listeners.on_test_end(logs)
+        return logs
+
+    def predict(
+        self: Model,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """The model's outputs for all samples, batch by batch. Safe to call from several threads at once.
+
+        Parameters
+        ----------
+        x : array, list or dict of arrays, or iterable of batches
+        batch_size : int
+            32 if not given.
+        verbose : "auto", 0, 1 or 2
+            "auto" shows a bar when it takes more than a moment.
+
+        Returns
+        -------
+        np.ndarray or list of np.ndarray
+            float32, (samples, ...) for each output.
+        """
+        self._require_built()
+        size = 32 if batch_size is None else whole_number(batch_size, "batch_size")
+        if not is_arrays(x):
+            return self._predict_stream(x, steps)
+        inputs, count = model_inputs(self, x)
+        if steps is not None:
+            count = min(count, whole_number(steps, "steps") * size)
+        if count <= size and callbacks is None:
+            return self._give(self._predict_arrays([c.part(0, count).floats() for c in inputs], count))
+        outputs = [np.empty((count, *(s for s in v.shape[1:] if s is not None)), np.float32) for v in self.outputs]
+        listeners = cb.CallbackList(
+            callbacks, add_progbar=verbose not in (0, "auto"), model=self, verbose=verbose, epochs=1,
+            steps=-(-count // size), samples=count, batch_size=size,
+        )  # fmt: skip
+        listeners.on_predict_begin()
+        for number, start in enumerate(range(0, count, size)):
+            listeners.on_predict_batch_begin(number)
+            stop = min(start + size, count)
+            arrays = [c.part(start, stop).floats() for c in inputs]
+            self._inference(stop - start).run(arrays, [out[start:stop] for out in outputs])
+            listeners.on_predict_batch_end(number, {"size": stop - start})
+        listeners.on_predict_end()
+        return self._give(outputs)
+
+    def _predict_stream(self: Model, source: Any, steps: int | None) -> Any:
+        parts: list[list[np.ndarray]] = []
+        for number, item in enumerate(source):
+            if steps is not None and number >= steps:
+                break
+            columns, count = model_inputs(self, item[0] if isinstance(item, tuple) else item)
+            parts.append(self._predict_arrays([c.floats() for c in columns], count))
+        if not parts:
+            raise ValueError("x gave no batches")
+        return self._give([np.concatenate(group) for group in zip(*parts)])
+
+
+def _length(source: Any) -> int | None:
+    try:
+        return len(source)
+    except TypeError:
+        return None
