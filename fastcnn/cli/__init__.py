@@ -1,0 +1,60 @@
+"""The command line: ``fastcnn train | evaluate | predict | info | bench``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from . import arguments
+
+__all__ = ["main"]
+
+#: What goes wrong through input, files or the machine, and not through a fault in fastcnn: no traceback for these.
+USER_ERRORS = (ValueError, OSError, ImportError, MemoryError)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The words after the program's name; those of this process by default.
+
+    Returns
+    -------
+    int
+        The exit code: 0 all well, 1 something failed, 130 interrupted. Words that make no command raise
+        ``SystemExit(2)``, ``--help`` and ``--version`` raise ``SystemExit(0)``, as argparse does.
+    """
+    options = arguments.parser().parse_args(argv)
+    try:
+        # Only the command that was asked for is imported, and what it needs with it.
+        command = import_module(f".{options.command}", __name__)
+        if options.threads is not None:
+            from .._ops import set_num_threads
+
+            set_num_threads(options.threads)
+        code = command.run(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("\nfastcnn: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has seen enough (`fastcnn ... | head`). Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except USER_ERRORS as error:
+        if options.debug:
+            raise
+        print(f"fastcnn: {_message(error)}", file=sys.stderr)
+        return 1
+    return int(code)
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__

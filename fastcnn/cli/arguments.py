@@ -1,0 +1,189 @@
+"""The commands' options and their help. Imports nothing heavy: ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+
+DATA_HELP = """DATA is one of
+  fashion_mnist   60,000 + 10,000 pictures of clothes, 28x28, 10 classes
+  mnist           60,000 + 10,000 handwritten digits, 28x28, 10 classes
+  sample          the small part of Fashion-MNIST that comes with fastcnn
+  a folder        with one folder of pictures for each class, or with such
+                  folders in train/ and test/
+Datasets are looked for in $FASTCNN_DATA_DIR, in the system's and the user's
+own data folders, and then downloaded.
+"""
+
+DESCRIPTION = """Train convolutional networks on the CPU and use them.
+
+Start with:
+  fastcnn train                        train on Fashion-MNIST; files go to ./out
+  fastcnn predict out/model.safetensors shirt.png
+"""
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    from .._version import __version__
+
+    top = argparse.ArgumentParser(
+        prog="fastcnn",
+        description=DESCRIPTION,
+        formatter_class=_Formatter,
+        epilog="`fastcnn COMMAND --help` explains a command.\n"
+        "Exit codes: 0 all well, 1 something failed, 2 wrong usage, 130 interrupted.",
+    )
+    top.add_argument("--version", action="version", version=f"fastcnn {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for add in (_train, _evaluate, _predict, _info, _bench):
+        command = add(commands)
+        general = command.add_argument_group("in general")
+        general.add_argument("--threads", type=_whole(1), metavar="N", help="threads to use (default: all cores)")
+        general.add_argument("--debug", action="store_true", help="show where in the program an error came from")
+    return top
+
+
+def _train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        "train",
+        help="train the classic CNN on a dataset or on your own pictures",
+        description="Train the classic CNN (three convolutions, two dense layers), evaluate it, and leave behind\n"
+        "the model, its learning curves and its history.\n\n" + DATA_HELP,
+        formatter_class=_Formatter,
+        epilog="examples:\n"
+        "  fastcnn train\n"
+        "  fastcnn train sample --epochs 3 --output /tmp/quick\n"
+        "  fastcnn train pictures/ --image-size 64 --validation-split 0.2\n\n"
+        "Ctrl-C stops early and keeps what was learned until then as model-interrupted.safetensors.",
+    )
+    command.add_argument("data", nargs="?", default="fashion_mnist", metavar="DATA", help="default: fashion_mnist")
+    command.add_argument("--epochs", type=_whole(1), default=10, metavar="N", help="passes over the data (10)")
+    command.add_argument("--batch-size", type=_whole(1), default=32, metavar="N", help="pictures a step (32)")
+    command.add_argument("--learning-rate", type=_positive, default=0.001, metavar="R", help="Adam's (0.001)")
+    command.add_argument("--seed", type=_whole(0), metavar="N", help="the same seed, the same model, bit for bit")
+    command.add_argument("--output", default="out", metavar="FOLDER", help="where the files go (./out)")
+    command.add_argument(
+        "--validation-split",
+        type=_share,
+        metavar="S",
+        help="keep this share of the training pictures for validation (default: validate on the\n"
+        "test pictures; for a folder without test pictures 0.2)",
+    )
+    command.add_argument("--images", type=_whole(1), metavar="N", help="train on the first N pictures only")
+    command.add_argument(
+        "--image-size",
+        type=_size,
+        metavar="N or HxW",
+        help="for a folder: make all pictures this large (default: the first one's size, at most 96)",
+    )
+    command.add_argument("--gray", action="store_true", help="for a folder: without colours")
+    return command
+
+
+def _evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        "evaluate",
+        help="measure a trained model on test pictures",
+        description="Loss, accuracy, and for each class precision, recall and F1, on DATA's test pictures\n"
+        "(all pictures of a folder without train/ and test/).\n\n" + DATA_HELP,
+        formatter_class=_Formatter,
+        epilog="examples:\n  fastcnn evaluate out/model.safetensors\n  fastcnn evaluate out/model.safetensors more-pictures/",
+    )
+    command.add_argument("model", metavar="MODEL", help="file that `fastcnn train` or model.save() wrote")
+    command.add_argument("data", nargs="?", metavar="DATA", help="default: what the model was trained on")
+    command.add_argument("--batch-size", type=_whole(1), default=256, metavar="N", help="pictures at a time (256)")
+    command.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    return command
+
+
+def _predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        "predict",
+        help="say what is on pictures",
+        description="Print the most likely classes of each picture with their probabilities. Pictures may be of any\n"
+        "size and format that Pillow reads: they are brought to the model's size and colours.\n"
+        "A picture that can't be read is reported, the others are done all the same, and the exit code is 1.",
+        formatter_class=_Formatter,
+        epilog="examples:\n"
+        "  fastcnn predict out/model.safetensors shirt.png shoe.jpg\n"
+        "  fastcnn predict out/model.safetensors --invert scan.png     (dark on light, for a model of light on dark)",
+    )
+    command.add_argument("model", metavar="MODEL", help="file that `fastcnn train` or model.save() wrote")
+    command.add_argument("images", nargs="+", metavar="IMAGE", help="picture files")
+    command.add_argument("--top", type=_whole(1), default=3, metavar="N", help="classes to print for each (3)")
+    command.add_argument("--invert", action="store_true", help="exchange light and dark first")
+    command.add_argument("--json", action="store_true", help="print a line of JSON for each picture")
+    return command
+
+
+def _info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        "info",
+        help="what a bug report needs: versions, CPU, instruction set, threads",
+        description="Versions, CPU features, the instruction set chosen, threads and compiler: what a bug report needs.",
+        formatter_class=_Formatter,
+    )
+    command.add_argument("--json", action="store_true", help="print it as JSON")
+    return command
+
+
+def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        "bench",
+        help="measure this machine: training and prediction of the classic CNN",
+        description="Training speed and latency of the classic CNN, and single operations against the NumPy reference;\n"
+        "against PyTorch and ONNX Runtime too where they are installed. All take turns in one run, with\n"
+        "the same number of threads; best and median are shown.",
+        formatter_class=_Formatter,
+        epilog="example:\n  fastcnn bench --repeats 9 --json > bench.json",
+    )
+    command.add_argument("--repeats", type=_whole(1), default=5, metavar="N", help="rounds (5)")
+    command.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    return command
+
+
+# ---------------------------------------------------------------- types of values
+
+
+def _whole(minimum: int) -> Callable[[str], int]:
+    def integer(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"must be at least {minimum}, received {value}")
+        return value
+
+    return integer
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be above 0, received {text}")
+    return value
+
+
+def _share(text: str) -> float:
+    value = _positive(text)
+    if value >= 1:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 1, received {text}")
+    return value
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", text.strip().lower())
+    if match is None or min(size := (int(match[1]), int(match[2] or match[1]))) < 1:
+        raise argparse.ArgumentTypeError(f"must be a size like 64 or 64x48 (height x width), received {text!r}")
+    return size

@@ -1,0 +1,131 @@
+"""What the command line trains and evaluates on: a dataset by name, or a folder of pictures."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataNotFoundError, unknown_name
+from . import pictures
+
+NAMES = ("fashion_mnist", "mnist", "sample")
+_TITLES = {"fashion_mnist": "Fashion-MNIST", "mnist": "MNIST", "sample": "Fashion-MNIST (sample)"}
+
+
+@dataclass
+class Data:
+    """Pictures with their labels.
+
+    Attributes
+    ----------
+    x_train, x_test : (n, height, width, channels) uint8
+        `x_test` is None where a folder has no test pictures of its own.
+    y_train, y_test : (n,) integers
+    source : str
+        Where the data came from, for people.
+    """
+
+    name: str
+    title: str
+    source: str
+    class_names: list[str]
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray | None
+    y_test: np.ndarray | None
+    notes: list[str] = field(default_factory=list)
+
+
+def load(name: str, size: tuple[int, int] | None = None, channels: int | None = None) -> Data:
+    """The dataset or folder called `name`; `size` and `channels` (1 or 3) are for pictures of a folder.
+
+    Raises
+    ------
+    ValueError
+        `name` is neither, or the folder's pictures can't be trained on.
+    """
+    if name in NAMES:
+        return _dataset(name)
+    folder = Path(name)
+    if folder.is_dir():
+        return _folder(folder, size, channels)
+    if folder.exists():
+        raise ValueError(f"{name} is a file; DATA must be a folder of pictures, or one of {', '.join(NAMES)}")
+    raise ValueError(f"there is no folder {name!r}. {unknown_name('dataset', name, NAMES)}")
+
+
+def _dataset(name: str) -> Data:
+    from .. import datasets
+
+    notes = []
+    if name == "fashion_mnist":
+        try:
+            arrays, source = datasets.fashion_mnist.load_data(), str(datasets.fashion_mnist.find())
+        except DataNotFoundError as error:
+            name = "sample"
+            notes.append(f"{error}\nUsing the sample of Fashion-MNIST that comes with fastcnn instead.")
+    if name == "mnist":
+        arrays, source = datasets.mnist.load_data(), str(datasets.mnist.find())
+    elif name == "sample":
+        arrays, source = datasets.fashion_mnist.load_sample(), "the sample that comes with fastcnn"
+    (x_train, y_train), (x_test, y_test) = arrays
+    digits = name == "mnist"
+    class_names = [str(d) for d in range(10)] if digits else list(datasets.fashion_mnist.CLASS_NAMES)
+    x_train, x_test = x_train[..., None], x_test[..., None]
+    return Data(name, _TITLES[name], source, class_names, x_train, y_train, x_test, y_test, notes)
+
+
+def _folder(folder: Path, size: tuple[int, int] | None, channels: int | None) -> Data:
+    parts = {p.name.lower(): p for p in folder.iterdir() if p.is_dir()}
+    train = parts.get("train") or parts.get("training")
+    test = parts.get("test") or parts.get("val") or parts.get("validation")
+    if train is None or test is None:
+        train, test = folder, None
+    classes = pictures.class_folders(train)
+    if len(classes) < 2:
+        raise ValueError(
+            f"{train} must hold at least two folders of pictures, one for each class; found {len(classes)}"
+        )
+    first = pictures.first_picture(classes)
+    if first is None:
+        raise ValueError(f"none of the files in {train} can be read as a picture")
+    if size is None:
+        limit = pictures.LARGEST_AUTOMATIC_SIZE
+        size = (min(first.height, limit), min(first.width, limit))
+    if channels is None:
+        channels = 1 if first.mode == "L" else 3
+    x_train, y_train, problems = _load(classes, size, channels)
+    x_test = y_test = None
+    if test is not None:
+        found = pictures.class_folders(test)
+        extra = set(found) - set(classes)
+        if extra:
+            raise ValueError(f"{test} has classes that {train} hasn't: {', '.join(sorted(extra))}")
+        x_test, y_test, more = _load({name: found.get(name, []) for name in classes}, size, channels)
+        problems += more
+    notes = [f"left out: {problem}" for problem in problems]
+    source = f"{folder.resolve()} (pictures as {size[0]}x{size[1]}, {'gray' if channels == 1 else 'colour'})"
+    return Data(str(folder), folder.resolve().name, source, list(classes), x_train, y_train, x_test, y_test, notes)
+
+
+def _load(classes: Any, size: tuple[int, int], channels: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    print(f"reading {sum(map(len, classes.values()))} pictures of {len(classes)} classes ...", file=sys.stderr)
+    return pictures.load_classes(classes, size, channels)
+
+
+def split(data: Data, share: float, seed: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Training pictures in two parts, each class in the same proportion: x, y to train on, x, y to validate on."""
+    generator = np.random.default_rng(0 if seed is None else seed)
+    held = np.zeros(len(data.y_train), dtype=bool)
+    for label in range(len(data.class_names)):
+        places = generator.permutation(np.flatnonzero(data.y_train == label))
+        held[places[: round(share * len(places))]] = True
+    if not held.any() or held.all():
+        raise ValueError(
+            f"--validation-split {share:g} of {len(held)} pictures leaves nothing to train on or to validate on"
+        )
+    return data.x_train[~held], data.y_train[~held], data.x_train[held], data.y_train[held]

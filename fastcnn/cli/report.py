@@ -1,0 +1,35 @@
+"""How good a model is on pictures whose classes are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..metrics import classification_report
+
+
+def measure(
+    model: Any, x: np.ndarray, y: np.ndarray, class_names: Sequence[str], batch_size: int = 256
+) -> dict[str, Any]:
+    """Accuracy and mean loss, and of each class precision, recall, F1 and number of pictures."""
+    probabilities = model.predict(x, batch_size=batch_size, verbose=0)
+    report = classification_report(y, probabilities, class_names, output_dict=True)
+    return {"pictures": len(y), "loss": _loss(y, probabilities), **report}
+
+
+def print_report(
+    model: Any, x: np.ndarray, y: np.ndarray, class_names: Sequence[str], batch_size: int = 256
+) -> None:
+    """The same as text."""
+    probabilities = model.predict(x, batch_size=batch_size, verbose=0)
+    accuracy = float(np.mean(probabilities.argmax(axis=1) == y))
+    print(f"test accuracy {accuracy:.4f}, loss {_loss(y, probabilities):.4f}, {len(y)} pictures\n")
+    print(classification_report(y, probabilities, class_names, digits=3), end="")
+
+
+def _loss(y: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean cross entropy."""
+    chosen = probabilities[np.arange(len(y)), y].astype(np.float64)
+    return float(-np.log(np.clip(chosen, 1e-7, 1.0)).mean())

@@ -1,0 +1,115 @@
+"""``fastcnn train``: from pictures to a model file, a report and a picture of the learning curves."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import callbacks, optimizers, utils
+from ..utils.files import atomic_write
+from . import data as sources
+from . import pictures
+from .classic import classic_cnn
+from .report import print_report
+
+#: Share of a folder's pictures that is kept for validation where it brings no test pictures.
+FOLDER_SPLIT = 0.2
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train as the options say; the exit code."""
+    output = Path(options.output)
+    output.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
+    data = sources.load(options.data, options.image_size, 1 if options.gray else None)
+    _say(data)
+    if options.seed is not None:
+        utils.set_random_seed(options.seed)
+    share = options.validation_split or (FOLDER_SPLIT if data.x_test is None else None)
+    if share is not None:
+        x, y, x_validation, y_validation = sources.split(data, share, options.seed)
+    else:
+        x, y, x_validation, y_validation = data.x_train, data.y_train, data.x_test, data.y_test
+    x, y = x[: options.images], y[: options.images]
+    print(f"training on {len(x)} pictures, validating on {len(x_validation)}")
+
+    model = classic_cnn(x.shape[1:], len(data.class_names), scale=1 / 255)
+    model.compile(
+        optimizer=optimizers.Adam(learning_rate=options.learning_rate),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    model.metadata.update(_metadata(data))
+    history = callbacks.History()
+    start = time.perf_counter()
+    try:
+        model.fit(
+            x,
+            y,
+            batch_size=options.batch_size,
+            epochs=options.epochs,
+            validation_data=(x_validation, y_validation),
+            callbacks=[history],
+        )
+    except KeyboardInterrupt:
+        _keep_interrupted(model, history, output)
+        raise
+    print(f"trained {options.epochs} epochs in {time.perf_counter() - start:.1f} s\n")
+    _save(model, history, output, data.title)
+    tested = data.x_test is not None
+    print_report(model, *((data.x_test, data.y_test) if tested else (x_validation, y_validation)), data.class_names)
+    _say_where(data, output)
+    return 0
+
+
+def _say(data: sources.Data) -> None:
+    for note in data.notes:
+        print(f"fastcnn: {note}", file=sys.stderr)
+    print(f"{data.title} from {data.source}")
+
+
+def _metadata(data: sources.Data) -> dict[str, Any]:
+    """What `evaluate` and `predict` need to know beside the weights."""
+    light = [pictures.has_light_background(x) for x in data.x_train[:500]]
+    return {
+        "class_names": data.class_names,
+        "data": data.name if data.name in sources.NAMES else str(Path(data.name).resolve()),
+        "dark_background": bool(np.mean(light) < 0.1),
+    }
+
+
+def _save(model: Any, history: Any, output: Path, title: str) -> None:
+    model.save(output / "model.safetensors")
+    with atomic_write(output / "history.json", "w") as file:
+        json.dump({name: [float(v) for v in values] for name, values in history.history.items()}, file, indent=1)
+    try:
+        from ..viz import plot_history
+
+        plot_history(history, output / "learning-curves.png", f"Classic CNN on {title}")
+    except ImportError as error:
+        print(f"fastcnn: no picture of the learning curves: {error}", file=sys.stderr)
+
+
+def _say_where(data: sources.Data, output: Path) -> None:
+    print(f"\ndata             {data.source}")
+    for label, name in (("model", "model.safetensors"), ("learning curves", "learning-curves.png")):
+        if (output / name).exists():
+            print(f"{label:<16} {output / name}")
+    print(f"{'history':<16} {output / 'history.json'}")
+    print(f"\nTry: fastcnn predict '{output / 'model.safetensors'}' PICTURE...")
+
+
+def _keep_interrupted(model: Any, history: Any, output: Path) -> None:
+    """After Ctrl-C: keep the weights as they are, beside and not over a finished model."""
+    epochs = len(history.epoch)
+    if epochs == 0:
+        print("\nfastcnn: interrupted in the first epoch, nothing is kept", file=sys.stderr)
+        return
+    path = output / "model-interrupted.safetensors"
+    model.save(path)
+    print(f"\nfastcnn: interrupted; the model after {epochs} finished epochs and a bit is in {path}", file=sys.stderr)
