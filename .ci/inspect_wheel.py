@@ -36,7 +36,7 @@ def main(folder: Path) -> int:
     with tarfile.open(sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
     tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=False).stdout.splitlines()
-    wanted = [name for name in tracked if name.startswith(SOURCES) or "/" not in name and name != ".gitignore"]
+    wanted = [name for name in tracked if name.startswith(SOURCES) or ("/" not in name and name != ".gitignore")]
     problems += [f"{name} is missing from the sdist" for name in wanted if name not in packed]
     problems += [f"{name} should not be in the sdist" for name in packed if name.endswith((".so", ".pyd", ".pyc"))]
 

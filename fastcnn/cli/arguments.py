@@ -94,7 +94,8 @@ def _evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         description="Loss, accuracy, and for each class precision, recall and F1, on DATA's test pictures\n"
         "(all pictures of a folder without train/ and test/).\n\n" + DATA_HELP,
         formatter_class=_Formatter,
-        epilog="examples:\n  fastcnn evaluate out/model.safetensors\n  fastcnn evaluate out/model.safetensors more-pictures/",
+        epilog="examples:\n  fastcnn evaluate out/model.safetensors\n"
+        "  fastcnn evaluate out/model.safetensors more-pictures/",
     )
     command.add_argument("model", metavar="MODEL", help="file that `fastcnn train` or model.save() wrote")
     command.add_argument("data", nargs="?", metavar="DATA", help="default: what the model was trained on")
@@ -127,7 +128,7 @@ def _info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argp
     command = commands.add_parser(
         "info",
         help="what a bug report needs: versions, CPU, instruction set, threads",
-        description="Versions, CPU features, the instruction set chosen, threads and compiler: what a bug report needs.",
+        description="Versions, processor, chosen instruction set, threads and compiler: what a bug report needs.",
         formatter_class=_Formatter,
     )
     command.add_argument("--json", action="store_true", help="print it as JSON")
@@ -138,9 +139,9 @@ def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> arg
     command = commands.add_parser(
         "bench",
         help="measure this machine: training and prediction of the classic CNN",
-        description="Training speed and latency of the classic CNN, and single operations against the NumPy reference;\n"
-        "against PyTorch and ONNX Runtime too where they are installed. All take turns in one run, with\n"
-        "the same number of threads; best and median are shown.",
+        description="Training speed and latency of the classic CNN, and single operations against the NumPy\n"
+        "reference; against PyTorch and ONNX Runtime too where they are installed. All take turns in\n"
+        "one run, with the same number of threads; best and median are shown.",
         formatter_class=_Formatter,
         epilog="example:\n  fastcnn bench --repeats 9 --json > bench.json",
     )

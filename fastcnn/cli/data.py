@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,27 +15,30 @@ NAMES = ("fashion_mnist", "mnist", "sample")
 _TITLES = {"fashion_mnist": "Fashion-MNIST", "mnist": "MNIST", "sample": "Fashion-MNIST (sample)"}
 
 
+#: Pictures and their classes.
+Labelled = tuple[np.ndarray, np.ndarray]
+
+
 @dataclass
 class Data:
     """Pictures with their labels.
 
     Attributes
     ----------
-    x_train, x_test : (n, height, width, channels) uint8
-        `x_test` is None where a folder has no test pictures of its own.
-    y_train, y_test : (n,) integers
     source : str
         Where the data came from, for people.
+    train, test : (x, y)
+        uint8 (n, height, width, channels) and integers (n,); `test` is None where a folder has no test pictures.
+    notes : list of str
+        What went otherwise than asked for, for people.
     """
 
     name: str
     title: str
     source: str
     class_names: list[str]
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_test: np.ndarray | None
-    y_test: np.ndarray | None
+    train: Labelled
+    test: Labelled | None
     notes: list[str] = field(default_factory=list)
 
 
@@ -75,8 +77,8 @@ def _dataset(name: str) -> Data:
     (x_train, y_train), (x_test, y_test) = arrays
     digits = name == "mnist"
     class_names = [str(d) for d in range(10)] if digits else list(datasets.fashion_mnist.CLASS_NAMES)
-    x_train, x_test = x_train[..., None], x_test[..., None]
-    return Data(name, _TITLES[name], source, class_names, x_train, y_train, x_test, y_test, notes)
+    train, test = (x_train[..., None], y_train), (x_test[..., None], y_test)
+    return Data(name, _TITLES[name], source, class_names, train, test, notes)
 
 
 def _folder(folder: Path, size: tuple[int, int] | None, channels: int | None) -> Data:
@@ -91,41 +93,43 @@ def _folder(folder: Path, size: tuple[int, int] | None, channels: int | None) ->
             f"{train} must hold at least two folders of pictures, one for each class; found {len(classes)}"
         )
     first = pictures.first_picture(classes)
-    if first is None:
-        raise ValueError(f"none of the files in {train} can be read as a picture")
     if size is None:
         limit = pictures.LARGEST_AUTOMATIC_SIZE
         size = (min(first.height, limit), min(first.width, limit))
     if channels is None:
         channels = 1 if first.mode == "L" else 3
-    x_train, y_train, problems = _load(classes, size, channels)
-    x_test = y_test = None
+    trained_on, problems = _load(classes, size, channels)
+    tested_on = None
     if test is not None:
         found = pictures.class_folders(test)
         extra = set(found) - set(classes)
         if extra:
             raise ValueError(f"{test} has classes that {train} hasn't: {', '.join(sorted(extra))}")
-        x_test, y_test, more = _load({name: found.get(name, []) for name in classes}, size, channels)
+        tested_on, more = _load({name: found.get(name, []) for name in classes}, size, channels)
+        if not len(tested_on[0]):
+            raise ValueError(f"{test} has no pictures that can be read")
         problems += more
     notes = [f"left out: {problem}" for problem in problems]
     source = f"{folder.resolve()} (pictures as {size[0]}x{size[1]}, {'gray' if channels == 1 else 'colour'})"
-    return Data(str(folder), folder.resolve().name, source, list(classes), x_train, y_train, x_test, y_test, notes)
+    return Data(str(folder), folder.resolve().name, source, list(classes), trained_on, tested_on, notes)
 
 
-def _load(classes: Any, size: tuple[int, int], channels: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def _load(classes: dict[str, list[Path]], size: tuple[int, int], channels: int) -> tuple[Labelled, list[str]]:
     print(f"reading {sum(map(len, classes.values()))} pictures of {len(classes)} classes ...", file=sys.stderr)
-    return pictures.load_classes(classes, size, channels)
+    x, y, problems = pictures.load_classes(classes, size, channels)
+    return (x, y), problems
 
 
-def split(data: Data, share: float, seed: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Training pictures in two parts, each class in the same proportion: x, y to train on, x, y to validate on."""
+def split(data: Data, share: float, seed: int | None) -> tuple[Labelled, Labelled]:
+    """Training pictures in two parts, each class in the same proportion: to train on, and to validate on."""
+    x, y = data.train
     generator = np.random.default_rng(0 if seed is None else seed)
-    held = np.zeros(len(data.y_train), dtype=bool)
+    held = np.zeros(len(y), dtype=bool)
     for label in range(len(data.class_names)):
-        places = generator.permutation(np.flatnonzero(data.y_train == label))
+        places = generator.permutation(np.flatnonzero(y == label))
         held[places[: round(share * len(places))]] = True
     if not held.any() or held.all():
         raise ValueError(
             f"--validation-split {share:g} of {len(held)} pictures leaves nothing to train on or to validate on"
         )
-    return data.x_train[~held], data.y_train[~held], data.x_train[held], data.y_train[held]
+    return (x[~held], y[~held]), (x[held], y[held])

@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     data = sources.load(name, trained.size, trained.channels)
     for note in data.notes:
         print(f"fastcnn: {note}", file=sys.stderr)
-    x, y = (data.x_train, data.y_train) if data.x_test is None else (data.x_test, data.y_test)
+    x, y = data.test or data.train
     if x.shape[1:] != (*trained.size, trained.channels):
         raise ValueError(f"{options.model} takes pictures of {trained.wanted}, {data.title} has {x.shape[1:]}")
     if trained.class_names and data.class_names != trained.class_names:

@@ -90,7 +90,7 @@ def load_classes(
     Returns
     -------
     x : (n, height, width, channels) uint8
-    y : (n,) uint8 or int64
+    y : (n,) int64
         Place of the picture's class in `classes`.
     problems : list of str
         What was wrong with the files that are left out.
@@ -109,12 +109,19 @@ def load_classes(
     return x, np.array(labels, dtype=np.int64), problems
 
 
-def first_picture(classes: dict[str, list[Path]]) -> Image.Image | None:
-    """The first picture that can be read, of any class."""
+def first_picture(classes: dict[str, list[Path]]) -> Image.Image:
+    """The first picture that can be read, of any class.
+
+    Raises
+    ------
+    PictureError
+        There is none; the message is about the last file.
+    """
+    problem = PictureError("there are no files")
     for files in classes.values():
         for path in files:
             try:
                 return open_picture(path)
-            except PictureError:
-                continue
-    return None
+            except PictureError as error:
+                problem = error
+    raise PictureError(f"none of the files can be read as a picture; the last: {problem}")

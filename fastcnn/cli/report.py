@@ -19,9 +19,7 @@ def measure(
     return {"pictures": len(y), "loss": _loss(y, probabilities), **report}
 
 
-def print_report(
-    model: Any, x: np.ndarray, y: np.ndarray, class_names: Sequence[str], batch_size: int = 256
-) -> None:
+def print_report(model: Any, x: np.ndarray, y: np.ndarray, class_names: Sequence[str], batch_size: int = 256) -> None:
     """The same as text."""
     probabilities = model.predict(x, batch_size=batch_size, verbose=0)
     accuracy = float(np.mean(probabilities.argmax(axis=1) == y))

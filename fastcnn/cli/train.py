@@ -30,13 +30,9 @@ def run(options: argparse.Namespace) -> int:
     _say(data)
     if options.seed is not None:
         utils.set_random_seed(options.seed)
-    share = options.validation_split or (FOLDER_SPLIT if data.x_test is None else None)
-    if share is not None:
-        x, y, x_validation, y_validation = sources.split(data, share, options.seed)
-    else:
-        x, y, x_validation, y_validation = data.x_train, data.y_train, data.x_test, data.y_test
+    (x, y), validation = _parts(data, options)
     x, y = x[: options.images], y[: options.images]
-    print(f"training on {len(x)} pictures, validating on {len(x_validation)}")
+    print(f"training on {len(x)} pictures, validating on {len(validation[0])}")
 
     model = classic_cnn(x.shape[1:], len(data.class_names), scale=1 / 255)
     model.compile(
@@ -53,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
             y,
             batch_size=options.batch_size,
             epochs=options.epochs,
-            validation_data=(x_validation, y_validation),
+            validation_data=validation,
             callbacks=[history],
         )
     except KeyboardInterrupt:
@@ -61,10 +57,16 @@ def run(options: argparse.Namespace) -> int:
         raise
     print(f"trained {options.epochs} epochs in {time.perf_counter() - start:.1f} s\n")
     _save(model, history, output, data.title)
-    tested = data.x_test is not None
-    print_report(model, *((data.x_test, data.y_test) if tested else (x_validation, y_validation)), data.class_names)
+    print_report(model, *(data.test or validation), data.class_names)
     _say_where(data, output)
     return 0
+
+
+def _parts(data: sources.Data, options: argparse.Namespace) -> tuple[sources.Labelled, sources.Labelled]:
+    """Pictures to train on and to validate on."""
+    if data.test is not None and options.validation_split is None:
+        return data.train, data.test
+    return sources.split(data, options.validation_split or FOLDER_SPLIT, options.seed)
 
 
 def _say(data: sources.Data) -> None:
@@ -75,7 +77,7 @@ def _say(data: sources.Data) -> None:
 
 def _metadata(data: sources.Data) -> dict[str, Any]:
     """What `evaluate` and `predict` need to know beside the weights."""
-    light = [pictures.has_light_background(x) for x in data.x_train[:500]]
+    light = [pictures.has_light_background(x) for x in data.train[0][:500]]
     return {
         "class_names": data.class_names,
         "data": data.name if data.name in sources.NAMES else str(Path(data.name).resolve()),
