@@ -1,0 +1,159 @@
+/* Functions of one array and of an array and a number. All of it waits for memory once arrays leave the
+ * cache: one pass, four vectors a turn so that the loop itself costs nothing, tiles of FC_CHUNK floats. */
+#include "kernel.h"
+#include "vec_math.h"
+
+/* f(x). `kind` is a constant wherever this ends up inlined, so that the switch folds away. */
+FC_INLINE vf unary(int64_t kind, vf x, vf alpha) {
+    switch (kind) {
+    case FC_RELU:
+        return vf_max(vf_zero(), x);
+    case FC_LEAKY_RELU:
+        return vf_blend(vm_lt(x, vf_zero()), vf_mul(alpha, x), x);
+    case FC_RELU6:
+        return vf_min(vf_set1(6.0f), vf_max(vf_zero(), x));
+    case FC_SIGMOID:
+        return vf_sigmoid(x);
+    case FC_TANH:
+        return vf_tanh(x);
+    case FC_EXP:
+        return vf_exp(x);
+    case FC_LOG:
+        return vf_log(x);
+    case FC_SQRT:
+        return vf_sqrt(x);
+    case FC_SQUARE:
+        return vf_mul(x, x);
+    case FC_ABS:
+        return vf_abs(x);
+    case FC_NEGATIVE:
+        return vf_neg(x);
+    default:
+        return x;
+    }
+}
+
+/* dy f'(x) from s, which is y or x as kernels.def says. At the corners of ReLU and its kin the derivative is
+ * that of the flat (leaky: the left) side, also for leaky ReLU of slope 0, whose y is 0 there. */
+FC_INLINE vf unary_gradient(int64_t kind, vf dy, vf s, vf alpha) {
+    const vf one = vf_set1(1.0f);
+    switch (kind) {
+    case FC_RELU:
+        return vf_blend(vm_le(s, vf_zero()), vf_zero(), dy);
+    case FC_LEAKY_RELU:
+        return vf_blend(vm_le(s, vf_zero()), vf_mul(alpha, dy), dy);
+    case FC_RELU6:
+        return vf_blend(vm_or(vm_le(s, vf_zero()), vm_le(vf_set1(6.0f), s)), vf_zero(), dy);
+    case FC_SIGMOID:
+        return vf_mul(dy, vf_mul(s, vf_sub(one, s)));
+    case FC_TANH:
+        return vf_mul(dy, vf_fma(vf_neg(s), s, one));
+    case FC_EXP:
+        return vf_mul(dy, s);
+    case FC_LOG:
+        return vf_div(dy, s);
+    case FC_SQRT:
+        return vf_div(vf_mul(dy, vf_set1(0.5f)), s);
+    case FC_SQUARE:
+        return vf_mul(vf_add(dy, dy), s);
+    case FC_ABS:
+        return vf_mul(dy, vf_sign(s));
+    case FC_NEGATIVE:
+        return vf_neg(dy);
+    default:
+        return dy;
+    }
+}
+
+FC_INLINE void unary_range(int64_t kind, const float *x, float *y, int64_t count, vf alpha) {
+#define STEP(i, n) vf_store_tail(y + (i), unary(kind, vf_load_tail(x + (i), n), alpha), n)
+    FC_FOR_LANES(count, STEP);
+#undef STEP
+}
+
+FC_INLINE void unary_gradient_range(int64_t kind, const float *dy, const float *s, float *dx, int64_t count,
+                                    vf alpha) {
+#define STEP(i, n)                                                                                           \
+    vf_store_tail(dx + (i),                                                                                  \
+                  unary_gradient(kind, vf_load_tail(dy + (i), n), vf_load_tail(s + (i), n), alpha), n)
+    FC_FOR_LANES(count, STEP);
+#undef STEP
+}
+
+/* One loop for each function. */
+#define EACH_UNARY(CASE)                                                                                     \
+    CASE(FC_LINEAR)                                                                                          \
+    CASE(FC_RELU)                                                                                            \
+    CASE(FC_LEAKY_RELU)                                                                                      \
+    CASE(FC_RELU6)                                                                                           \
+    CASE(FC_SIGMOID)                                                                                         \
+    CASE(FC_TANH)                                                                                            \
+    CASE(FC_EXP)                                                                                             \
+    CASE(FC_LOG)                                                                                             \
+    CASE(FC_SQRT)                                                                                            \
+    CASE(FC_SQUARE)                                                                                          \
+    CASE(FC_ABS)                                                                                             \
+    CASE(FC_NEGATIVE)
+
+FC_TILES(unary_forward) { return fc_chunks(a->count); }
+FC_NO_SCRATCH(unary_forward)
+FC_RUN(unary_forward) {
+    (void)scratch;
+    const vf alpha = vf_set1((float)a->alpha);
+    const int64_t from = begin * FC_CHUNK, count = fc_min(end * FC_CHUNK, a->count) - from;
+    const float *x = a->x + from;
+    float *y = a->y + from;
+    switch (a->kind) {
+#define CASE(kind)                                                                                           \
+    case kind:                                                                                               \
+        unary_range(kind, x, y, count, alpha);                                                               \
+        break;
+        EACH_UNARY(CASE)
+#undef CASE
+    }
+}
+
+FC_TILES(unary_backward) { return fc_chunks(a->count); }
+FC_NO_SCRATCH(unary_backward)
+FC_RUN(unary_backward) {
+    (void)scratch;
+    const vf alpha = vf_set1((float)a->alpha);
+    const int64_t from = begin * FC_CHUNK, count = fc_min(end * FC_CHUNK, a->count) - from;
+    const float *dy = a->dy + from, *saved = a->saved + from;
+    float *dx = a->dx + from;
+    switch (a->kind) {
+#define CASE(kind)                                                                                           \
+    case kind:                                                                                               \
+        unary_gradient_range(kind, dy, saved, dx, count, alpha);                                             \
+        break;
+        EACH_UNARY(CASE)
+#undef CASE
+    }
+}
+
+FC_TILES(affine) { return fc_chunks(a->count); }
+FC_NO_SCRATCH(affine)
+FC_RUN(affine) {
+    (void)scratch;
+    const vf scale = vf_set1((float)a->scale), shift = vf_set1((float)a->shift);
+    const int64_t from = begin * FC_CHUNK, count = fc_min(end * FC_CHUNK, a->count) - from;
+    const float *x = a->x + from;
+    float *y = a->y + from;
+#define STEP(i, n) vf_store_tail(y + (i), vf_fma(scale, vf_load_tail(x + (i), n), shift), n)
+    FC_FOR_LANES(count, STEP);
+#undef STEP
+}
+
+FC_TILES(accumulate) { return fc_chunks(a->count); }
+FC_NO_SCRATCH(accumulate)
+FC_RUN(accumulate) {
+    (void)scratch;
+    const vf scale = vf_set1((float)a->scale);
+    const int64_t from = begin * FC_CHUNK, count = fc_min(end * FC_CHUNK, a->count) - from;
+    const float *x = a->x + from;
+    float *y = a->y + from;
+#define STEP(i, n)                                                                                           \
+    vf_store_tail(y + (i), vf_fma(scale, vf_load_tail(x + (i), n), vf_load_tail(y + (i), n)), n)
+    FC_FOR_LANES(count, STEP);
+#undef STEP
+}

@@ -1,0 +1,164 @@
+/* Maximum pooling, vectors along the channels: a window is then a handful of loads and no shuffle. */
+#include "pool.h"
+
+/* Where a window's maxima and their places go, either index may be NULL. */
+typedef struct {
+    float *y;
+    uint8_t *index8;
+    int32_t *index32;
+} max_out;
+
+/* The maximum over rows x columns places for the n <= VL channels from `ch` on. The first of equal ones wins,
+ * and the first NaN wins over all: `take` is false once the best is NaN. `x` is the first place inside the
+ * image, number `place` of the window, whose width is pw. */
+FC_INLINE void max_lanes(const float *x, int64_t rows, int64_t columns, int64_t row_step, int64_t column_step,
+                         int64_t place, int64_t pw, int64_t ch, int64_t n, int indexed, const max_out *out) {
+    vf best = vf_load_tail(x + ch, n);
+    vi index = vi_set1((int32_t)place);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t s = 0; s < columns; s++) {
+            const vf v = vf_load_tail(x + r * row_step + s * column_step + ch, n);
+            if (indexed) {
+                const vm take = vm_not(vm_or(vm_le(v, best), vm_nan(best)));
+                best = vf_blend(take, v, best);
+                index = vi_blend(take, vi_set1((int32_t)(place + r * pw + s)), index);
+            } else {
+                best = vf_maxnan(best, v);
+            }
+        }
+    vf_store_tail(out->y + ch, best, n);
+    if (indexed && out->index8) vi_to_u8_n(out->index8 + ch, index, (int)n);
+    if (indexed && out->index32) vi_store_n(out->index32 + ch, index, (int)fc_min(n, VL));
+}
+
+FC_INLINE void max_window(const float *x, int64_t rows, int64_t columns, int64_t row_step,
+                          int64_t column_step, int64_t place, int64_t pw, int64_t channels, int indexed,
+                          const max_out *out) {
+    int64_t ch = 0;
+    for (; ch + VL <= channels; ch += VL)
+        max_lanes(x, rows, columns, row_step, column_step, place, pw, ch, VL, indexed, out);
+    if (ch < channels)
+        max_lanes(x, rows, columns, row_step, column_step, place, pw, ch, channels - ch, indexed, out);
+}
+
+/* One row of outputs, the channels channel .. channel + channels. 2x2 and 3x3 windows that lie inside the
+ * image have loops of constant length, which the compiler unrolls. */
+FC_INLINE void max_row(const fc_max_pool_forward_args *a, int64_t image, int64_t i, int64_t channel,
+                       int64_t channels, int indexed) {
+    const int64_t row_step = a->w * a->c, c = a->c;
+    const pool_range r = pool_inside(i, a->sh, a->pt, a->ph, a->h);
+    const float *x = a->x + (image * a->h + i * a->sh - a->pt + r.begin) * row_step + channel;
+    for (int64_t j = 0; j < a->ow; j++) {
+        const int64_t at = ((image * a->oh + i) * a->ow + j) * c + channel;
+        const max_out out = {a->y + at, a->index8 ? a->index8 + at : NULL,
+                             a->index32 ? a->index32 + at : NULL};
+        const pool_range s = pool_inside(j, a->sw, a->pl, a->pw, a->w);
+        const int64_t rows = r.end - r.begin, columns = s.end - s.begin, place = r.begin * a->pw + s.begin;
+        const float *first = x + (j * a->sw - a->pl + s.begin) * c;
+        if (rows == 2 && columns == 2)
+            max_window(first, 2, 2, row_step, c, place, a->pw, channels, indexed, &out);
+        else if (rows == 3 && columns == 3)
+            max_window(first, 3, 3, row_step, c, place, a->pw, channels, indexed, &out);
+        else if (rows > 0 && columns > 0)
+            max_window(first, rows, columns, row_step, c, place, a->pw, channels, indexed, &out);
+        else
+            for (int64_t k = 0; k < channels; k++) {
+                out.y[k] = -INFINITY;
+                if (out.index8) out.index8[k] = 0;
+                if (out.index32) out.index32[k] = 0;
+            }
+    }
+}
+
+FC_TILES(max_pool_forward) {
+    const pool_shape s = POOL_SHAPE(a);
+    const pool_cut cut = pool_forward_cut(&s);
+    return s.n * cut.bands * cut.blocks;
+}
+FC_NO_SCRATCH(max_pool_forward)
+FC_RUN(max_pool_forward) {
+    (void)scratch;
+    const pool_shape s = POOL_SHAPE(a);
+    const pool_cut cut = pool_forward_cut(&s);
+    for (int64_t tile = begin; tile < end; tile++) {
+        const int64_t channel = tile % cut.blocks * cut.channels, band = tile / cut.blocks % cut.bands;
+        const int64_t image = tile / (cut.blocks * cut.bands), first = band * cut.rows;
+        const int64_t last = fc_min(s.oh, first + cut.rows), channels = fc_min(cut.channels, s.c - channel);
+        for (int64_t i = first; i < last; i++)
+            if (a->index8 || a->index32)
+                max_row(a, image, i, channel, channels, 1);
+            else
+                max_row(a, image, i, channel, channels, 0);
+    }
+}
+
+/* One pixel of dx: from each covering window, dy where the window's maximum is at this pixel. Asking the
+ * windows writes each dx once, in one pass, where scattering dy would clear dx first and add to it. */
+typedef struct {
+    const float *dy;       /* the image's first output */
+    const uint8_t *index8; /* the same place of the index that there is */
+    const int32_t *index32;
+    pool_range rows, columns; /* covering windows */
+    int64_t place;            /* this pixel's number in window (0, 0), may be past its end */
+} max_pixel;
+
+FC_INLINE vf max_gradient(const max_pixel *p, const fc_max_pool_backward_args *a, int64_t i, int64_t j,
+                          int64_t ch, int64_t n) {
+    const int64_t at = (i * a->ow + j) * a->c + ch;
+    const vi place = vi_set1((int32_t)(p->place - i * a->sh * a->pw - j * a->sw));
+    const vi index = p->index8 ? vi_from_u8_n(p->index8 + at, (int)n)
+                     : n >= VL ? vi_load(p->index32 + at)
+                               : vi_load_n(p->index32 + at, (int)n);
+    return vf_blend(vi_eq(index, place), vf_load_tail(p->dy + at, n), vf_zero());
+}
+
+FC_INLINE void max_gradient_lanes(const max_pixel *p, const fc_max_pool_backward_args *a, float *dx,
+                                  int64_t ch, int64_t n) {
+    vf sum = vf_zero();
+    for (int64_t i = p->rows.begin; i < p->rows.end; i++)
+        for (int64_t j = p->columns.begin; j < p->columns.end; j++)
+            sum = vf_add(sum, max_gradient(p, a, i, j, ch, n));
+    vf_store_tail(dx + ch, sum, n);
+}
+
+FC_INLINE void max_gradient_pixel(const max_pixel *p, const fc_max_pool_backward_args *a, float *dx) {
+    int64_t ch = 0;
+    if (p->rows.end - p->rows.begin == 1 && p->columns.end - p->columns.begin == 1) {
+        /* The one window of pooling without overlap. */
+        for (; ch + VL <= a->c; ch += VL)
+            vf_store(dx + ch, max_gradient(p, a, p->rows.begin, p->columns.begin, ch, VL));
+    }
+    for (; ch + VL <= a->c; ch += VL) max_gradient_lanes(p, a, dx, ch, VL);
+    if (ch < a->c) max_gradient_lanes(p, a, dx, ch, a->c - ch);
+}
+
+FC_TILES(max_pool_backward) {
+    const pool_shape s = POOL_SHAPE(a);
+    return s.n * pool_backward_cut(&s).bands;
+}
+/* The covering windows of every column: a division for each is too dear to do again in every row. */
+FC_SCRATCH(max_pool_backward) { return (size_t)a->w * sizeof(pool_range); }
+FC_RUN(max_pool_backward) {
+    const pool_shape s = POOL_SHAPE(a);
+    const pool_cut cut = pool_backward_cut(&s);
+    pool_range *columns = scratch;
+    for (int64_t x = 0; x < s.w; x++) columns[x] = pool_covering(x, s.sw, s.pl, s.pw, s.ow);
+    for (int64_t tile = begin; tile < end; tile++) {
+        const int64_t image = tile / cut.bands, first = tile % cut.bands * cut.rows;
+        const int64_t at = image * s.oh * s.ow * s.c;
+        max_pixel p = {a->dy + at,
+                       a->index8 ? a->index8 + at : NULL,
+                       a->index32 ? a->index32 + at : NULL,
+                       {0, 0},
+                       {0, 0},
+                       0};
+        for (int64_t y = first; y < fc_min(s.h, first + cut.rows); y++) {
+            p.rows = pool_covering(y, s.sh, s.pt, s.ph, s.oh);
+            for (int64_t x = 0; x < s.w; x++) {
+                p.columns = columns[x];
+                p.place = (y + s.pt) * s.pw + x + s.pl;
+                max_gradient_pixel(&p, a, a->dx + ((image * s.h + y) * s.w + x) * s.c);
+            }
+        }
+    }
+}
