@@ -52,9 +52,10 @@ typedef enum { FC_ADD, FC_SUBTRACT, FC_MULTIPLY, FC_DIVIDE, FC_MAXIMUM, FC_MINIM
 typedef enum {
     FC_SQUARED_ERROR,                /* (p - t)^2 */
     FC_ABSOLUTE_ERROR,               /* |p - t|, gradient 0 at 0 */
-    FC_BINARY_CROSSENTROPY,          /* -(t log p + (1 - t) log(1 - p)), p clipped to [1e-7, 1 - 1e-7] */
+    FC_BINARY_CROSSENTROPY,          /* -(t log p + (1 - t) log(1 - p)), p clipped to [1e-7, 1 - 1e-7]; where it
+                                      * is clipped, the gradient is 0 */
     FC_BINARY_CROSSENTROPY_LOGITS,   /* max(p, 0) - p t + log(1 + exp(-|p|)) */
-    FC_CATEGORICAL_CROSSENTROPY,     /* -t log p, p clipped to [1e-7, 1 - 1e-7] */
+    FC_CATEGORICAL_CROSSENTROPY,     /* -t log p, p clipped likewise */
     FC_LOSS_COUNT
 } fc_loss;
 
@@ -64,12 +65,12 @@ typedef enum { FC_REDUCE_SUM, FC_REDUCE_MEAN, FC_REDUCE_MAX, FC_REDUCE_COUNT } f
 /* Optimizers' hyperparameters travel in a small array of doubles (kernels' `hyper`), so that a running plan
  * follows a schedule without being built again. Unused places are ignored. */
 enum {
-    FC_HYPER_LR,          /* learning rate, any bias correction already applied by the caller */
+    FC_HYPER_LR,          /* learning rate; Adam: lr sqrt(1 - beta2^t) / (1 - beta1^t), as in Keras */
     FC_HYPER_DECAY,       /* decoupled weight decay: w -= FC_HYPER_DECAY * w first (lr x decay) */
     FC_HYPER_MOMENTUM,    /* SGD, RMSprop */
     FC_HYPER_BETA1,       /* Adam, Lion: decay of the first moment; RMSprop, Adadelta: rho */
     FC_HYPER_BETA2,       /* Adam, Lion: decay of the second moment */
-    FC_HYPER_EPSILON,     /* Adam: epsilon scaled by sqrt(1 - beta2^t), so that the step equals Keras' */
+    FC_HYPER_EPSILON,     /* as given: not scaled by a bias correction */
     FC_HYPER_COUNT
 };
 
