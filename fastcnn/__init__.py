@@ -12,9 +12,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from ._ops import get_num_threads, set_num_threads
+from ._version import __version__
 from .random import set_seed
-
-__version__ = "0.1.0"
 
 #: Loaded when first used, so that `import fastcnn` costs next to nothing.
 _MODULES = (
