@@ -103,3 +103,13 @@ def fused(activation: ActivationFunction | None) -> tuple[str, float] | None:
         return "leaky_relu", 0.2
     name = getattr(activation, "__name__", "")
     return (name, 0.0) if NAMED.get(name) is activation and name in FUSIBLE else None
+
+
+def apply(activation: ActivationFunction, x: Value, name: str) -> Value:
+    """The activation of a layer's result, as a part of that layer."""
+    y = activation(x)
+    if not isinstance(y, Value):
+        raise TypeError(f"layer {name!r}: the activation must return a graph value, received {type(y).__name__}")
+    if y.node is not None and y is not x:
+        y.node.name = y.name = name
+    return y

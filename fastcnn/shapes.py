@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any, Union
+from typing import Any, TypeAlias
 
 from .errors import shown
 
-Padding = Union[str, int, Sequence[Any]]
+Padding: TypeAlias = str | int | Sequence[Any]
 Pads = tuple[tuple[int, int], tuple[int, int]]
 
 #: The largest size accepted for any one axis, window, stride or pad; products are checked where memory is laid out.

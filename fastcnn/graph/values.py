@@ -8,14 +8,14 @@ from it is ``None``: the batch, whose size a plan fills in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Union
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from .variable import Variable
 
-Shape = tuple[Union[int, None], ...]
+Shape = tuple[int | None, ...]
 
 
 class Spec:
@@ -130,9 +130,7 @@ class Node:
         self.attrs = dict(attrs)
         self.name = name or op.name
         specs = op.infer([None if v is None else Spec(v.shape, v.dtype) for v in self.inputs], self.attrs)
-        self.outputs = tuple(
-            Value(s.shape, s.dtype, name=self.name, node=self, index=i) for i, s in enumerate(specs)
-        )
+        self.outputs = tuple(Value(s.shape, s.dtype, name=self.name, node=self, index=i) for i, s in enumerate(specs))
 
     def __repr__(self) -> str:
         return f"<Node {self.op.name} {self.name!r}>"

@@ -174,7 +174,9 @@ class Layer:
             A name or object of `fastcnn.initializers`, or a callable of a shape.
         """
         if _budget.left is None:
-            array = np.asarray(initializers.get(initializer)(tuple(shape)))
+            make = initializers.get(initializer)
+            assert make is not None
+            array = np.asarray(make(tuple(shape)))
         else:
             _budget.left -= math.prod(shape)
             if _budget.left < 0:

@@ -106,7 +106,7 @@ class Conv2D(Layer):
         }
         bias = [self.bias.value()] if self.bias is not None else []
         y = emit("conv2d", [inputs, self.kernel.value(), *bias], attrs, self.name)
-        return y if fused or self.activation is None else self.activation(y)
+        return y if fused or self.activation is None else activations.apply(self.activation, y, self.name)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -60,7 +60,7 @@ class Dense(Layer):
         kind, alpha = fused or ("linear", 0.0)
         bias = [self.bias.value()] if self.bias is not None else []
         y = emit("dense", [inputs, self.kernel.value(), *bias], {"activation": kind, "alpha": alpha}, self.name)
-        return y if fused or self.activation is None else self.activation(y)
+        return y if fused or self.activation is None else activations.apply(self.activation, y, self.name)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -54,7 +54,7 @@ class Activation(Layer):
         self.activation = activations.get(activation) or activations.linear
 
     def call(self, inputs: Value) -> Value:
-        return self.activation(inputs)
+        return activations.apply(self.activation, inputs, self.name)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "activation": activations.serialize(self.activation)}

@@ -85,9 +85,7 @@ def _behind_softmax(prediction: Value) -> Value | None:
 class _SoftmaxLoss(Loss):
     """Cross entropy over classes; softmax, loss and gradient are one kernel."""
 
-    def __init__(
-        self, from_logits: bool, label_smoothing: float, reduction: str, name: str | None
-    ) -> None:
+    def __init__(self, from_logits: bool, label_smoothing: float, reduction: str, name: str | None) -> None:
         super().__init__(reduction, name)
         self.from_logits = bool(from_logits)
         if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from .._ops import arrays, core
 from ..errors import shown
 
 if TYPE_CHECKING:
-    from .model import Model
+    from .network import Network
+    from .trainer import Trainer
 
 
 class Column:
@@ -60,7 +61,9 @@ def _named(given: Any, names: Sequence[str], what: str) -> list[Any]:
         return [given[n] for n in names]
     if isinstance(given, (list, tuple)) and len(names) > 1:
         if len(given) != len(names):
-            raise ValueError(f"{what} must be a list of {len(names)} arrays ({', '.join(names)}), received {len(given)}")
+            raise ValueError(
+                f"{what} must be a list of {len(names)} arrays ({', '.join(names)}), received {len(given)}"
+            )
         return list(given)
     if len(names) > 1:
         raise ValueError(f"{what} must be a list or dict of {len(names)} arrays ({', '.join(names)})")
@@ -69,7 +72,7 @@ def _named(given: Any, names: Sequence[str], what: str) -> list[Any]:
     return [given]
 
 
-def model_inputs(model: Model, x: Any) -> tuple[list[Column], int]:
+def model_inputs(model: Network, x: Any) -> tuple[list[Column], int]:
     """The model's inputs as columns, checked, and how many samples there are."""
     names = model.input_names
     columns = []
@@ -92,7 +95,7 @@ def model_inputs(model: Model, x: Any) -> tuple[list[Column], int]:
     return columns, len(columns[0])
 
 
-def model_targets(model: Model, y: Any, count: int) -> list[Column]:
+def model_targets(model: Trainer, y: Any, count: int) -> list[Column]:
     """The targets as columns: labels checked against the number of classes, everything against its output's shape."""
     all_losses = model.objective_losses()
     judged = [(n, loss, v) for n, loss, v in zip(model.output_names, all_losses, model.outputs) if loss is not None]
@@ -104,7 +107,9 @@ def model_targets(model: Model, y: Any, count: int) -> list[Column]:
         array = arrays.real_array(given, label)
         if array.ndim == 0 or len(array) != count:
             length = "a scalar" if array.ndim == 0 else f"{len(array)} samples"
-            raise ValueError(f"x and {label} must be equally long, received {count} samples of x and {length} of {label}")
+            raise ValueError(
+                f"x and {label} must be equally long, received {count} samples of x and {length} of {label}"
+            )
         if loss.sparse:
             labels = arrays.as_labels(array, label, (count, *row[:-1]), row[-1])
             columns.append(Column(labels, row[:-1], "int32"))
@@ -124,7 +129,7 @@ def model_targets(model: Model, y: Any, count: int) -> list[Column]:
 
 
 def sample_weights(
-    model: Model, sample_weight: Any, class_weight: Any, targets: Sequence[Column], count: int
+    model: Trainer, sample_weight: Any, class_weight: Any, targets: Sequence[Column], count: int
 ) -> Column | None:
     """One weight a sample from sample_weight and class_weight, or None where neither is given."""
     weights = None
@@ -141,7 +146,7 @@ def sample_weights(
     return None if weights is None else Column(np.ascontiguousarray(weights, np.float32), ())
 
 
-def _class_weights(model: Model, class_weight: Any, targets: Sequence[Column]) -> np.ndarray:
+def _class_weights(model: Trainer, class_weight: Any, targets: Sequence[Column]) -> np.ndarray:
     if not isinstance(class_weight, Mapping):
         raise TypeError(f"class_weight must be a dict of class number to weight, received {shown(class_weight)}")
     if len(targets) != 1:
@@ -219,21 +224,23 @@ class Arrays:
 class Stream:
     """Batches out of an iterable that gives (x, y) or (x, y, sample_weight), each checked as it comes."""
 
-    def __init__(self, model: Model, source: Iterable[Any], class_weight: Any = None, steps: int | None = None) -> None:
+    def __init__(
+        self, model: Trainer, source: Iterable[Any], class_weight: Any = None, steps: int | None = None
+    ) -> None:
         self.model, self.source, self.class_weight, self.steps = model, source, class_weight, steps
         self.once = iter(source) if isinstance(source, Iterator) else None
 
     def __len__(self) -> int:
         if self.steps is not None:
             return self.steps
-        if hasattr(self.source, "__len__"):
+        if isinstance(self.source, Sized):
             return len(self.source)
         raise TypeError("this source of batches has no length")
 
     def _raw(self) -> Iterator[Any]:
         if self.once is not None:
             yield from self.once
-        elif hasattr(self.source, "__getitem__") and hasattr(self.source, "__len__"):
+        elif isinstance(self.source, Sized) and hasattr(self.source, "__getitem__"):
             for i in range(len(self.source)):
                 yield self.source[i]
         else:
@@ -251,12 +258,13 @@ class Stream:
         if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
             raise ValueError(f"batch {number}: expected (x, y) or (x, y, sample_weight), received {shown(item)}")
         try:
-            return checked_batch(self.model, *item, class_weight=self.class_weight)
+            weight = item[2] if len(item) == 3 else None
+            return checked_batch(self.model, item[0], item[1], weight, self.class_weight)
         except (ValueError, TypeError) as error:
             raise type(error)(f"batch {number}: {error}") from None
 
 
-def checked_batch(model: Model, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Batch:
+def checked_batch(model: Trainer, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Batch:
     """One batch from arrays, checked."""
     inputs, count = model_inputs(model, x)
     if count == 0:

@@ -17,7 +17,7 @@ from ..plan import FlatStore, Plan, fuse_activations, inference_plan, trainable_
 
 if TYPE_CHECKING:
     from .data import Batch
-    from .model import Model
+    from .trainer import Trainer
 
 
 def per_output(given: Any, names: Sequence[str], what: str) -> list[Any]:
@@ -29,7 +29,9 @@ def per_output(given: Any, names: Sequence[str], what: str) -> list[Any]:
         return [given.get(n) for n in names]
     if isinstance(given, (list, tuple)):
         if len(given) != len(names):
-            raise ValueError(f"{what} must have one entry for each of the {len(names)} outputs, received {shown(given)}")
+            raise ValueError(
+                f"{what} must have one entry for each of the {len(names)} outputs, received {shown(given)}"
+            )
         return list(given)
     return [given] * len(names)
 
@@ -47,7 +49,7 @@ class Objective:
     """
 
     def __init__(
-        self, model: Model, loss_list: list[Loss | None], loss_weights: list[float], optimizer: Optimizer
+        self, model: Trainer, loss_list: list[Loss | None], loss_weights: list[float], optimizer: Optimizer
     ) -> None:
         self.model, self.optimizer = model, optimizer
         self.losses = loss_list
@@ -151,7 +153,7 @@ def _spread(weights: np.ndarray, value: Value, batch: int) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(weights.reshape(batch, *(1,) * len(rows)), (batch, *rows)))
 
 
-def make_losses(model: Model, loss: Any, loss_weights: Any) -> tuple[list[Loss | None], list[float]]:
+def make_losses(model: Trainer, loss: Any, loss_weights: Any) -> tuple[list[Loss | None], list[float]]:
     """The losses and their weights for each output, from what `compile` was given."""
     names = model.output_names
     chosen = [None if item is None else losses.get(item) for item in per_output(loss, names, "loss")]

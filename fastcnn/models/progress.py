@@ -16,7 +16,7 @@ from .objective import per_output
 
 if TYPE_CHECKING:
     from .data import Batch
-    from .model import Model
+    from .trainer import Trainer
 
 
 def metric_groups(given: Any, names: Sequence[str], what: str) -> list[list[Any]]:
@@ -34,7 +34,7 @@ def metric_groups(given: Any, names: Sequence[str], what: str) -> list[list[Any]
 class Tally:
     """The mean loss and the metrics over the batches seen since `reset`."""
 
-    def __init__(self, model: Model, losses: Sequence[Loss | None], plain: Any, weighted: Any) -> None:
+    def __init__(self, model: Trainer, losses: Sequence[Loss | None], plain: Any, weighted: Any) -> None:
         outputs = model.output_names
         prefix = len(outputs) > 1
         self._loss = 0.0

@@ -109,8 +109,7 @@ def restore(data: Mapping[str, Any]) -> Layer:
 
 def clone_model(model: Model) -> Model:
     """A model of the same structure with new weights, drawn by the layers' initializers."""
-    made = restore(describe(model))
-    return made  # type: ignore[return-value]
+    return restore(describe(model))
 
 
 # ---------------------------------------------------------------- weights
@@ -303,7 +302,9 @@ def _restore_compiled(model: Model, config: Mapping[str, Any], file: Any, filepa
                 if saved is None:
                     continue
                 if saved.shape != part.shape:
-                    raise ModelFileError(f"{filepath}: the optimizer's state for {keys[id(variable)]!r} has another shape")
+                    raise ModelFileError(
+                        f"{filepath}: the optimizer's state for {keys[id(variable)]!r} has another shape"
+                    )
                 part[...] = saved
 
     model._saved_optimizer = put_back if state or iterations else None

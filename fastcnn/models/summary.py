@@ -61,7 +61,7 @@ def summary(model: Model, line_length: int | None = None) -> str:
     bar, line, joints = ("│", "─", "┌┬┐├┼┤└┴┘") if fancy else ("|", "-", "+++++++++")
 
     def rule(kind: int) -> str:
-        left, middle, right = joints[3 * kind : 3 * kind + 3]
+        left, middle, right = (joints[3 * kind + i] for i in range(3))
         return left + middle.join(line * (w + 2) for w in widths) + right
 
     def text(row: tuple[str, ...]) -> str:

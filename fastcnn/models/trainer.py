@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,19 +15,18 @@ from ..losses import Loss
 from ..optimizers import Optimizer
 from ..shapes import whole_number
 from .data import Arrays, Batch, Stream, checked_batch, is_arrays, model_inputs, model_targets, sample_weights
+from .network import Network
 from .objective import Objective, make_losses
 from .progress import NaNWatch, Tally, metric_groups
-
-if TYPE_CHECKING:
-    from .model import Model
 
 Source = Any
 
 
-class Trainer:
-    """The part of a model that learns: mixed into `Model`."""
+class Trainer(Network):
+    """The part of a model that learns and is judged."""
 
-    def _trainer_start(self) -> None:
+    def _start(self, name: str | None, trainable: bool) -> None:
+        super()._start(name, trainable)
         self.optimizer: Optimizer | None = None
         self.compiled = False
         self.stop_training = False
@@ -41,7 +40,7 @@ class Trainer:
     # ---- compile
 
     def compile(
-        self: Model,
+        self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
         loss_weights: Any = None,
@@ -75,7 +74,7 @@ class Trainer:
         if self.built:
             self._ready()
 
-    def _check_compile(self: Model, config: dict[str, Any]) -> None:
+    def _check_compile(self, config: dict[str, Any]) -> None:
         """Find unknown names before anything is changed."""
         if config["loss"] is None:
             raise ValueError('compile needs a loss, for example loss="sparse_categorical_crossentropy"')
@@ -89,7 +88,7 @@ class Trainer:
                 for item in group:
                     metrics_module.get(item, (None,), (None, 2))
 
-    def _ready(self: Model) -> Objective:
+    def _ready(self) -> Objective:
         """The objective, made when first needed: it depends on the outputs' shapes."""
         if not self.compiled or self.optimizer is None:
             raise ValueError("the model isn't compiled: call compile(optimizer=…, loss=…, metrics=[…]) first")
@@ -105,16 +104,16 @@ class Trainer:
                 self._saved_optimizer = None
         return self._objective
 
-    def _changed(self: Model) -> None:
+    def _changed(self) -> None:
         """The graph is another one: what was made for the old one is thrown away."""
         self._objective = self._tally = None
 
-    def objective_losses(self: Model) -> list[Loss | None]:
+    def objective_losses(self) -> list[Loss | None]:
         """The loss of each output, None for those that have none."""
         return list(self._ready().losses)
 
     @property
-    def metrics_names(self: Model) -> list[str]:
+    def metrics_names(self) -> list[str]:
         self._ready()
         assert self._tally is not None
         return list(self._tally.names)
@@ -122,20 +121,18 @@ class Trainer:
     # ---- single batches
 
     def train_on_batch(
-        self: Model, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """One optimizer step on one batch; returns the loss and metrics before the step."""
         objective = self._ready()
         return self._one(checked_batch(self, x, y, sample_weight, class_weight), objective, True, return_dict)
 
-    def test_on_batch(
-        self: Model, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> Any:
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch."""
         objective = self._ready()
         return self._one(checked_batch(self, x, y, sample_weight), objective, False, return_dict)
 
-    def _one(self: Model, batch: Batch, objective: Objective, training: bool, return_dict: bool) -> Any:
+    def _one(self, batch: Batch, objective: Objective, training: bool, return_dict: bool) -> Any:
         tally = self._tally
         assert tally is not None
         tally.reset()
@@ -143,7 +140,7 @@ class Trainer:
         logs = tally.logs()
         return logs if return_dict else list(logs.values())
 
-    def _step(self: Model, batch: Batch, objective: Objective, training: bool) -> tuple[float, list[np.ndarray]]:
+    def _step(self, batch: Batch, objective: Objective, training: bool) -> tuple[float, list[np.ndarray]]:
         result = objective.run(batch, training)
         if training:
             clock.values += 1
@@ -152,7 +149,7 @@ class Trainer:
     # ---- fit
 
     def fit(
-        self: Model,
+        self,
         x: Any = None,
         y: Any = None,
         batch_size: int | None = None,
@@ -237,9 +234,7 @@ class Trainer:
         self.history = listeners.history
         return self.history
 
-    def _train_epoch(
-        self: Model, train: Source, listeners: Any, watch: NaNWatch, epoch: int
-    ) -> dict[str, float]:
+    def _train_epoch(self, train: Source, listeners: Any, watch: NaNWatch, epoch: int) -> dict[str, float]:
         objective, tally = self._ready(), self._tally
         assert tally is not None
         tally.reset()
@@ -259,7 +254,7 @@ class Trainer:
             )
         return tally.logs()
 
-    def _build_from(self: Model, x: Any) -> None:
+    def _build_from(self, x: Any) -> None:
         if not is_arrays(x):
             raise ValueError(
                 f"model {self.name!r} isn't built yet and x is an iterable of batches: give the first layer "
@@ -268,7 +263,7 @@ class Trainer:
         self.build((None, *np.shape(x)[1:]))
 
     def _source(
-        self: Model,
+        self,
         x: Any,
         y: Any,
         batch_size: int | None,
@@ -301,7 +296,7 @@ class Trainer:
         return source
 
     def _validation(
-        self: Model, train: Source, split: float, data: Any, batch_size: int | None, steps: int | None
+        self, train: Source, split: float, data: Any, batch_size: int | None, steps: int | None
     ) -> tuple[Source, Source | None]:
         """(training source, validation source): the second given, or cut off the end of the first."""
         if data is not None:
@@ -330,7 +325,7 @@ class Trainer:
     # ---- evaluate and predict
 
     def evaluate(
-        self: Model,
+        self,
         x: Any = None,
         y: Any = None,
         batch_size: int | None = None,
@@ -374,7 +369,7 @@ class Trainer:
         values = list(logs.values())
         return values[0] if len(values) == 1 else values
 
-    def _evaluate(self: Model, source: Source, listeners: Any) -> dict[str, float]:
+    def _evaluate(self, source: Source, listeners: Any) -> dict[str, float]:
         objective, tally = self._ready(), self._tally
         assert tally is not None
         tally.reset()
@@ -388,7 +383,7 @@ class Trainer:
         return logs
 
     def predict(
-        self: Model,
+        self,
         x: Any,
         batch_size: int | None = None,
         verbose: Any = "auto",
@@ -434,7 +429,7 @@ class Trainer:
         listeners.on_predict_end()
         return self._give(outputs)
 
-    def _predict_stream(self: Model, source: Any, steps: int | None) -> Any:
+    def _predict_stream(self, source: Any, steps: int | None) -> Any:
         parts: list[list[np.ndarray]] = []
         for number, item in enumerate(source):
             if steps is not None and number >= steps:

@@ -8,9 +8,7 @@ from ..utils.registry import Registry
 from .kinds import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, RMSprop
 from .optimizer import Optimizer
 
-_registry: Registry[Optimizer] = Registry(
-    "optimizer", Optimizer, (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Lion)
-)
+_registry: Registry[Optimizer] = Registry("optimizer", Optimizer, (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Lion))
 
 
 def get(identifier: Any) -> Optimizer:

@@ -152,9 +152,9 @@ class Lowering:
         """Whether anything reads this result."""
         return self._uses.get(id(value), 0) > 0
 
-    def step(self, kernel: str, node: Node, shape: Sequence[int] | None = None, **args: Any) -> None:
+    def step(self, kernel: str, node: Node, shape: Any = None, **args: Any) -> None:
         """Add a kernel call; buffers, numbers and arrays by the kernel's argument names."""
-        self.add(kernel, node.name, tuple(shape) if shape is not None else self.shape(node.outputs[0]), **args)
+        self.add(kernel, node.name, self.shape(node.outputs[0]) if shape is None else tuple(shape), **args)
 
     def add(self, kernel: str, name: str, shape: tuple[int, ...], **args: Any) -> None:
         from .._ops import core
@@ -195,7 +195,6 @@ class Lowering:
             target = self._targets.get(id(value))
             if target is not None and target.slot is None:
                 self._copy(value, target)
-        self._order = order
 
     def _copy(self, value: Value, target: Buffer) -> None:
         """Bring a value that is not there yet to where it was asked for."""

@@ -50,7 +50,7 @@ class Plan:
         self.arena_bytes = _lay_out(steps)
         self.isa = core.isa()
         self._storage = clock.storage
-        slots = [core.Slot(b.slot, b.dtype, b.size, b.name) for b in lowering.slots]
+        slots = [core.Slot(i, b.dtype, b.size, b.name) for i, b in enumerate(lowering.slots)]
         self._program = core.Program(
             [(s.kernel, {k: _place(v, slots) for k, v in s.args.items()}) for s in steps],
             self.arena_bytes,

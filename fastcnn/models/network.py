@@ -1,0 +1,239 @@
+"""Layers joined into one graph: its structure, its weights, and its outputs for a batch."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._ops import core
+from ..errors import unknown_name
+from ..graph import Value, Variable, rebuild
+from ..layers.base import Layer, LayerCall, automatic_name
+from ..layers.input import InputLayer
+from ..plan import Plan, fuse_activations, inference_plan
+from .data import model_inputs
+
+#: Plans kept for sizes of batch seen lately, for each model.
+_KEPT_PLANS = 8
+
+
+def as_list(x: Any) -> list[Any]:
+    return list(x) if isinstance(x, (list, tuple)) else [x]
+
+
+class Network(Layer):
+    """The part of a model that is there before it learns: layers joined from inputs to outputs."""
+
+    _automatic_base = "functional"
+
+    def _start(self, name: str | None, trainable: bool) -> None:
+        Layer.__init__(self, name or automatic_name(self._automatic_base), trainable)
+        self.auto_named = name is None
+        self.inputs: list[Value] = []
+        self.outputs: list[Value] = []
+        self.network: list[LayerCall] = []
+        self._layers: list[Layer] = []
+        self._single_output = True
+        self._plans: OrderedDict[Any, Plan] = OrderedDict()
+        self._plans_lock = threading.Lock()
+
+    def _connect(self, inputs: list[Value], outputs: list[Value]) -> None:
+        for what, values in (("inputs", inputs), ("outputs", outputs)):
+            for value in values:
+                if not isinstance(value, Value):
+                    raise TypeError(f"{what} must be results of Input() and layers, received {type(value).__name__}")
+        for value in inputs:
+            if value.origin is None or not isinstance(value.origin.layer, InputLayer):
+                raise ValueError(f"inputs must be results of Input(), received {value!r}")
+        self.network = _trace(inputs, outputs, self.name)
+        self.inputs, self.outputs = inputs, outputs
+        self._layers = list(OrderedDict((id(c.layer), c.layer) for c in self.network).values())
+        _check_names(self._layers, self.name)
+        self.built = True
+        with self._plans_lock:
+            self._plans.clear()
+
+    # ---- structure
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Layers in the order they are first used."""
+        return list(self._layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of that name, or at that place."""
+        if index is not None:
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise unknown_name("layer", name, [layer.name for layer in self.layers])
+
+    @property
+    def input_names(self) -> list[str]:
+        return [v.origin.layer.name for v in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        return [v.origin.layer.name for v in self.outputs]
+
+    @property
+    def input_shape(self) -> Any:
+        shapes = [v.shape for v in self.inputs]
+        return shapes[0] if len(shapes) == 1 else shapes
+
+    @property
+    def output_shape(self) -> Any:
+        shapes = [v.shape for v in self.outputs]
+        return shapes[0] if self._single_output else shapes
+
+    @property
+    def weights(self) -> list[Variable]:
+        return _unique(v for layer in self.layers for v in layer.weights)
+
+    variables = weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        if not self.trainable:
+            return []
+        return _unique(v for layer in self.layers for v in layer.trainable_weights)
+
+    trainable_variables = trainable_weights
+
+    @Layer.trainable.setter  # type: ignore[attr-defined]
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for layer in self._layers:
+            layer.trainable = value
+
+    def call(self, inputs: Any) -> Any:
+        """The model as a layer of another: the same weights on other values."""
+        values = as_list(inputs)
+        if len(values) != len(self.inputs):
+            raise ValueError(f"model {self.name!r} takes {len(self.inputs)} inputs, received {len(values)}")
+        for mine, given in zip(self.inputs, values):
+            if mine.shape[1:] != given.shape[1:]:
+                raise ValueError(f"model {self.name!r} takes inputs of shape {mine.shape}, received {given.shape}")
+        outputs = rebuild(self.outputs, dict(zip(self.inputs, values)))
+        return outputs[0] if self._single_output else outputs
+
+    def __call__(self, inputs: Any) -> Any:
+        """On graph values: the model as a layer. On arrays: the prediction of one batch."""
+        if isinstance(as_list(inputs)[0], Value):
+            self._require_built()
+            return Layer.__call__(self, inputs)
+        return self.predict_on_batch(inputs)
+
+    def count_params(self) -> int:
+        self._require_built()
+        return sum(v.size for v in self.weights)
+
+    def _require_built(self) -> None:
+        if not self.built:
+            raise ValueError(
+                f"model {self.name!r} isn't built yet: give its first layer input_shape=(height, width, channels), "
+                f"start it with Input(), or call fit"
+            )
+
+    # ---- running
+
+    def plan(self, batch: int = 1) -> Plan:
+        """What a prediction of so many samples will run: kernels, shapes, FLOPs, bytes, the arena's size."""
+        self._require_built()
+        return self._inference(batch)
+
+    def _inference(self, batch: int) -> Plan:
+        shapes = {v: (batch, *_known(v.shape)) for v in self.inputs}
+        return self._cached(("predict", batch), lambda: inference_plan(shapes, fuse_activations(self.outputs)))
+
+    def _cached(self, key: Any, make: Callable[[], Plan]) -> Plan:
+        """A plan made before, if it still fits, else a new one; the least used are forgotten."""
+        key = (*key, core.isa())
+        with self._plans_lock:
+            plan = self._plans.get(key)
+            if plan is None or not plan.current:
+                plan = self._plans[key] = make()
+            self._plans.move_to_end(key)
+            while len(self._plans) > _KEPT_PLANS:
+                self._plans.popitem(last=False)
+            return plan
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch, computed at once.
+
+        Parameters
+        ----------
+        x : array, or list or dict of arrays
+            (batch, ...) for each input; any number type.
+
+        Returns
+        -------
+        np.ndarray or list of np.ndarray
+            float32, one for each output.
+        """
+        self._require_built()
+        arrays, size = model_inputs(self, x)
+        return self._give(self._predict_arrays([a.floats() for a in arrays], size))
+
+    def _predict_arrays(self, arrays: list[np.ndarray], size: int) -> list[np.ndarray]:
+        if size == 0:
+            return [np.empty((0, *_known(v.shape)), np.float32) for v in self.outputs]
+        plan = self._inference(size)
+        outputs = plan.new_outputs()
+        plan.run(arrays, outputs)
+        return outputs
+
+    def _give(self, outputs: list[np.ndarray]) -> Any:
+        return outputs[0] if self._single_output else outputs
+
+    def __repr__(self) -> str:
+        built = f", {self.count_params():,} weights" if self.built else ", not built"
+        return f"<{type(self).__name__} {self.name!r}: {len(self._layers)} layers{built}>"
+
+
+def _known(shape: Sequence[int | None]) -> tuple[int, ...]:
+    return tuple(s for s in shape[1:] if s is not None)
+
+
+def _unique(variables: Any) -> list[Variable]:
+    return list(OrderedDict((id(v), v) for v in variables).values())
+
+
+def _trace(inputs: Sequence[Value], outputs: Sequence[Value], name: str) -> list[LayerCall]:
+    """The layer calls between inputs and outputs, each after those it needs."""
+    starts = {id(v) for v in inputs}
+    order: list[LayerCall] = [v.origin for v in inputs]
+    done = {id(c) for c in order}
+    stack: list[tuple[Value, bool]] = [(v, False) for v in reversed(outputs)]
+    while stack:
+        value, ready = stack.pop()
+        call = value.origin
+        if id(value) in starts or (call is not None and id(call) in done):
+            continue
+        if call is None:
+            raise ValueError(
+                f"model {name!r}: a value was made by an operator and not by a layer; use layers such as Add() "
+                f"and Multiply() between inputs and outputs"
+            )
+        if isinstance(call.layer, InputLayer):
+            raise ValueError(f"model {name!r}: the outputs depend on input {call.layer.name!r}, which is not in inputs")
+        if ready:
+            done.add(id(call))
+            order.append(call)
+            continue
+        stack.append((value, True))
+        stack.extend((v, False) for v in reversed(call.inputs))
+    return order
+
+
+def _check_names(layers: Sequence[Layer], model: str) -> None:
+    seen: set[str] = set()
+    for layer in layers:
+        if layer.name in seen:
+            raise ValueError(f"model {model!r}: two layers are named {layer.name!r}; give each its own name")
+        seen.add(layer.name)
