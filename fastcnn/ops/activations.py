@@ -61,7 +61,7 @@ def unary_backward(
         saved = unary(name, given, None, alpha)
     # Only over dy may the gradient be written.
     dx = result(out, given.shape, [upstream], name, in_place=True)
-    if np.may_share_memory(dx, saved):
+    if np.may_share_memory(dx, saved) or np.may_share_memory(dx, given):
         raise ValueError("out must not overlap x or y")
     core.call("unary_backward", dy=upstream, saved=saved, dx=dx, count=dx.size, kind=UNARY[name], alpha=alpha)
     return dx
