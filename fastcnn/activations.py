@@ -23,7 +23,7 @@ def relu(x: Value, negative_slope: float = 0.0, max_value: float | None = None) 
     if max_value is not None:
         if max_value != 6 or negative_slope:
             raise ValueError(
-                f"relu: max_value must be None or 6 (without negative_slope), received {max_value!r}, {negative_slope!r}"
+                f"relu: max_value must be None, or 6 without negative_slope, received {max_value!r}, {negative_slope!r}"
             )
         return unary(x, "relu6")
     return unary(x, "leaky_relu", negative_slope) if negative_slope else unary(x, "relu")

@@ -323,8 +323,12 @@ def get(identifier: Any) -> InitializerLike | None:
     return _REGISTRY.make(identifier)
 
 
-def serialize(initializer: Initializer) -> dict[str, Any]:
+def serialize(initializer: InitializerLike | None) -> dict[str, Any] | None:
     """``{"class_name": …, "config": …}``, from which `get` makes the same initializer; ready for JSON."""
+    if initializer is None:
+        return None
+    if not isinstance(initializer, Initializer):
+        raise ValueError(f"the initializer {shown(initializer)} is a function and can't be saved")
     return _REGISTRY.serialize(initializer)
 
 

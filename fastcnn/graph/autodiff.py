@@ -38,9 +38,9 @@ def gradients(seeds: Mapping[Value, Value], wrt: Sequence[Value]) -> list[Value 
         if all(g is None for g in received):
             continue
         needed = [v is not None and id(v) in depends for v in node.inputs]
-        for value, grad in zip(node.inputs, node.op.gradient(node, received, needed)):
-            if value is not None and grad is not None and id(value) in depends:
-                grads.setdefault(id(value), []).append(grad)
+        for source, part in zip(node.inputs, node.op.gradient(node, received, needed)):
+            if source is not None and part is not None and id(source) in depends:
+                grads.setdefault(id(source), []).append(part)
     return [_total(grads, v) for v in wrt]
 
 

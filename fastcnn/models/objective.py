@@ -29,9 +29,7 @@ def per_output(given: Any, names: Sequence[str], what: str) -> list[Any]:
         return [given.get(n) for n in names]
     if isinstance(given, (list, tuple)):
         if len(given) != len(names):
-            raise ValueError(
-                f"{what} must have one entry for each of the {len(names)} outputs, received {shown(given)}"
-            )
+            raise ValueError(f"{what} must have one entry for each of {len(names)} outputs, received {shown(given)}")
         return list(given)
     return [given] * len(names)
 

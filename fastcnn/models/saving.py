@@ -109,7 +109,7 @@ def restore(data: Mapping[str, Any]) -> Layer:
 
 def clone_model(model: Model) -> Model:
     """A model of the same structure with new weights, drawn by the layers' initializers."""
-    return restore(describe(model))
+    return restore(describe(model))  # type: ignore[return-value]
 
 
 # ---------------------------------------------------------------- weights

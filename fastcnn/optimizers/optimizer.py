@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Union
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..plan import FlatStore
 from ..plan.memory import Buffer
 from ..utils.registry import snake_case
 
-Schedule = Union[float, Callable[[int], float]]
+Schedule: TypeAlias = float | Callable[[int], float]
 
 
 def number(value: Any, name: str, low: float = 0.0, high: float = float("inf"), closed: bool = True) -> float:
