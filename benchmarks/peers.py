@@ -1,0 +1,87 @@
+"""One training epoch of the classic CNN: fastcnn beside a plain PyTorch loop.
+
+Same initial weights, same pictures, same number of threads, Adam with the same numbers (PyTorch's fused one); they take
+turns in one run. PyTorch runs in both of its layouts, and the faster one counts. fastcnn's `fit` keeps the accuracy of
+the epoch as it goes, PyTorch's loop only the loss.
+
+    python benchmarks/peers.py                          all 60,000 pictures, batches of 32 and 128
+    python benchmarks/peers.py --images 6000 --repeats 5 --json peers.json
+
+PyTorch must be installed beside fastcnn: pip install torch==2.13.0
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import fastcnn
+from fastcnn.cli import peers
+from fastcnn.cli.bench import compiled
+from fastcnn.cli.info import collect
+from fastcnn.cli.timing import best_and_median, take_turns
+from fastcnn.datasets import fashion_mnist
+from fastcnn.utils import atomic_write
+
+
+def pictures(count: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Training pictures in [0, 1] and their labels."""
+    (x, y), _ = fashion_mnist.load_data()
+    return (x[:count, ..., None] / np.float32(255)).astype(np.float32), y[:count]
+
+
+def compare(x: np.ndarray, y: np.ndarray, batch: int, repeats: int) -> dict[str, Any]:
+    """Best and median seconds of an epoch, each contender, and the ratio of the best ones."""
+    model = compiled()
+    ways = {"fastcnn": lambda: model.fit(x, y, batch, epochs=1, verbose=0)}
+    for layout, name in ((False, "PyTorch"), (True, "PyTorch channels_last")):
+        torch = peers.TorchClassic(model.get_weights(), fastcnn.get_num_threads(), layout)
+        ways[name] = partial(torch.epoch, *torch.tensors(x, y), batch)
+    # A first turn that doesn't count, on a few pictures: plans, caches and thread pools are made then.
+    few = slice(0, 4 * batch)
+    model.fit(x[few], y[few], batch, epochs=1, verbose=0)
+    seconds = take_turns(ways, repeats, warm=False)
+    table: dict[str, Any] = {name: best_and_median(taken) for name, taken in seconds.items()}
+    table["ratio"] = min(table[name]["best"] for name in ways if name != "fastcnn") / table["fastcnn"]["best"]
+    return table
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, help="pictures of an epoch (default: all)")
+    parser.add_argument("--batch", type=int, nargs="+", default=[32, 128])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, help="for both (default: all cores)")
+    parser.add_argument("--json", help="file for the numbers")
+    options = parser.parse_args()
+    if options.threads:
+        fastcnn.set_num_threads(options.threads)
+    try:
+        import torch
+    except ImportError:
+        print("PyTorch is not installed here: there is nobody to measure against", file=sys.stderr)
+        return 1
+    x, y = pictures(options.images)
+    print(f"{len(x)} pictures an epoch, {fastcnn.get_num_threads()} threads, PyTorch {torch.__version__}")
+    print(f"{'seconds an epoch':<24} {'best':>8} {'median':>8}")
+    results: dict[str, Any] = {"images": len(x), "torch": torch.__version__, "machine": collect()}
+    for batch in options.batch:
+        table = results[f"batch {batch}"] = compare(x, y, batch, options.repeats)
+        print(f"batch {batch}")
+        for name, row in table.items():
+            if name != "ratio":
+                print(f"  {name:<22} {row['best']:>8.2f} {row['median']:>8.2f}")
+        print(f"  fastcnn is {table['ratio']:.2f}x as fast as the faster PyTorch", flush=True)
+    if options.json:
+        with atomic_write(options.json, "w") as file:
+            json.dump(results, file, indent=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
