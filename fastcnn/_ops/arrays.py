@@ -5,6 +5,7 @@ What already fits is passed on as it is, never copied; nothing here writes to wh
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import shown
-from . import core
+from . import cgroup, core
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -176,20 +177,24 @@ def empty(shape: Sequence[int], name: str) -> Floats:
 
 
 def check_memory(shape: Sequence[int], name: str) -> None:
-    """A MemoryError for an array that can't fit this machine, before the kernel of the system kills the process."""
+    """A MemoryError for an array that can't fit, before the operating system kills the process that fills it."""
     nbytes = 4 * math.prod(shape)
-    if nbytes > _MEMORY:
+    if nbytes > _SURE_TO_FIT and nbytes > memory_limit():
+        limit = memory_limit() / 2**30
         raise MemoryError(
-            f"{name}, shape {tuple(shape)}, would take {nbytes / 2**30:.1f} GiB; this machine has {_MEMORY / 2**30:.1f}"
+            f"{name}, shape {tuple(shape)}, would take {nbytes / 2**30:.1f} GiB; this process can have {limit:.1f} GiB"
         )
 
 
-def _physical_memory() -> int:
-    """Bytes of memory in this machine; where the system doesn't say, what 48 address bits reach."""
+#: Arrays up to this size are not worth asking the system about.
+_SURE_TO_FIT = 2**28
+
+
+@functools.cache
+def memory_limit() -> int:
+    """Bytes of memory in this machine, or as much of it as the process' control group grants."""
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
-        return 2**48
-
-
-_MEMORY = _physical_memory()
+        limit = 2**48  # the system doesn't say; what it has no room for it refuses itself
+    return min(limit, cgroup.memory() or limit)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import unknown_name
 from ..shapes import whole_number
-from . import core
+from . import cgroup, core
 
 #: Instruction sets by strength. A cap allows every usable set that is no stronger, whatever its architecture.
 _STRENGTH = {"portable": 0, "avx2": 1, "neon": 1, "avx512": 2}
@@ -56,55 +56,7 @@ def usable_cores() -> int:
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    return max(1, min(cores, cgroup_cores() or cores))
-
-
-def cgroup_cores(table: str = "/proc/self/cgroup", mount: str = "/sys/fs/cgroup") -> int | None:
-    """Cores' worth of time that Linux control groups (v2, or v1's cfs quota) grant, rounded up; None if unlimited.
-
-    `table` names this process' group for each controller. The limits of all groups above it hold as well, and inside
-    a container only the upper part of that path may be visible, so every directory up to the mount point is asked.
-    """
-    try:
-        lines = _read(table).splitlines()
-    except OSError:
-        return None
-    found: list[int] = []
-    for line in lines:
-        _, controllers, group = line.split(":", 2)
-        if controllers == "":
-            roots = [mount, os.path.join(mount, "unified")]
-        elif "cpu" in controllers.split(","):
-            roots = [os.path.join(mount, controllers), os.path.join(mount, "cpu")]
-        else:
-            continue
-        parts = [part for part in group.split("/") if part]
-        for root in roots:
-            for depth in range(len(parts) + 1):
-                limit = _cores_granted(os.path.join(root, *parts[:depth]))
-                if limit is not None:
-                    found.append(limit)
-    return min(found, default=None)
-
-
-def _read(*path: str) -> str:
-    # Not pathlib: nothing else here needs it, and importing it takes longer than all of this module.
-    with open(os.path.join(*path), encoding="ascii", errors="replace") as file:
-        return file.read()
-
-
-def _cores_granted(directory: str) -> int | None:
-    """The limit that one control group's directory states, if any."""
-    try:
-        if os.path.exists(os.path.join(directory, "cpu.max")):
-            quota, period = _read(directory, "cpu.max").split()
-        else:
-            quota, period = _read(directory, "cpu.cfs_quota_us"), _read(directory, "cpu.cfs_period_us")
-        if quota == "max" or int(quota) <= 0:
-            return None
-        return max(1, -(-int(quota) // int(period)))
-    except (OSError, ValueError, ZeroDivisionError):
-        return None
+    return max(1, min(cores, cgroup.cores() or cores))
 
 
 def set_num_threads(num_threads: int) -> None:

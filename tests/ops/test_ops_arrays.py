@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from layouts import VARIANTS, same_bits
 
-from fastcnn._ops.arrays import as_float32, as_images, as_labels, check_memory, check_out, empty
+from fastcnn._ops import cgroup
+from fastcnn._ops.arrays import as_float32, as_images, as_labels, check_memory, check_out, empty, memory_limit
 
 
 @pytest.fixture
@@ -146,6 +147,17 @@ def test_memory_is_checked_before_it_is_asked_for():
         check_memory((2**30, 2**20), "the result")
     with pytest.raises(MemoryError, match="a float32 copy of x"):
         as_float32(np.broadcast_to(np.float64(1), (2**30, 2**20)), "x")
+
+
+def test_memory_granted_by_the_control_group_counts(monkeypatch):
+    monkeypatch.setattr(cgroup, "memory", lambda: 2**30)
+    memory_limit.cache_clear()
+    try:
+        check_memory((2**28,), "x")
+        with pytest.raises(MemoryError, match=r"would take 1.0 GiB; this process can have 1.0 GiB"):
+            check_memory((2**28 + 1,), "x")
+    finally:
+        memory_limit.cache_clear()
 
 
 def test_results_start_on_a_cache_line():

@@ -1,5 +1,7 @@
 """Every operation gives the same bits for any layout and dtype as for a contiguous float32 copy, and any threads."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from layouts import VARIANTS, same_bits
@@ -121,3 +123,12 @@ def test_same_bits_for_any_number_of_threads(name, shapes):
     for other in found[1:]:
         for mine, expected in zip(other, found[0]):
             assert same_bits(mine, expected)
+
+
+def test_same_bits_from_many_python_threads_at_once():
+    rng = np.random.default_rng(0)
+    x, w = (rng.standard_normal(s).astype(np.float32) for s in ((4, 30, 30, 16), (3, 3, 16, 24)))
+    expected = ops.conv2d(x, w, activation="tanh")
+    with ThreadPoolExecutor(8) as pool:
+        for found in pool.map(lambda _: ops.conv2d(x, w, activation="tanh"), range(64)):
+            assert same_bits(found, expected)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import fastcnn._ops as _ops
-from fastcnn._ops import threads
-from fastcnn._ops.threads import cgroup_cores, choose_isa, default_threads, usable_cores
+from fastcnn._ops import cgroup
+from fastcnn._ops.threads import choose_isa, default_threads, usable_cores
 
 AVX512 = ["portable", "avx2", "avx512"]
 
@@ -82,7 +82,7 @@ def group(tmp_path, table, files):
         path = tmp_path / "fs" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return cgroup_cores(str(tmp_path / "table"), str(tmp_path / "fs"))
+    return str(tmp_path / "table"), str(tmp_path / "fs")
 
 
 @pytest.mark.parametrize(
@@ -104,16 +104,31 @@ def group(tmp_path, table, files):
         ("1:cpu:/\n", {}, None),
     ],
 )
-def test_control_groups(tmp_path, table, files, cores):
-    assert group(tmp_path, table, files) == cores
+def test_cores_granted_by_control_groups(tmp_path, table, files, cores):
+    assert cgroup.cores(*group(tmp_path, table, files)) == cores
+
+
+@pytest.mark.parametrize(
+    ("table", "files", "memory"),
+    [
+        ("0::/a\n", {"a/memory.max": "max\n", "memory.max": "1000000\n"}, 1_000_000),
+        ("0::/a/b\n", {"a/b/memory.max": "3000\n", "a/memory.max": "2000\n"}, 2000),
+        ("4:memory:/d\n1:cpu:/\n", {"memory/d/memory.limit_in_bytes": "4096\n"}, 4096),
+        ("0::/\n", {"memory.max": "max\n"}, None),
+        ("1:cpu:/\n", {"memory/memory.limit_in_bytes": "4096\n"}, None),
+    ],
+)
+def test_memory_granted_by_control_groups(tmp_path, table, files, memory):
+    assert cgroup.memory(*group(tmp_path, table, files)) == memory
 
 
 def test_no_control_groups(tmp_path):
-    assert cgroup_cores(str(tmp_path / "missing"), str(tmp_path)) is None
+    assert cgroup.cores(str(tmp_path / "missing"), str(tmp_path)) is None
+    assert cgroup.memory(str(tmp_path / "missing"), str(tmp_path)) is None
 
 
 def test_a_control_group_limits_the_cores(monkeypatch):
-    monkeypatch.setattr(threads, "cgroup_cores", lambda: 1)
+    monkeypatch.setattr(cgroup, "cores", lambda: 1)
     assert usable_cores() == 1
 
 
