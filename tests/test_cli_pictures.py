@@ -150,9 +150,7 @@ def test_folder_with_train_and_test(tmp_path: Path) -> None:
         ({"a": 0, "b": 0}, None, "at least two folders"),
     ],
 )
-def test_folders_that_do_not_do(
-    tmp_path: Path, train: dict[str, int], test: dict[str, int] | None, match: str
-) -> None:
+def test_folders_that_do_not_do(tmp_path: Path, train: dict[str, int], test: dict[str, int] | None, match: str) -> None:
     folder(tmp_path / "train", train)
     if test is not None:
         folder(tmp_path / "test", test)

@@ -29,7 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 all well, 1 something failed, 130 interrupted. Words that make no command raise
         ``SystemExit(2)``, ``--help`` and ``--version`` raise ``SystemExit(0)``, as argparse does.
     """
-    options = arguments.parser().parse_args(argv)
+    parser = arguments.parser()
+    options = parser.parse_args(argv)
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return 2
     try:
         # Only the command that was asked for is imported, and what it needs with it.
         command = import_module(f".{options.command}", __name__)

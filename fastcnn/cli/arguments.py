@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
         "Exit codes: 0 all well, 1 something failed, 2 wrong usage, 130 interrupted.",
     )
     top.add_argument("--version", action="version", version=f"fastcnn {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for add in (_train, _evaluate, _predict, _info, _bench):
         command = add(commands)
         general = command.add_argument_group("in general")

@@ -19,11 +19,13 @@ def measure(
     return {"pictures": len(y), "loss": _loss(y, probabilities), **report}
 
 
-def print_report(model: Any, x: np.ndarray, y: np.ndarray, class_names: Sequence[str], batch_size: int = 256) -> None:
-    """The same as text."""
+def print_report(
+    model: Any, what: str, x: np.ndarray, y: np.ndarray, class_names: Sequence[str], batch_size: int = 256
+) -> None:
+    """The same as text; `what` says which pictures these are."""
     probabilities = model.predict(x, batch_size=batch_size, verbose=0)
     accuracy = float(np.mean(probabilities.argmax(axis=1) == y))
-    print(f"test accuracy {accuracy:.4f}, loss {_loss(y, probabilities):.4f}, {len(y)} pictures\n")
+    print(f"{what}: accuracy {accuracy:.4f}, loss {_loss(y, probabilities):.4f} on {len(y)} pictures\n")
     print(classification_report(y, probabilities, class_names, digits=3), end="")
 
 

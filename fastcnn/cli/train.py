@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -57,7 +58,8 @@ def run(options: argparse.Namespace) -> int:
         raise
     print(f"trained {options.epochs} epochs in {time.perf_counter() - start:.1f} s\n")
     _save(model, history, output, data.title)
-    print_report(model, *(data.test or validation), data.class_names)
+    what = "validation pictures" if data.test is None else "test pictures"
+    print_report(model, what, *(data.test or validation), data.class_names)
     _say_where(data, output)
     return 0
 
@@ -103,7 +105,7 @@ def _say_where(data: sources.Data, output: Path) -> None:
         if (output / name).exists():
             print(f"{label:<16} {output / name}")
     print(f"{'history':<16} {output / 'history.json'}")
-    print(f"\nTry: fastcnn predict '{output / 'model.safetensors'}' PICTURE...")
+    print(f"\nTry: fastcnn predict {shlex.quote(str(output / 'model.safetensors'))} PICTURE...")
 
 
 def _keep_interrupted(model: Any, history: Any, output: Path) -> None:
