@@ -87,7 +87,6 @@ class Layer:
     ) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ValueError(f"name must be a non-empty string without '/', received {name!r}")
-        self.auto_named = name is None
         self.name: str = name if name is not None else automatic_name(snake_case(type(self).__name__))
         self.given_input_shape = input_shape
         self._trainable = bool(trainable)

@@ -32,7 +32,6 @@ class Network(Layer):
 
     def _start(self, name: str | None, trainable: bool) -> None:
         Layer.__init__(self, name or automatic_name(self._automatic_base), trainable)
-        self.auto_named = name is None
         self.inputs: list[Value] = []
         self.outputs: list[Value] = []
         self.network: list[LayerCall] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -118,7 +119,8 @@ def clone_model(model: Model) -> Model:
 def weight_keys(model: Model) -> dict[str, Variable]:
     """A name for each weight that depends on the model's structure alone, not on what else the program made.
 
-    Layers that were given a name go by it; the others by class and number within the model.
+    Layers that were given a name go by it; the others by class and number within the model. A name that could be an
+    automatic one counts as one, whoever gave it: a model read from a file has all its layers' names given.
     """
     from .model import Model
 
@@ -127,9 +129,9 @@ def weight_keys(model: Model) -> dict[str, Variable]:
 
     def walk(owner: Model, prefix: str) -> None:
         counts: Counter[str] = Counter()
-        taken = {layer.name for layer in owner.layers if not layer.auto_named}
+        taken = {layer.name for layer in owner.layers if not _automatically_named(layer)}
         for layer in owner.layers:
-            if layer.auto_named:
+            if _automatically_named(layer):
                 base = snake_case(type(layer).__name__)
                 while True:
                     name = f"{base}_{counts[base]}" if counts[base] else base
@@ -148,6 +150,10 @@ def weight_keys(model: Model) -> dict[str, Variable]:
 
     walk(model, "")
     return found
+
+
+def _automatically_named(layer: Layer) -> bool:
+    return re.fullmatch(rf"{snake_case(type(layer).__name__)}(_\d+)?", layer.name) is not None
 
 
 def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
