@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ._ops import get_num_threads, set_num_threads
 from ._version import __version__
 from .random import set_seed
 
@@ -20,7 +19,10 @@ _MODULES = (
     "activations", "callbacks", "datasets", "initializers", "layers", "losses", "metrics", "models", "ops",
     "optimizers", "random", "reference", "regularizers", "utils", "viz",
 )  # fmt: skip
-_NAMES = {"Input": "layers", "Model": "models", "Sequential": "models", "Variable": "graph"}
+_NAMES = {
+    "Input": "layers", "Model": "models", "Sequential": "models", "Variable": "graph", "get_num_threads": "_ops",
+    "set_num_threads": "_ops",
+}  # fmt: skip
 
 if TYPE_CHECKING:
     from . import (
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
         utils,
         viz,
     )
+    from ._ops import get_num_threads, set_num_threads
     from .graph import Variable
     from .layers import Input
     from .models import Model, Sequential
