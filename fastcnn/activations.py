@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ._ops.kinds import FUSED
 from .errors import unknown_name
 from .graph import Value, emit
 from .graph.functional import unary
-from .graph.ops.elementwise import FUSIBLE
 
 ActivationFunction = Callable[[Value], Value]
 
@@ -102,7 +102,7 @@ def fused(activation: ActivationFunction | None) -> tuple[str, float] | None:
     if activation is leaky_relu:
         return "leaky_relu", 0.2
     name = getattr(activation, "__name__", "")
-    return (name, 0.0) if NAMED.get(name) is activation and name in FUSIBLE else None
+    return (name, 0.0) if NAMED.get(name) is activation and name in FUSED else None
 
 
 def apply(activation: ActivationFunction, x: Value, name: str) -> Value:

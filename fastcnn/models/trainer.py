@@ -244,7 +244,7 @@ class Trainer(Network):
             loss, predictions = self._step(batch, objective, True)
             tally.add(batch, loss, predictions)
             watch.look(batch, loss, epoch, number)
-            listeners.on_train_batch_end(number, {**tally.logs(), "size": batch.size})
+            listeners.on_train_batch_end(number, tally.logs)
             if self.stop_training:
                 break
         if number < 0:
@@ -377,7 +377,7 @@ class Trainer(Network):
         for number, batch in enumerate(source):
             listeners.on_test_batch_begin(number)
             tally.add(batch, *self._step(batch, objective, False))
-            listeners.on_test_batch_end(number, {**tally.logs(), "size": batch.size})
+            listeners.on_test_batch_end(number, tally.logs)
         logs = tally.logs()
         listeners.on_test_end(logs)
         return logs

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .._ops.kinds import FUSED
 from ..graph import Node, Value, topological
-from ..graph.ops.elementwise import FUSIBLE
 
 
 def fuse_activations(outputs: Sequence[Value]) -> list[Value]:
@@ -24,7 +24,7 @@ def fuse_activations(outputs: Sequence[Value]) -> list[Value]:
         source = node.inputs[0] if node.inputs else None
         if (
             node.op.name == "unary"
-            and node.attrs["kind"] in FUSIBLE
+            and node.attrs["kind"] in FUSED
             and producer is not None
             and source is not None
             and producer.op.name in ("conv2d", "dense")

@@ -5,17 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .._ops.geometry import ConvGeometry, row_parts
+from .._ops.kinds import UNARY
 from ..graph import Node, Value
 from .lowering import Lowering, lowers
 from .memory import Buffer
-
-#: fc_unary's numbers (csrc/fastcnn.h), for the activation of a convolution and for unary kernels.
-UNARY_KINDS = {
-    name: number
-    for number, name in enumerate(
-        ("linear", "relu", "leaky_relu", "relu6", "sigmoid", "tanh", "exp", "log", "sqrt", "square", "abs", "negative")
-    )
-}
 
 
 def _conv_geometry(low: Lowering, x: tuple[int, ...], w: tuple[int, ...], attrs: dict[str, Any]) -> ConvGeometry:
@@ -36,7 +29,7 @@ def _forward(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
     args = {
         "x": low.read(x),
         "bias": low.read(b) if b is not None else None,
-        "act": UNARY_KINDS[node.attrs["activation"]],
+        "act": UNARY[node.attrs["activation"]],
         "alpha": node.attrs["alpha"],
     }
     if geometry.is_depthwise:

@@ -6,20 +6,9 @@ import math
 from typing import Any
 
 from .._ops.geometry import PoolGeometry
+from .._ops.kinds import BINARY, LOSS, REDUCE, UNARY
 from ..graph import Node, Value
-from ..graph.ops.elementwise import BINARY
 from .lowering import Lowering, lowers
-from .rules_conv import UNARY_KINDS
-
-BINARY_KINDS = {name: number for number, name in enumerate(BINARY)}
-REDUCE_KINDS = {"sum": 0, "mean": 1, "max": 2}
-LOSS_KINDS = {
-    "squared_error": 0,
-    "absolute_error": 1,
-    "binary_crossentropy": 2,
-    "binary_crossentropy_logits": 3,
-    "categorical_crossentropy": 4,
-}
 
 
 def _one(node: Node) -> Value:
@@ -75,7 +64,7 @@ def avg_pool2d_backward(low: Lowering, node: Node) -> None:
 def unary(low: Lowering, node: Node) -> None:
     x = _one(node)
     low.step("unary_forward", node, x=low.read(x), y=low.write(node.outputs[0], over=x), count=low.size(x),
-             kind=UNARY_KINDS[node.attrs["kind"]], alpha=node.attrs["alpha"])  # fmt: skip
+             kind=UNARY[node.attrs["kind"]], alpha=node.attrs["alpha"])  # fmt: skip
 
 
 @lowers("unary_backward")
@@ -83,7 +72,7 @@ def unary_backward(low: Lowering, node: Node) -> None:
     dy, saved = node.inputs
     assert dy is not None and saved is not None
     low.step("unary_backward", node, dy=low.read(dy), saved=low.read(saved), dx=low.write(node.outputs[0], over=dy),
-             count=low.size(dy), kind=UNARY_KINDS[node.attrs["kind"]], alpha=node.attrs["alpha"])  # fmt: skip
+             count=low.size(dy), kind=UNARY[node.attrs["kind"]], alpha=node.attrs["alpha"])  # fmt: skip
 
 
 @lowers("affine")
@@ -137,7 +126,7 @@ def binary(low: Lowering, node: Node) -> None:
     shape = low.shape(y)
     over = p if low.shape(p) == shape and p is not q else q if low.shape(q) == shape and p is not q else None
     low.step("binary", node, p=low.read(p), q=low.read(q), y=low.write(y, over=over),
-             kind=BINARY_KINDS[node.attrs["kind"]], **binary_fields(low.shape(p), low.shape(q), shape))  # fmt: skip
+             kind=BINARY[node.attrs["kind"]], **binary_fields(low.shape(p), low.shape(q), shape))  # fmt: skip
 
 
 @lowers("reduce")
@@ -163,7 +152,7 @@ def reduce(low: Lowering, node: Node) -> None:
         last = i == len(runs) - 1
         target = low.write(node.outputs[0]) if last else low.temporary(outer * inner)
         low.step("reduce", node, (outer, inner), x=source, y=target, outer=outer, count=count, inner=inner,
-                 kind=REDUCE_KINDS[kind], scale=1.0)  # fmt: skip
+                 kind=REDUCE[kind], scale=1.0)  # fmt: skip
         shape[run[0] : run[-1] + 1] = [1] * len(run)
         source = target
 
@@ -176,7 +165,7 @@ def broadcast(low: Lowering, node: Node) -> None:
     kept = tuple(1 if i in node.attrs["axes"] else size for i, size in enumerate(like))
     count = math.prod(like[i] for i in node.attrs["axes"])
     scale = low.fixed(1.0 / count if node.attrs["mean"] and count else 1.0)
-    low.step("binary", node, p=low.read(dy), q=scale, y=low.write(node.outputs[0]), kind=BINARY_KINDS["multiply"],
+    low.step("binary", node, p=low.read(dy), q=scale, y=low.write(node.outputs[0]), kind=BINARY["multiply"],
              **binary_fields(kept, (1,), like))  # fmt: skip
 
 
@@ -253,6 +242,6 @@ def pointwise_loss(low: Lowering, node: Node) -> None:
     sizes = _rows(low, prediction)
     losses, dp = node.outputs
     low.step("pointwise_loss", node, p=low.read(prediction), t=target, weight=weight, losses=low.write(losses),
-             dp=low.write(dp) if low.wanted(dp) else None, kind=LOSS_KINDS[node.attrs["kind"]],
+             dp=low.write(dp) if low.wanted(dp) else None, kind=LOSS[node.attrs["kind"]],
              scale=_gradient_scale(node, sizes["rows"]),
              row_scale=1.0 / sizes["cols"] if node.attrs["mean"] else 1.0, **sizes)  # fmt: skip

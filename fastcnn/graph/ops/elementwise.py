@@ -6,16 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..._ops.kinds import FROM_RESULT
 from ..values import Node, Op, Spec, Value, constant, emit, register
-
-#: Functions of one argument; those in FROM_RESULT get their derivative from the result, the others from the argument.
-UNARY = (
-    "linear", "relu", "leaky_relu", "relu6", "sigmoid", "tanh", "exp", "log", "sqrt", "square", "abs", "negative",
-)  # fmt: skip
-FROM_RESULT = ("linear", "relu", "leaky_relu", "relu6", "sigmoid", "tanh", "exp", "sqrt")
-#: Those that a convolution or dense layer applies in its own pass.
-FUSIBLE = ("linear", "relu", "leaky_relu", "relu6")
-BINARY = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
 
 
 @register
@@ -80,7 +72,7 @@ def sum_to(grad: Value, like: Value) -> Value:
 
 @register
 class Binary(Op):
-    """attrs: kind, one of BINARY. Operands broadcast."""
+    """attrs: kind ("add", …: `_ops.kinds.BINARY`). Operands broadcast."""
 
     name = "binary"
 
