@@ -158,7 +158,7 @@ CONVOLUTIONS = [
     Conv("row", (1, 1, 40, 3), 6, (1, 3), padding="same"),
     Conv("column", (1, 40, 1, 3), 6, (3, 1), padding="same"),
     Conv("more_parts_than_pixels", (1, 3, 3, 4), 5, parts=7),
-    Conv("large", (4, 22, 22, 32), 64, padding="same", act="relu", parts=8, large=True),
+    Conv("large", (4, 22, 22, 40), 64, padding="same", act="relu", parts=8, large=True),
     Conv("large_pointwise", (4, 24, 24, 64), 96, (1, 1), parts=8, large=True),
     Conv("large_strided", (4, 33, 33, 16), 48, (3, 3), (2, 2), "same", parts=8, large=True),
 ]

@@ -49,7 +49,7 @@ def test_every_kernel_has_cases() -> None:
             if call.flops / 40 + call.bytes / 10 >= 3 * 5000:
                 shared.add(step.kernel)
     assert covered == set(core.KERNELS)
-    assert shared == set(core.KERNELS) - {"conv2d_pack", "conv2d_pack_transposed"}
+    assert shared == set(core.KERNELS)
 
 
 def test_case_names_are_unique() -> None:
