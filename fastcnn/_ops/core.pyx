@@ -364,6 +364,7 @@ cdef class Program:
     """
 
     cdef list calls, places, idle
+    cdef set written  # indices of the slots that a kernel writes
     cdef readonly list slots
     cdef readonly size_t arena_bytes
     cdef int prologue, patch_count
@@ -380,6 +381,7 @@ cdef class Program:
         self.prologue = prologue
         self.lock = threading.Lock()
         self.idle, self.calls, self.places = [], [], []
+        self.written = set()
         self.stride = 0
         for name, args in steps:
             kernel = KERNELS[name]
@@ -409,6 +411,8 @@ cdef class Program:
                 if place.dtype != field.dtype or place.size < call.counts[i]:
                     raise ValueError(f"kernel {call.kernel.name}: {field.name!r} needs {call.counts[i]} x {field.dtype}, "
                                      f"slot {place.name!r} has {place.size} x {place.dtype}")
+                if field.kind != "in":
+                    self.written.add(place.index)
             else:
                 call.point(field, i, place)
         return 0
@@ -461,6 +465,8 @@ cdef class Program:
                     or not array.flags.aligned):
                 raise ValueError(f"slot {slot.name!r} takes {slot.size} x {slot.dtype}, C-contiguous and aligned; "
                                  f"received {array.shape} {array.dtype}")
+            if slot.index in self.written and not array.flags.writeable:
+                raise ValueError(f"slot {slot.name!r} is written to, and the array received is read-only")
         with self.lock:
             r = self.idle.pop() if self.idle else None
         if r is None:
