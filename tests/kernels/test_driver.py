@@ -85,7 +85,7 @@ def read_only(count: int) -> np.ndarray:
         ([np.zeros(8), np.zeros(8, np.float32)], ValueError, "slot 'x' takes 8 x float32"),
         ([np.zeros(16, np.float32)[::2], np.zeros(8, np.float32)], ValueError, "C-contiguous"),
         ([np.zeros(8, np.float32)], TypeError, "takes 2 arrays, received 1"),
-        ([np.zeros(8, np.float32), read_only(8)], ValueError, "slot 'y' is read-only"),
+        ([np.zeros(8, np.float32), read_only(8)], ValueError, "slot 'y' is written to"),
     ],
 )
 def test_run_refuses(arrays: list[np.ndarray], error: type[Exception], words: str) -> None:
