@@ -109,7 +109,8 @@ static guarded guard(size_t size, size_t align, int mode, size_t shift) {
 }
 
 static void make_read_only(const guarded *g) {
-    if (mprotect(g->map + g->page, g->map_size - 2 * g->page, PROT_READ)) die("can't protect memory");
+    const size_t body = g->map_size - 2 * g->page;
+    if (body > 0 && mprotect(g->map + g->page, body, PROT_READ)) die("can't protect memory");
 }
 
 /* Whether the bytes around the array, within its pages, are as they were. */

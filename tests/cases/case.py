@@ -90,7 +90,7 @@ def generator(name: str) -> np.random.Generator:
 
 def floats(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> np.ndarray:
     """Normally distributed float32."""
-    return (rng.standard_normal(shape) * scale).astype(np.float32)
+    return np.asarray(rng.standard_normal(shape) * scale, dtype=np.float32)
 
 
 def integers(rng: np.random.Generator, *shape: int, limit: int = 4) -> np.ndarray:
