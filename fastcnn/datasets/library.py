@@ -151,12 +151,17 @@ class Dataset:
     def _download(self, notes: list[str]) -> Arrays:
         arrays = []
         for file in self.files:
-            try:  # an earlier download may have been interrupted after some of the files
-                arrays.append(self._read(self.cache, file) if _present(self.cache, file) else self._fetch(file, notes))
-            except (OSError, DamagedFileError):
-                arrays.append(self._fetch(file, notes))
+            array = self._kept(file)
+            arrays.append(self._fetch(file, notes) if array is None else array)
         x_train, y_train, x_test, y_test = arrays
         return (x_train, y_train), (x_test, y_test)
+
+    def _kept(self, file: IdxFile) -> Images | None:
+        """The file from the cache, if it is there and whole: an earlier download may have been interrupted."""
+        try:
+            return self._read(self.cache, file) if _present(self.cache, file) else None
+        except (OSError, DamagedFileError):
+            return None
 
     def _fetch(self, file: IdxFile, notes: list[str]) -> Images:
         """One file from the first mirror that has it, kept in the cache."""
