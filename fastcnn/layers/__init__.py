@@ -39,7 +39,18 @@ CLASSES: dict[str, type[Layer]] = {
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
-    """Class name and configuration, as plain data."""
+    """Class name and configuration, as plain data.
+
+    Raises
+    ------
+    ValueError
+        The class is not one of this module's, so nobody could make the layer from it again.
+    """
+    if CLASSES.get(type(layer).__name__) is not type(layer):
+        raise ValueError(
+            f"layer {layer.name!r} can't be saved: its class {type(layer).__name__} is not one of fastcnn.layers; "
+            f"save the weights alone with save_weights"
+        )
     return {"class_name": type(layer).__name__, "config": layer.get_config()}
 
 

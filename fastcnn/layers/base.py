@@ -25,6 +25,20 @@ def automatic_name(base: str) -> str:
     return f"{base}_{count}" if count else base
 
 
+def automatic_base(layer: Layer) -> str:
+    """What a layer's automatic name starts with."""
+    return layer.automatic_base or snake_case(type(layer).__name__)
+
+
+def reserve_name(name: str) -> None:
+    """Let no automatic name of a later layer be this one."""
+    base, _, number = name.rpartition("_")
+    if base and number.isdecimal():
+        _names[base] = max(_names[base], int(number) + 1)
+    else:
+        _names[name] = max(_names[name], 1)
+
+
 def clear_names() -> None:
     """Start numbering automatic names anew."""
     _names.clear()
@@ -81,13 +95,15 @@ class Layer:
     #: Rank of the input with the batch axis, if the layer insists on one; and what that is called.
     input_rank: int | None = None
     input_words = ""
+    #: Start of automatic names where it isn't the class's own name.
+    automatic_base = ""
 
     def __init__(
         self, name: str | None = None, trainable: bool = True, input_shape: Sequence[int] | None = None
     ) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ValueError(f"name must be a non-empty string without '/', received {name!r}")
-        self.name: str = name if name is not None else automatic_name(snake_case(type(self).__name__))
+        self.name: str = name if name is not None else automatic_name(automatic_base(self))
         self.given_input_shape = input_shape
         self._trainable = bool(trainable)
         self._weights: list[Variable] = []

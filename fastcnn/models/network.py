@@ -12,7 +12,7 @@ import numpy as np
 from .._ops import core
 from ..errors import unknown_name
 from ..graph import Value, Variable, rebuild
-from ..layers.base import Layer, LayerCall, automatic_name
+from ..layers.base import Layer, LayerCall
 from ..layers.input import InputLayer
 from ..plan import Plan, fuse_activations, inference_plan
 from .data import model_inputs
@@ -28,10 +28,10 @@ def as_list(x: Any) -> list[Any]:
 class Network(Layer):
     """The part of a model that is there before it learns: layers joined from inputs to outputs."""
 
-    _automatic_base = "functional"
+    automatic_base = "functional"
 
     def _start(self, name: str | None, trainable: bool) -> None:
-        Layer.__init__(self, name or automatic_name(self._automatic_base), trainable)
+        Layer.__init__(self, name, trainable)
         self.inputs: list[Value] = []
         self.outputs: list[Value] = []
         self.network: list[LayerCall] = []

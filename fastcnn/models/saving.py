@@ -20,17 +20,18 @@ import numpy as np
 from .. import layers, losses, metrics, optimizers
 from ..errors import ModelFileError, shown
 from ..graph import Value, Variable
-from ..layers.base import Layer, weight_budget
+from ..layers.base import Layer, automatic_base, reserve_name, weight_budget
+from ..shapes import whole_number
 from ..utils.files import atomic_write
-from ..utils.registry import snake_case
 
 if TYPE_CHECKING:
-    from ..optimizers import Optimizer
     from .model import Model
     from .sequential import Sequential
 
 FORMAT = "fastcnn"
 VERSION = 1
+#: What reading a configuration that was tampered with may raise.
+_BAD_CONFIG = (ValueError, TypeError, LookupError, AttributeError, RecursionError, MemoryError, OverflowError)
 #: Longest configuration accepted from a file, in characters.
 _MAX_CONFIG = 50_000_000
 
@@ -38,22 +39,27 @@ _MAX_CONFIG = 50_000_000
 # ---------------------------------------------------------------- structure
 
 
-def sequential_config(model: Sequential) -> dict[str, Any]:
-    start = []
-    if model.built:
-        start = [layers.serialize(model.inputs[0].origin.layer)]
-    return {"name": model.name, "layers": [*start, *(describe(layer) for layer in model.layers)]}
+#: Numbers of the layers described so far, by identity: one that is met again is described by its number.
+Numbers = dict[int, int]
 
 
-def sequential_from_config(config: Mapping[str, Any]) -> Sequential:
+def sequential_config(model: Sequential, known: Numbers | None = None) -> dict[str, Any]:
+    known = {} if known is None else known
+    start = [model.inputs[0].origin.layer] if model.built else []
+    return {"name": model.name, "layers": [describe(layer, known) for layer in [*start, *model.layers]]}
+
+
+def sequential_from_config(config: Mapping[str, Any], known: list[Layer] | None = None) -> Sequential:
     from .sequential import Sequential
 
-    made = [restore(item) for item in config["layers"]]
+    known = [] if known is None else known
+    made = [restore(item, known) for item in config["layers"]]
     return Sequential(made, name=config["name"])
 
 
-def functional_config(model: Model) -> dict[str, Any]:
+def functional_config(model: Model, known: Numbers | None = None) -> dict[str, Any]:
     """Layers once each, and the calls that join them: each call's inputs as (call number, output number)."""
+    known = {} if known is None else known
     place: dict[int, tuple[int, int]] = {}
     calls = []
     numbers = {id(layer): i for i, layer in enumerate(model.layers)}
@@ -62,7 +68,7 @@ def functional_config(model: Model) -> dict[str, Any]:
         place.update({id(v): (i, k) for k, v in enumerate(call.outputs)})
     return {
         "name": model.name,
-        "layers": [describe(layer) for layer in model.layers],
+        "layers": [describe(layer, known) for layer in model.layers],
         "calls": calls,
         "inputs": [list(place[id(v)]) for v in model.inputs],
         "outputs": [list(place[id(v)]) for v in model.outputs],
@@ -70,10 +76,11 @@ def functional_config(model: Model) -> dict[str, Any]:
     }
 
 
-def functional_from_config(config: Mapping[str, Any]) -> Model:
+def functional_from_config(config: Mapping[str, Any], known: list[Layer] | None = None) -> Model:
     from .model import Model
 
-    made = [restore(item) for item in config["layers"]]
+    known = [] if known is None else known
+    made = [restore(item, known) for item in config["layers"]]
     results: list[list[Value]] = []
     for call in config["calls"]:
         layer = made[call["layer"]]
@@ -88,24 +95,39 @@ def functional_from_config(config: Mapping[str, Any]) -> Model:
     return Model([results[i][k] for i, k in config["inputs"]], outputs[0] if single else outputs, name=config["name"])
 
 
-def describe(layer: Layer) -> dict[str, Any]:
-    """Class name and configuration of a layer or model."""
+def describe(layer: Layer, known: Numbers | None = None) -> dict[str, Any]:
+    """Class name and configuration of a layer or model; the number of one that is among the `known`."""
     from .model import Model
     from .sequential import Sequential
 
-    if isinstance(layer, Model):
-        name = "Sequential" if isinstance(layer, Sequential) else "Model"
-        return {"class_name": name, "config": layer.get_config()}
-    return layers.serialize(layer)
+    known = {} if known is None else known
+    if id(layer) in known:
+        return {"class_name": "Shared", "config": {"number": known[id(layer)]}}
+    if isinstance(layer, Sequential):
+        data = {"class_name": "Sequential", "config": sequential_config(layer, known)}
+    elif isinstance(layer, Model):
+        data = {"class_name": "Model", "config": functional_config(layer, known)}
+    else:
+        data = layers.serialize(layer)
+    known[id(layer)] = len(known)
+    return data
 
 
-def restore(data: Mapping[str, Any]) -> Layer:
-    """The layer or model that `describe` described."""
-    if data.get("class_name") == "Sequential":
-        return sequential_from_config(data["config"])
-    if data.get("class_name") == "Model":
-        return functional_from_config(data["config"])
-    return layers.deserialize(dict(data))
+def restore(data: Mapping[str, Any], known: list[Layer] | None = None) -> Layer:
+    """The layer or model that `describe` described; `known` holds those made so far."""
+    known = [] if known is None else known
+    kind, config = data.get("class_name"), data["config"]
+    if kind == "Shared":
+        return known[config["number"]]
+    if kind == "Sequential":
+        made: Layer = sequential_from_config(config, known)
+    elif kind == "Model":
+        made = functional_from_config(config, known)
+    else:
+        made = layers.deserialize(dict(data))
+    reserve_name(made.name)
+    known.append(made)
+    return made
 
 
 def clone_model(model: Model) -> Model:
@@ -132,7 +154,7 @@ def weight_keys(model: Model) -> dict[str, Variable]:
         taken = {layer.name for layer in owner.layers if not _automatically_named(layer)}
         for layer in owner.layers:
             if _automatically_named(layer):
-                base = snake_case(type(layer).__name__)
+                base = automatic_base(layer)
                 while True:
                     name = f"{base}_{counts[base]}" if counts[base] else base
                     counts[base] += 1
@@ -153,7 +175,7 @@ def weight_keys(model: Model) -> dict[str, Variable]:
 
 
 def _automatically_named(layer: Layer) -> bool:
-    return re.fullmatch(rf"{snake_case(type(layer).__name__)}(_\d+)?", layer.name) is not None
+    return re.fullmatch(rf"{re.escape(automatic_base(layer))}(_\d+)?", layer.name) is not None
 
 
 def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
@@ -215,7 +237,8 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
         names = {id(v): key for key, v in keys.items()}
         for slot, parts in optimizer.state():
             for variable, part in zip(optimizer.trained_variables, parts):
-                tensors[f"optimizer/{slot}/{names[id(variable)]}"] = part.copy()
+                if id(variable) in names:  # not a weight of a layer taken off since
+                    tensors[f"optimizer/{slot}/{names[id(variable)]}"] = part.copy()
     _write(filepath, tensors, header, overwrite)
 
 
@@ -270,6 +293,8 @@ def load_model(filepath: str | os.PathLike[str], compile: bool = True) -> Model:
     ModelFileError
         It is truncated, of another format or version, or its parts don't fit together.
     """
+    from .model import Model
+
     with _opened(filepath) as file:
         header = file.metadata() or {}
         if header.get("kind") != "model":
@@ -279,13 +304,15 @@ def load_model(filepath: str | os.PathLike[str], compile: bool = True) -> Model:
         try:
             with weight_budget(total):
                 model = restore(data)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, MemoryError) as error:
+        except _BAD_CONFIG as error:
             raise ModelFileError(f"{filepath}: its configuration can't be built: {error}") from error
-        _assign(model, file, filepath)  # type: ignore[arg-type]
-        model.metadata = _json(header, "metadata", filepath) if "metadata" in header else {}  # type: ignore[attr-defined]
+        if not isinstance(model, Model) or not model.built:
+            raise ModelFileError(f"{filepath}: its configuration is not that of a built model")
+        _assign(model, file, filepath)
+        model.metadata = _json(header, "metadata", filepath) if "metadata" in header else {}
         if compile and "compile" in header:
-            _restore_compiled(model, _json(header, "compile", filepath), file, filepath)  # type: ignore[arg-type]
-    return model  # type: ignore[return-value]
+            _restore_compiled(model, _json(header, "compile", filepath), file, filepath)
+    return model
 
 
 def _restore_compiled(model: Model, config: Mapping[str, Any], file: Any, filepath: Any) -> None:
@@ -293,28 +320,28 @@ def _restore_compiled(model: Model, config: Mapping[str, Any], file: Any, filepa
         optimizer = optimizers.get(config["optimizer"])
         loss = _objects(config["loss"], losses.get)
         plain, weighted = (_objects(config[k], metrics.get) for k in ("metrics", "weighted_metrics"))
+        iterations = whole_number(config["iterations"], "iterations", 0)
         model.compile(optimizer, loss, config["loss_weights"], plain, weighted)
-        iterations = int(config["iterations"])
-    except (ValueError, TypeError, KeyError) as error:
+    except _BAD_CONFIG as error:
         raise ModelFileError(f"{filepath}: how it was compiled can't be restored: {error}") from error
-    keys = {id(v): key for key, v in weight_keys(model).items()}
-    state = {k: file.get_tensor(k) for k in file.keys() if k.startswith("optimizer/")}  # noqa: SIM118
-
-    def put_back(target: Optimizer) -> None:
-        target.iterations = iterations
-        for slot, parts in target.state():
-            for variable, part in zip(target.trained_variables, parts):
-                saved = state.get(f"optimizer/{slot}/{keys[id(variable)]}")
-                if saved is None:
-                    continue
-                if saved.shape != part.shape:
-                    raise ModelFileError(
-                        f"{filepath}: the optimizer's state for {keys[id(variable)]!r} has another shape"
-                    )
-                part[...] = saved
-
-    model._saved_optimizer = put_back if state or iterations else None
     optimizer.iterations = iterations
+    state = {k for k in file.keys() if k.startswith("optimizer/")}  # noqa: SIM118
+    if not state:
+        return
+    model._ready().prepare()
+    keys = {id(v): key for key, v in weight_keys(model).items()}
+    for slot, parts in optimizer.state():
+        for variable, part in zip(optimizer.trained_variables, parts):
+            key = f"optimizer/{slot}/{keys[id(variable)]}"
+            if key not in state:  # the layer was unfrozen after the model had been compiled
+                continue
+            saved = file.get_tensor(key)
+            if saved.shape != part.shape or saved.dtype != part.dtype:
+                raise ModelFileError(
+                    f"{filepath}: {key!r} has shape {saved.shape} and type {saved.dtype}, the model's has {part.shape} "
+                    f"and {part.dtype}"
+                )
+            part[...] = saved
 
 
 def _objects(item: Any, make: Any) -> Any:

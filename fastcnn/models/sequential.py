@@ -23,7 +23,7 @@ class Sequential(Model):
     name : str, optional
     """
 
-    _automatic_base = "sequential"
+    automatic_base = "sequential"
 
     def __init__(
         self, layers: Sequence[Layer | Value] | None = None, name: str | None = None, trainable: bool = True

@@ -34,8 +34,6 @@ class Trainer(Network):
         self._compile_config: dict[str, Any] = {}
         self._objective: Objective | None = None
         self._tally: Tally | None = None
-        #: State of an optimizer read from a file, until the weights it belongs to are placed.
-        self._saved_optimizer: Any = None
 
     # ---- compile
 
@@ -69,7 +67,6 @@ class Trainer(Network):
         self._check_compile(config)
         self.optimizer, self._compile_config = new, config
         self._objective = self._tally = None
-        self._saved_optimizer = None
         self.compiled = True
         if self.built:
             self._ready()
@@ -88,20 +85,20 @@ class Trainer(Network):
                 for item in group:
                     metrics_module.get(item, (None,), (None, 2))
 
-    def _ready(self) -> Objective:
-        """The objective, made when first needed: it depends on the outputs' shapes."""
+    def _require_compiled(self) -> None:
         if not self.compiled or self.optimizer is None:
             raise ValueError("the model isn't compiled: call compile(optimizer=…, loss=…, metrics=[…]) first")
+
+    def _ready(self) -> Objective:
+        """The objective, made when first needed: it depends on the outputs' shapes."""
+        self._require_compiled()
         self._require_built()
         if self._objective is None:
             config = self._compile_config
             chosen, scales = make_losses(self, config["loss"], config["loss_weights"])
+            assert self.optimizer is not None
             self._objective = Objective(self, chosen, scales, self.optimizer)
             self._tally = Tally(self, chosen, config["metrics"], config["weighted_metrics"])
-            if self._saved_optimizer is not None:
-                self._objective.prepare()
-                self._saved_optimizer(self.optimizer)
-                self._saved_optimizer = None
         return self._objective
 
     def _changed(self) -> None:
@@ -141,10 +138,12 @@ class Trainer(Network):
         return logs if return_dict else list(logs.values())
 
     def _step(self, batch: Batch, objective: Objective, training: bool) -> tuple[float, list[np.ndarray]]:
-        result = objective.run(batch, training)
-        if training:
-            clock.values += 1
-        return result
+        try:
+            return objective.run(batch, training)
+        finally:
+            # Also where Ctrl-C came during the step: the weights are others then, and plans must know.
+            if training:
+                clock.values += 1
 
     # ---- fit
 
@@ -199,6 +198,7 @@ class Trainer(Network):
         epochs = whole_number(epochs, "epochs", 0)
         initial_epoch = whole_number(initial_epoch, "initial_epoch", 0)
         validation_freq = whole_number(validation_freq, "validation_freq")
+        self._require_compiled()
         if not self.built:
             self._build_from(x)
         self._ready()
