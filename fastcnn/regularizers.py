@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
-from .errors import unknown_name
+from .errors import shown, unknown_name
 from .graph import Value
 from .graph.functional import total, unary
 
@@ -14,7 +15,7 @@ class L1L2:
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
         for name, number in (("l1", l1), ("l2", l2)):
-            if not isinstance(number, (int, float)) or not number >= 0:
+            if not isinstance(number, Real) or not 0 <= float(number) < float("inf"):
                 raise ValueError(f"{name} must be a number of at least 0, received {number!r}")
         self.l1, self.l2 = float(l1), float(l2)
 
@@ -54,20 +55,33 @@ class L2(L1L2):
 
 l1, l2, l1_l2 = L1, L2, L1L2
 CLASSES = {"L1": L1, "L2": L2, "L1L2": L1L2}
-NAMED = {"l1": L1, "l2": L2, "l1_l2": lambda: L1L2(0.01, 0.01)}
+NAMED = {"l1": L1, "l2": L2, "l1l2": lambda: L1L2(0.01, 0.01), "l1_l2": lambda: L1L2(0.01, 0.01)}
 
 
 def get(regularizer: Any) -> Any:
-    """A regularizer from its name, configuration or itself; None stays None."""
+    """A regularizer from its name, configuration, class or itself; None stays None.
+
+    Raises
+    ------
+    ValueError
+        The name is unknown (the closest known one is suggested).
+    TypeError
+        None of these.
+    """
+    if isinstance(regularizer, type) and regularizer in CLASSES.values():
+        return regularizer()
     if regularizer is None or callable(regularizer):
         return regularizer
     if isinstance(regularizer, dict):
         if regularizer.get("class_name") not in CLASSES:
             raise unknown_name("regularizer", regularizer.get("class_name"), CLASSES)
         return CLASSES[regularizer["class_name"]](**regularizer["config"])
-    if regularizer not in NAMED:
+    if not isinstance(regularizer, str):
+        raise TypeError(f"regularizer must be a name, an object or a configuration, received {shown(regularizer)}")
+    name = regularizer.lower()
+    if name not in NAMED:
         raise unknown_name("regularizer", regularizer, NAMED)
-    return NAMED[regularizer]()
+    return NAMED[name]()
 
 
 def serialize(regularizer: Any) -> dict[str, Any] | None:

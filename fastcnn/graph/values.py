@@ -45,6 +45,9 @@ class Value:
         The layer call that returned it, if one did (set by the layers).
     """
 
+    #: NumPy's operators leave `array + value` to the value.
+    __array_ufunc__ = None
+
     __slots__ = ("constant", "dtype", "index", "name", "node", "origin", "shape", "variable")
 
     def __init__(

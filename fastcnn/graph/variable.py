@@ -79,7 +79,9 @@ class Variable:
             `array` has another shape or can't be read as float32.
         """
         try:
-            new = np.asarray(array, dtype=np.float32)
+            new = np.asarray(array)
+            if new.dtype.kind not in "biuf":
+                raise TypeError
         except (TypeError, ValueError):
             raise ValueError(f"weight {self.path!r} takes numbers, received {shown(array)}") from None
         if new.shape != self.shape:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .. import initializers, regularizers
-from ..graph import Value, Variable
+from .._ops.arrays import as_float32
+from ..graph import Value, Variable, emit
 from ..utils.registry import snake_case
 
 _names: Counter[str] = Counter()
@@ -95,6 +96,8 @@ class Layer:
     #: Rank of the input with the batch axis, if the layer insists on one; and what that is called.
     input_rank: int | None = None
     input_words = ""
+    #: Whether a call takes one value and never a list.
+    single_input = False
     #: Start of automatic names where it isn't the class's own name.
     automatic_base = ""
 
@@ -135,6 +138,8 @@ class Layer:
 
     def __call__(self, inputs: Any) -> Any:
         values = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        if self.single_input and len(values) != 1:
+            raise ValueError(f"layer {self.name!r} ({type(self).__name__}) takes one input, received {len(values)}")
         for value in values:
             if not isinstance(value, Value):
                 raise TypeError(
@@ -142,14 +147,31 @@ class Layer:
                     f"{type(value).__name__}; to run a model on arrays use model.predict(x)"
                 )
         self._check_rank(values)
+        was_built = self.built
         try:
             self.ensure_built([v.shape for v in values])
-            result = self.call(inputs if len(values) > 1 or isinstance(inputs, (list, tuple)) else values[0])
-        except ValueError as error:
-            raise self._named(error) from None
-        outputs = list(result) if isinstance(result, (list, tuple)) else [result]
+            result = self.call(values[0] if self.single_input or not isinstance(inputs, (list, tuple)) else inputs)
+            several = isinstance(result, (list, tuple))
+            outputs = [self._own(v) for v in (result if several else [result])]
+        except BaseException as error:
+            if not was_built:
+                self.unbuild()
+            if isinstance(error, ValueError):
+                raise self._named(error) from None
+            raise
         self.calls.append(LayerCall(self, values, outputs))
-        return result
+        return outputs if several else outputs[0]
+
+    def _own(self, value: Any) -> Value:
+        """A result as this layer's: one that another layer gave before is passed on under a new identity."""
+        if not isinstance(value, Value):
+            raise TypeError(f"layer {self.name!r}: call() must return graph values, received {type(value).__name__}")
+        return value if value.origin is None else emit("identity", [value], name=self.name)
+
+    def unbuild(self) -> None:
+        """Forget the weights: the next call makes them anew, for its own input."""
+        self._weights.clear()
+        self.built, self.build_shape = False, None
 
     def _named(self, error: ValueError) -> ValueError:
         text = str(error)
@@ -190,8 +212,13 @@ class Layer:
         """
         if _budget.left is None:
             make = initializers.get(initializer)
-            assert make is not None
+            if make is None:
+                raise ValueError(f"the initializer of {name!r} must be a name, an object or a function, received None")
             array = np.asarray(make(tuple(shape)))
+            if array.shape != tuple(shape):
+                raise ValueError(
+                    f"the initializer of {name!r} must return the shape {tuple(shape)}, returned {array.shape}"
+                )
         else:
             _budget.left -= math.prod(shape)
             if _budget.left < 0:
@@ -237,7 +264,7 @@ class Layer:
         mine = self.weights
         if len(weights) != len(mine):
             raise ValueError(f"{self.name!r} has {len(mine)} weights, received {len(weights)} arrays")
-        arrays = [np.asarray(a) for a in weights]
+        arrays = [as_float32(a, f"weights[{i}]") for i, a in enumerate(weights)]
         for variable, array in zip(mine, arrays):
             if array.shape != variable.shape:
                 raise ValueError(
@@ -270,3 +297,9 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}{'' if self.built else ', not built'}>"
+
+
+class SingleInputLayer(Layer):
+    """Base of the layers that take one value."""
+
+    single_input = True

@@ -7,10 +7,10 @@ from typing import Any
 from .. import activations, initializers, regularizers
 from ..graph import Value, emit
 from ..shapes import Padding, check_padding, pair, whole_number
-from .base import Layer
+from .base import SingleInputLayer
 
 
-class Conv2D(Layer):
+class Conv2D(SingleInputLayer):
     """Convolution of images: ``activation(conv(x, kernel) + bias)``.
 
     Takes (batch, height, width, channels), gives (batch, new height, new width, filters). The kernel has shape

@@ -7,10 +7,10 @@ from typing import Any
 from .. import activations, initializers, regularizers
 from ..graph import Value, emit
 from ..shapes import whole_number
-from .base import Layer
+from .base import SingleInputLayer
 
 
-class Dense(Layer):
+class Dense(SingleInputLayer):
     """``activation(x @ kernel + bias)`` over the last axis.
 
     Takes (batch, …, inputs), gives (batch, …, units); the kernel has shape (inputs, units).

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from ..graph import Value, emit
 from ..shapes import Padding, check_padding, pair
-from .base import Layer
+from .base import SingleInputLayer
 
 
-class _Pooling2D(Layer):
+class _Pooling2D(SingleInputLayer):
     """Windows over height and width; strides default to the window's size."""
 
     input_rank = 4
@@ -96,7 +96,7 @@ class AveragePooling2D(_Pooling2D):
         return {**super().get_config(), "count_include_pad": self.count_include_pad}
 
 
-class _GlobalPooling2D(Layer):
+class _GlobalPooling2D(SingleInputLayer):
     """One number a channel: (batch, height, width, channels) -> (batch, channels), or (batch, 1, 1, channels)."""
 
     input_rank = 4

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, ClassVar
 
 from .. import activations
 from ..graph import Value, emit
 from ..graph.functional import affine, binary, unary
 from ..shapes import whole_number
-from .base import Layer
+from .base import Layer, SingleInputLayer
 
 
-class Flatten(Layer):
+class Flatten(SingleInputLayer):
     """All axes but the batch in one: (batch, height, width, channels) -> (batch, height * width * channels)."""
 
     def call(self, inputs: Value) -> Value:
         return emit("reshape", [inputs], {"shape": (-1,)}, self.name)
 
 
-class Reshape(Layer):
+class Reshape(SingleInputLayer):
     """Another shape for the same elements.
 
     Parameters
@@ -41,7 +42,7 @@ class Reshape(Layer):
         return {**super().get_config(), "target_shape": list(self.target_shape)}
 
 
-class Activation(Layer):
+class Activation(SingleInputLayer):
     """An activation function as a layer of its own.
 
     Parameters
@@ -60,7 +61,7 @@ class Activation(Layer):
         return {**super().get_config(), "activation": activations.serialize(self.activation)}
 
 
-class ReLU(Layer):
+class ReLU(SingleInputLayer):
     """Max(x, 0).
 
     Parameters
@@ -76,13 +77,13 @@ class ReLU(Layer):
         self.max_value, self.negative_slope = max_value, _slope(negative_slope, self.name)
 
     def call(self, inputs: Value) -> Value:
-        return activations.relu(inputs, self.negative_slope, self.max_value)
+        return activations.apply(lambda x: activations.relu(x, self.negative_slope, self.max_value), inputs, self.name)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "max_value": self.max_value, "negative_slope": self.negative_slope}
 
 
-class LeakyReLU(Layer):
+class LeakyReLU(SingleInputLayer):
     """X where positive, else negative_slope * x.
 
     Parameters
@@ -102,12 +103,12 @@ class LeakyReLU(Layer):
 
 
 def _slope(value: Any, name: str) -> float:
-    if not isinstance(value, (int, float)) or not value >= 0:
+    if not isinstance(value, Real) or not 0 <= float(value) < float("inf"):
         raise ValueError(f"layer {name!r}: negative_slope must be a number of at least 0, received {value!r}")
     return float(value)
 
 
-class Softmax(Layer):
+class Softmax(SingleInputLayer):
     """exp(x) / sum(exp(x)) over the last axis."""
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
@@ -119,7 +120,7 @@ class Softmax(Layer):
         return emit("softmax", [inputs], name=self.name)
 
 
-class Dropout(Layer):
+class Dropout(SingleInputLayer):
     """Zeroes a share of the inputs in training and scales up the rest; the identity otherwise.
 
     Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15 (2014).
@@ -132,9 +133,7 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
-            raise ValueError(f"layer {self.name!r}: rate must be at least 0 and below 1, received {rate!r}")
-        self.rate = float(rate)
+        self.rate = _share(rate, self.name)
 
     def call(self, inputs: Value) -> Value:
         return emit("dropout", [inputs], {"rate": self.rate}, self.name)
@@ -143,7 +142,13 @@ class Dropout(Layer):
         return {**super().get_config(), "rate": self.rate}
 
 
-class Rescaling(Layer):
+def _share(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < 1:
+        raise ValueError(f"layer {name!r}: rate must be at least 0 and below 1, received {value!r}")
+    return float(value)
+
+
+class Rescaling(SingleInputLayer):
     """``x * scale + offset``: pixels of 0..255 to 0..1 with ``Rescaling(1 / 255)``, inside the model.
 
     Parameters
@@ -186,6 +191,11 @@ class Subtract(_Merge):
     """The first of two inputs less the second."""
 
     kind = "subtract"
+
+    def call(self, inputs: Any) -> Value:
+        if isinstance(inputs, (list, tuple)) and len(inputs) > 2:
+            raise ValueError(f"takes a list of two inputs, received {len(inputs)}")
+        return super().call(inputs)
 
 
 class Multiply(_Merge):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ..errors import shown
 from ..graph import Value, apply
-from ..graph.functional import affine, as_value, reduce, unary
+from ..graph.functional import affine, reduce, unary
 from ..graph.ops.elementwise import ones
 from ..utils.registry import snake_case
 
@@ -236,12 +236,14 @@ class FunctionLoss(Loss):
                 f"the loss {self.name!r} must return a graph value made from its arguments, received {shown(losses)}"
             )
         if weight is not None:
-            if losses.ndim == 0 or losses.shape[0] != prediction.shape[0]:
+            if losses.shape[: weight.ndim] != weight.shape:
                 raise ValueError(
-                    f"the loss {self.name!r} returns a scalar, so sample_weight and class_weight can't be applied; "
-                    f"return one loss for each sample"
+                    f"the loss {self.name!r} returns the shape {losses.shape}, so sample_weight and class_weight can't "
+                    f"be applied; return one loss for each row, shape {weight.shape}"
                 )
-            losses = losses * as_value(weight)
+            if losses.ndim > weight.ndim:
+                losses = reduce(losses, tuple(range(weight.ndim, losses.ndim)), "mean")
+            losses = losses * weight
         total = self._total(losses, scale) if losses.ndim else affine(losses, scale, 0.0)
         return Terms(total, {total: ones()}, prediction)
 

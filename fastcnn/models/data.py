@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any
 
@@ -221,6 +222,25 @@ class Arrays:
             )
 
 
+def raw_batches(source: Any, steps: int | None = None) -> Iterator[Any]:
+    """What an iterable, or an object with ``__len__`` and ``__getitem__``, gives: at most `steps` items.
+
+    A generator is not asked for more than that, and is left open: the next epoch goes on where this one ended.
+    """
+    if isinstance(source, Sized) and hasattr(source, "__getitem__"):
+        count = len(source) if steps is None else min(steps, len(source))
+        for i in range(count):
+            yield source[i]
+        return
+    items = iter(source)
+    for _ in itertools.count() if steps is None else range(steps):
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        yield item
+
+
 class Stream:
     """Batches out of an iterable that gives (x, y) or (x, y, sample_weight), each checked as it comes."""
 
@@ -228,7 +248,6 @@ class Stream:
         self, model: Trainer, source: Iterable[Any], class_weight: Any = None, steps: int | None = None
     ) -> None:
         self.model, self.source, self.class_weight, self.steps = model, source, class_weight, steps
-        self.once = iter(source) if isinstance(source, Iterator) else None
 
     def __len__(self) -> int:
         if self.steps is not None:
@@ -237,22 +256,12 @@ class Stream:
             return len(self.source)
         raise TypeError("this source of batches has no length")
 
-    def _raw(self) -> Iterator[Any]:
-        if self.once is not None:
-            yield from self.once
-        elif isinstance(self.source, Sized) and hasattr(self.source, "__getitem__"):
-            for i in range(len(self.source)):
-                yield self.source[i]
-        else:
-            yield from self.source
-
     def __iter__(self) -> Iterator[Batch]:
-        for number, item in enumerate(self._raw()):
-            if self.steps is not None and number >= self.steps:
-                return
+        for number, item in enumerate(raw_batches(self.source, self.steps)):
             yield self.batch(item, number)
-            if number + 1 == self.steps:
-                return
+        end = getattr(self.source, "on_epoch_end", None)
+        if callable(end):  # objects of batches may shuffle themselves between epochs, as Keras' do
+            end()
 
     def batch(self, item: Any, number: int) -> Batch:
         if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):

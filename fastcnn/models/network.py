@@ -15,6 +15,7 @@ from ..graph import Value, Variable, rebuild
 from ..layers.base import Layer, LayerCall
 from ..layers.input import InputLayer
 from ..plan import Plan, fuse_activations, inference_plan
+from ..shapes import whole_number
 from .data import model_inputs
 
 #: Plans kept for sizes of batch seen lately, for each model.
@@ -48,10 +49,11 @@ class Network(Layer):
         for value in inputs:
             if value.origin is None or not isinstance(value.origin.layer, InputLayer):
                 raise ValueError(f"inputs must be results of Input(), received {value!r}")
-        self.network = _trace(inputs, outputs, self.name)
+        network = _trace(inputs, outputs, self.name)
+        members = list(OrderedDict((id(c.layer), c.layer) for c in network).values())
+        _check_names(members, self.name)
+        self.network, self._layers = network, members
         self.inputs, self.outputs = inputs, outputs
-        self._layers = list(OrderedDict((id(c.layer), c.layer) for c in self.network).values())
-        _check_names(self._layers, self.name)
         self.built = True
         with self._plans_lock:
             self._plans.clear()
@@ -66,6 +68,8 @@ class Network(Layer):
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of that name, or at that place."""
         if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"index must be below the number of layers, {len(self.layers)}, received {index}")
             return self.layers[index]
         for layer in self.layers:
             if layer.name == name:
@@ -123,8 +127,10 @@ class Network(Layer):
 
     def __call__(self, inputs: Any) -> Any:
         """On graph values: the model as a layer. On arrays: the prediction of one batch."""
-        if isinstance(as_list(inputs)[0], Value):
-            self._require_built()
+        values = as_list(inputs)
+        if values and isinstance(values[0], Value):
+            if not self.built:
+                self.build(values[0].shape)
             return Layer.__call__(self, inputs)
         return self.predict_on_batch(inputs)
 
@@ -144,7 +150,7 @@ class Network(Layer):
     def plan(self, batch: int = 1) -> Plan:
         """What a prediction of so many samples will run: kernels, shapes, FLOPs, bytes, the arena's size."""
         self._require_built()
-        return self._inference(batch)
+        return self._inference(whole_number(batch, "batch"))
 
     def _inference(self, batch: int) -> Plan:
         shapes = {v: (batch, *_known(v.shape)) for v in self.inputs}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from ..graph.functional import binary
 from ..losses import Loss
 from ..optimizers import Optimizer
 from ..plan import FlatStore, Plan, fuse_activations, inference_plan, trainable_with_gradient, training_plan
+
+_numbers = itertools.count()
 
 if TYPE_CHECKING:
     from .data import Batch
@@ -50,6 +53,8 @@ class Objective:
         self, model: Trainer, loss_list: list[Loss | None], loss_weights: list[float], optimizer: Optimizer
     ) -> None:
         self.model, self.optimizer = model, optimizer
+        #: Part of the keys of its plans. Not id(): that of an objective which is gone may be given to the next one.
+        self._number = next(_numbers)
         self.losses = loss_list
         self.scales = loss_weights
         #: (seed, step) of dropout's random numbers.
@@ -119,7 +124,7 @@ class Objective:
     def run(self, batch: Batch, training: bool) -> tuple[float, list[np.ndarray]]:
         """One step: (loss, predictions)."""
         weighted = batch.weights is not None
-        key = ("train" if training else "test", id(self), batch.size, weighted)
+        key = ("train" if training else "test", self._number, batch.size, weighted)
         make = self._training_plan if training else self._test_plan
         plan = self.model._cached(key, lambda: make(batch.size, weighted))
         arrays = [*batch.inputs, *batch.targets]

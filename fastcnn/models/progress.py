@@ -83,6 +83,12 @@ class Tally:
         return values
 
 
+def _holds_nan(array: np.ndarray) -> bool:
+    # The sum is NaN if any element is, and costs less than asking each.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isnan(float(array.sum())) and bool(np.isnan(array).any())
+
+
 class NaNWatch:
     """Warns once, with the batch's number, when NaN shows up in the data or in the loss."""
 
@@ -95,8 +101,7 @@ class NaNWatch:
         where = f"epoch {epoch + 1}, batch {number}"
         for name, arrays in (("x", batch.inputs), ("y", batch.targets)):
             for array in arrays:
-                # The sum is NaN if any element is, and costs less than asking each.
-                if array.dtype == np.float32 and math.isnan(float(array.sum())) and np.isnan(array).any():
+                if array.dtype == np.float32 and _holds_nan(array):
                     sample = int(np.argwhere(np.isnan(array))[0][0])
                     self._warn(f"{where}: {name} holds NaN (first in sample {sample} of the batch); training on it "
                                f"spoils the weights")  # fmt: skip

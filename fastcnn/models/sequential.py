@@ -73,18 +73,20 @@ class Sequential(Model):
         if self._tip is None:
             self._stack.append(layer)
             return
+        was_built = layer.built
         result = layer(self._tip)
-        if isinstance(result, (list, tuple)):
-            raise ValueError(f"model {self.name!r}: layer {layer.name!r} has several outputs; use Model for that")
-        start = self.inputs or [self._first_input()]
-        self._connect(start, [result])
+        try:
+            if isinstance(result, (list, tuple)):
+                raise ValueError(f"model {self.name!r}: layer {layer.name!r} has several outputs; use Model for that")
+            self._connect(self.inputs or [self._tip], [result])
+        except ValueError:
+            layer.calls.pop()
+            if not was_built:
+                layer.unbuild()
+            raise
         self._tip = result
         self._stack.append(layer)
         self._changed()
-
-    def _first_input(self) -> Value:
-        assert self._tip is not None
-        return self._tip
 
     def pop(self) -> Layer:
         """Take the top layer off."""
@@ -114,10 +116,15 @@ class Sequential(Model):
             self._stack = waiting
             raise ValueError(f"model {self.name!r} has no layers")
         self._begin(InputLayer(check_input_shape(shape, "input_shape")))
+        new = [layer for layer in waiting if not layer.built]
         try:
             for layer in waiting:
                 self._put(layer)
-        except Exception:
+        except BaseException:
+            for layer in self._stack:
+                layer.calls.pop()
+            for layer in new:
+                layer.unbuild()
             self._stack, self._tip, self.built, self.inputs = waiting, None, False, []
             raise
 

@@ -7,14 +7,24 @@ from typing import Any
 import numpy as np
 
 from .. import callbacks as cb
+from .. import losses, optimizers
 from .. import metrics as metrics_module
-from .. import optimizers
 from ..errors import shown
 from ..graph import clock
 from ..losses import Loss
 from ..optimizers import Optimizer
 from ..shapes import whole_number
-from .data import Arrays, Batch, Stream, checked_batch, is_arrays, model_inputs, model_targets, sample_weights
+from .data import (
+    Arrays,
+    Batch,
+    Stream,
+    checked_batch,
+    is_arrays,
+    model_inputs,
+    model_targets,
+    raw_batches,
+    sample_weights,
+)
 from .network import Network
 from .objective import Objective, make_losses
 from .progress import NaNWatch, Tally, metric_groups
@@ -79,6 +89,7 @@ class Trainer(Network):
             make_losses(self, config["loss"], config["loss_weights"])
             names = self.output_names
         else:
+            losses.get(config["loss"])
             names = ["output"]
         for what in ("metrics", "weighted_metrics"):
             for group in metric_groups(config[what], names, what):
@@ -249,8 +260,8 @@ class Trainer(Network):
                 break
         if number < 0:
             raise ValueError(
-                "x gave no batches in this epoch; a generator that is used up can't be read again: give a list, an "
-                "object with __len__ and __getitem__, or steps_per_epoch"
+                "x gave no batches in this epoch; a generator that is used up can't be read again: give an object with "
+                "__iter__ or with __len__ and __getitem__, or an endless generator and steps_per_epoch"
             )
         return tally.logs()
 
@@ -374,10 +385,13 @@ class Trainer(Network):
         assert tally is not None
         tally.reset()
         listeners.on_test_begin()
+        number = -1
         for number, batch in enumerate(source):
             listeners.on_test_batch_begin(number)
             tally.add(batch, *self._step(batch, objective, False))
             listeners.on_test_batch_end(number, tally.logs)
+        if number < 0:
+            raise ValueError("the data to evaluate on gave no batches; a generator that is used up can't be read again")
         logs = tally.logs()
         listeners.on_test_end(logs)
         return logs
@@ -431,9 +445,7 @@ class Trainer(Network):
 
     def _predict_stream(self, source: Any, steps: int | None) -> Any:
         parts: list[list[np.ndarray]] = []
-        for number, item in enumerate(source):
-            if steps is not None and number >= steps:
-                break
+        for item in raw_batches(source, None if steps is None else whole_number(steps, "steps")):
             columns, count = model_inputs(self, item[0] if isinstance(item, tuple) else item)
             parts.append(self._predict_arrays([c.floats() for c in columns], count))
         if not parts:
