@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataNotFoundError, unknown_name
+from .. import datasets
+from ..errors import unknown_name
 from . import pictures
 
 NAMES = ("fashion_mnist", "mnist", "sample")
@@ -61,24 +62,19 @@ def load(name: str, size: tuple[int, int] | None = None, channels: int | None = 
 
 
 def _dataset(name: str) -> Data:
-    from .. import datasets
-
-    notes = []
-    if name == "fashion_mnist":
-        try:
-            arrays, source = datasets.fashion_mnist.load_data(), str(datasets.fashion_mnist.find())
-        except DataNotFoundError as error:
-            name = "sample"
-            notes.append(f"{error}\nUsing the sample of Fashion-MNIST that comes with fastcnn instead.")
-    if name == "mnist":
-        arrays, source = datasets.mnist.load_data(), str(datasets.mnist.find())
-    elif name == "sample":
-        arrays, source = datasets.fashion_mnist.load_sample(), "the sample that comes with fastcnn"
-    (x_train, y_train), (x_test, y_test) = arrays
-    digits = name == "mnist"
-    class_names = [str(d) for d in range(10)] if digits else list(datasets.fashion_mnist.CLASS_NAMES)
+    if name == "sample":
+        found = datasets.Loaded(
+            datasets.fashion_mnist.load_sample(),
+            datasets.fashion_mnist.CLASS_NAMES,
+            "the sample of Fashion-MNIST that comes with fastcnn",
+        )
+    else:
+        found = datasets.load(name, sample_instead=True)
+    notes = [f"{found.missing}\nGoing on with the sample that comes with fastcnn."] if found.missing else []
+    name = "sample" if found.missing else name
+    (x_train, y_train), (x_test, y_test) = found.arrays
     train, test = (x_train[..., None], y_train), (x_test[..., None], y_test)
-    return Data(name, _TITLES[name], source, class_names, train, test, notes)
+    return Data(name, _TITLES[name], found.source, list(found.class_names), train, test, notes)
 
 
 def _folder(folder: Path, size: tuple[int, int] | None, channels: int | None) -> Data:
@@ -110,7 +106,7 @@ def _folder(folder: Path, size: tuple[int, int] | None, channels: int | None) ->
             raise ValueError(f"{test} has no pictures that can be read")
         problems += more
     notes = [f"left out: {problem}" for problem in problems]
-    source = f"{folder.resolve()} (pictures as {size[0]}x{size[1]}, {'gray' if channels == 1 else 'colour'})"
+    source = f"pictures in {folder.resolve()} (as {size[0]}x{size[1]}, {'gray' if channels == 1 else 'colour'})"
     return Data(str(folder), folder.resolve().name, source, list(classes), trained_on, tested_on, notes)
 
 

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(measure(trained.model, trained.scaled(x), y, data.class_names, options.batch_size), indent=1))
     else:
-        print(f"{data.title} from {data.source}")
+        print(f"data: {data.source}")
         what = "all pictures" if data.test is None else "test pictures"
         print_report(trained.model, what, trained.scaled(x), y, data.class_names, options.batch_size)
     return 0

@@ -74,7 +74,7 @@ def _parts(data: sources.Data, options: argparse.Namespace) -> tuple[sources.Lab
 def _say(data: sources.Data) -> None:
     for note in data.notes:
         print(f"fastcnn: {note}", file=sys.stderr)
-    print(f"{data.title} from {data.source}")
+    print(f"data: {data.source}")
 
 
 def _metadata(data: sources.Data) -> dict[str, Any]:
