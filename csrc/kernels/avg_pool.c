@@ -1,31 +1,42 @@
 /* Average pooling, vectors along the channels; global average pooling is one window as large as the image. */
 #include "pool.h"
+#include "rows.h"
 
-/* scale x the sum over rows x columns places of the channels ch .. ch + vectors VL (n < VL of them if vectors
- * is 1). Each row is summed on its own first: thousands of places then lose no more digits than a few dozen.
- */
+/* Channels that a large window sums at a time. */
+#define CHANNELS 256
+
+/* scale x the sum over rows x columns places, for the n <= VL channels from x on. */
 FC_INLINE void avg_lanes(const float *x, int64_t rows, int64_t columns, int64_t row_step, int64_t column_step,
-                         int64_t ch, int vectors, int64_t n, float scale, float *y) {
-    vf total[4], sum[4];
-    for (int v = 0; v < vectors; v++) total[v] = vf_zero();
-    for (int64_t r = 0; r < rows; r++) {
-        for (int v = 0; v < vectors; v++) sum[v] = vf_zero();
+                         int64_t n, float scale, float *y) {
+    vf sum = vf_zero();
+    for (int64_t r = 0; r < rows; r++)
         for (int64_t s = 0; s < columns; s++)
-            for (int v = 0; v < vectors; v++)
-                sum[v] = vf_add(sum[v], vf_load_tail(x + r * row_step + s * column_step + ch + v * VL, n));
-        for (int v = 0; v < vectors; v++) total[v] = vf_add(total[v], sum[v]);
-    }
-    for (int v = 0; v < vectors; v++) vf_store_tail(y + ch + v * VL, vf_mul(total[v], vf_set1(scale)), n);
+            sum = vf_add(sum, vf_load_tail(x + r * row_step + s * column_step, n));
+    vf_store_tail(y, vf_mul(sum, vf_set1(scale)), n);
 }
 
 FC_INLINE void avg_window(const float *x, int64_t rows, int64_t columns, int64_t row_step,
                           int64_t column_step, int64_t channels, float scale, float *y) {
     int64_t ch = 0;
-    for (; ch + 4 * VL <= channels; ch += 4 * VL)
-        avg_lanes(x, rows, columns, row_step, column_step, ch, 4, VL, scale, y);
     for (; ch + VL <= channels; ch += VL)
-        avg_lanes(x, rows, columns, row_step, column_step, ch, 1, VL, scale, y);
-    if (ch < channels) avg_lanes(x, rows, columns, row_step, column_step, ch, 1, channels - ch, scale, y);
+        avg_lanes(x + ch, rows, columns, row_step, column_step, VL, scale, y + ch);
+    if (ch < channels) avg_lanes(x + ch, rows, columns, row_step, column_step, channels - ch, scale, y + ch);
+}
+
+/* The same for large windows. Each row is summed on its own first: thousands of places then lose no more
+ * digits than a few dozen. */
+static void avg_large_window(const float *x, int64_t rows, int64_t columns, int64_t row_step,
+                             int64_t column_step, int64_t channels, float scale, float *y) {
+    float row[CHANNELS], total[CHANNELS];
+    for (int64_t ch = 0; ch < channels; ch += CHANNELS) {
+        const int64_t n = fc_min(CHANNELS, channels - ch);
+        fc_add_rows(x + ch, column_step, columns, n, total);
+        for (int64_t r = 1; r < rows; r++) {
+            fc_add_rows(x + r * row_step + ch, column_step, columns, n, row);
+            for (int64_t i = 0; i < n; i++) total[i] += row[i];
+        }
+        for (int64_t i = 0; i < n; i++) y[ch + i] = total[i] * scale;
+    }
 }
 
 /* 1 / divisor of a window with `inside` elements inside x; a window wholly in the padding gives 0. */
@@ -71,44 +82,76 @@ FC_RUN(avg_pool_forward) {
     }
 }
 
-/* One pixel of dx: the sum of scale x dy over the windows that cover it. dy is the image's first output. */
-FC_INLINE void avg_gradient_lanes(const fc_avg_pool_backward_args *a, const float *dy, pool_range rows,
-                                  pool_range columns, float *dx, int64_t ch, int64_t n) {
+/* ---- backward ----
+ * The divisor of a window is the rows times the columns of its part inside x, so that dx sums dy / columns
+ * along a row of outputs, and those sums / rows. Both reciprocals, and the covering windows of every column,
+ * are made once a call: divisions are too dear for every pixel. */
+typedef struct {
+    pool_range *covering; /* [w]: of each column */
+    float *row_scale;     /* [oh]: 1 / rows inside of each row of windows */
+    float *column_scale;  /* [ow] */
+} avg_tables;
+
+static avg_tables make_tables(const fc_avg_pool_backward_args *a, void *scratch) {
+    const avg_tables t = {scratch, (float *)((pool_range *)scratch + a->w),
+                          (float *)((pool_range *)scratch + a->w) + a->oh};
+    for (int64_t x = 0; x < a->w; x++) t.covering[x] = pool_covering(x, a->sw, a->pl, a->pw, a->ow);
+    for (int64_t i = 0; i < a->oh; i++) {
+        const pool_range r = pool_inside(i, a->sh, a->pt, a->ph, a->h);
+        t.row_scale[i] = avg_scale(r.end - r.begin, a->ph, a->include_pad);
+    }
+    for (int64_t j = 0; j < a->ow; j++) {
+        const pool_range s = pool_inside(j, a->sw, a->pl, a->pw, a->w);
+        t.column_scale[j] = avg_scale(s.end - s.begin, a->pw, a->include_pad);
+    }
+    return t;
+}
+
+/* n <= VL channels of one pixel of dx. dy: these channels in the image's first output. */
+FC_INLINE void avg_gradient_lanes(const fc_avg_pool_backward_args *a, const avg_tables *t, const float *dy,
+                                  pool_range rows, pool_range columns, float *dx, int64_t n) {
     vf sum = vf_zero();
     for (int64_t i = rows.begin; i < rows.end; i++) {
-        const pool_range r = pool_inside(i, a->sh, a->pt, a->ph, a->h);
-        for (int64_t j = columns.begin; j < columns.end; j++) {
-            const pool_range s = pool_inside(j, a->sw, a->pl, a->pw, a->w);
-            const float scale =
-                avg_scale((r.end - r.begin) * (s.end - s.begin), a->ph * a->pw, a->include_pad);
-            sum = vf_fma(vf_load_tail(dy + (i * a->ow + j) * a->c + ch, n), vf_set1(scale), sum);
-        }
+        vf row = vf_zero();
+        for (int64_t j = columns.begin; j < columns.end; j++)
+            row = vf_fma(vf_load_tail(dy + (i * a->ow + j) * a->c, n), vf_set1(t->column_scale[j]), row);
+        sum = vf_fma(row, vf_set1(t->row_scale[i]), sum);
     }
-    vf_store_tail(dx + ch, sum, n);
+    vf_store_tail(dx, sum, n);
+}
+
+FC_INLINE void avg_gradient_pixel(const fc_avg_pool_backward_args *a, const avg_tables *t, const float *dy,
+                                  pool_range rows, pool_range columns, float *dx) {
+    int64_t ch = 0;
+    if (rows.end - rows.begin == 1 && columns.end - columns.begin == 1) {
+        /* The one window of pooling without overlap. */
+        const vf scale = vf_set1(t->row_scale[rows.begin] * t->column_scale[columns.begin]);
+        const float *p = dy + (rows.begin * a->ow + columns.begin) * a->c;
+        for (; ch + VL <= a->c; ch += VL) vf_store(dx + ch, vf_mul(vf_load(p + ch), scale));
+    }
+    for (; ch + VL <= a->c; ch += VL) avg_gradient_lanes(a, t, dy + ch, rows, columns, dx + ch, VL);
+    if (ch < a->c) avg_gradient_lanes(a, t, dy + ch, rows, columns, dx + ch, a->c - ch);
 }
 
 FC_TILES(avg_pool_backward) {
     const pool_shape s = POOL_SHAPE(a);
     return s.n * pool_backward_cut(&s).bands;
 }
-/* The covering windows of every column, as in max_pool_backward. */
-FC_SCRATCH(avg_pool_backward) { return (size_t)a->w * sizeof(pool_range); }
+FC_SCRATCH(avg_pool_backward) {
+    return (size_t)a->w * sizeof(pool_range) + (size_t)(a->oh + a->ow) * sizeof(float);
+}
 FC_RUN(avg_pool_backward) {
     const pool_shape s = POOL_SHAPE(a);
     const pool_cut cut = pool_backward_cut(&s);
-    pool_range *columns = scratch;
-    for (int64_t x = 0; x < s.w; x++) columns[x] = pool_covering(x, s.sw, s.pl, s.pw, s.ow);
+    const avg_tables t = make_tables(a, scratch);
     for (int64_t tile = begin; tile < end; tile++) {
         const int64_t image = tile / cut.bands, first = tile % cut.bands * cut.rows;
         const float *dy = a->dy + image * s.oh * s.ow * s.c;
         for (int64_t y = first; y < fc_min(s.h, first + cut.rows); y++) {
             const pool_range rows = pool_covering(y, s.sh, s.pt, s.ph, s.oh);
             float *dx = a->dx + (image * s.h + y) * s.w * s.c;
-            for (int64_t x = 0; x < s.w; x++, dx += s.c) {
-                int64_t ch = 0;
-                for (; ch + VL <= s.c; ch += VL) avg_gradient_lanes(a, dy, rows, columns[x], dx, ch, VL);
-                if (ch < s.c) avg_gradient_lanes(a, dy, rows, columns[x], dx, ch, s.c - ch);
-            }
+            for (int64_t x = 0; x < s.w; x++, dx += s.c)
+                avg_gradient_pixel(a, &t, dy, rows, t.covering[x], dx);
         }
     }
 }

@@ -24,7 +24,7 @@ FC_RUN(gather_u8) {
     for (int64_t r = begin * step; r < last; r++) {
         const uint8_t *x = a->x + a->index[r] * a->size;
         float *y = a->y + r * a->size;
-#define STEP(i, n) vf_store_tail(y + (i), vf_from_int(vi_from_u8_n(x + (i), (int)(n))), n)
+#define STEP(i, n) vf_store_tail(y + (i), vf_from_int(vi_from_u8_n(x + (i), (int)fc_min(n, VL))), n)
         FC_FOR_LANES(a->size, STEP);
 #undef STEP
     }

@@ -9,7 +9,7 @@ typedef struct {
 } max_out;
 
 /* The maximum over rows x columns places for the n <= VL channels from `ch` on. The first of equal ones wins,
- * and the first NaN wins over all: `take` is false once the best is NaN. `x` is the first place inside the
+ * and the first NaN wins over all. `x` is the first place inside the
  * image, number `place` of the window, whose width is pw. */
 FC_INLINE void max_lanes(const float *x, int64_t rows, int64_t columns, int64_t row_step, int64_t column_step,
                          int64_t place, int64_t pw, int64_t ch, int64_t n, int indexed, const max_out *out) {
@@ -19,7 +19,7 @@ FC_INLINE void max_lanes(const float *x, int64_t rows, int64_t columns, int64_t 
         for (int64_t s = 0; s < columns; s++) {
             const vf v = vf_load_tail(x + r * row_step + s * column_step + ch, n);
             if (indexed) {
-                const vm take = vm_not(vm_or(vm_le(v, best), vm_nan(best)));
+                const vm take = vm_beats(v, best);
                 best = vf_blend(take, v, best);
                 index = vi_blend(take, vi_set1((int32_t)(place + r * pw + s)), index);
             } else {
@@ -27,7 +27,7 @@ FC_INLINE void max_lanes(const float *x, int64_t rows, int64_t columns, int64_t 
             }
         }
     vf_store_tail(out->y + ch, best, n);
-    if (indexed && out->index8) vi_to_u8_n(out->index8 + ch, index, (int)n);
+    if (indexed && out->index8) vi_to_u8_n(out->index8 + ch, index, (int)fc_min(n, VL));
     if (indexed && out->index32) vi_store_n(out->index32 + ch, index, (int)fc_min(n, VL));
 }
 
@@ -106,7 +106,7 @@ FC_INLINE vf max_gradient(const max_pixel *p, const fc_max_pool_backward_args *a
                           int64_t ch, int64_t n) {
     const int64_t at = (i * a->ow + j) * a->c + ch;
     const vi place = vi_set1((int32_t)(p->place - i * a->sh * a->pw - j * a->sw));
-    const vi index = p->index8 ? vi_from_u8_n(p->index8 + at, (int)n)
+    const vi index = p->index8 ? vi_from_u8_n(p->index8 + at, (int)fc_min(n, VL))
                      : n >= VL ? vi_load(p->index32 + at)
                                : vi_load_n(p->index32 + at, (int)n);
     return vf_blend(vi_eq(index, place), vf_load_tail(p->dy + at, n), vf_zero());

@@ -1,30 +1,14 @@
 /* Sums, means and maxima. Sums are exact to float32 however many terms they have: rows are summed in blocks
  * of a fixed size, and the blocks' sums are joined pairwise (Higham, "Accuracy and Stability of Numerical
  * Algorithms", 2002, section 4.2) or in double. Blocks depend on the shapes only. */
-#include "kernel.h"
+#include "rows.h"
 
 /* Rows to a block, columns to a tile, and the levels of pairwise sums that 2^63 rows need. */
 #define ROW_BLOCK 64
-#define COLUMNS 256
+#define COLUMNS 512
 #define LEVELS 58
 
 /* ---- rows into one row ---- */
-
-/* y[i] = the sum of `rows` rows of x for vectors VL columns (n of them if vectors is 1), in order. */
-FC_INLINE void add_rows(const float *x, int64_t step, int64_t rows, int vectors, int64_t n, float *y) {
-    vf sum[4];
-    for (int v = 0; v < vectors; v++) sum[v] = vf_zero();
-    for (int64_t r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++) sum[v] = vf_add(sum[v], vf_load_tail(x + r * step + v * VL, n));
-    for (int v = 0; v < vectors; v++) vf_store_tail(y + v * VL, sum[v], n);
-}
-
-static void add_block(const float *x, int64_t step, int64_t rows, int64_t columns, float *y) {
-    int64_t i = 0;
-    for (; i + 4 * VL <= columns; i += 4 * VL) add_rows(x + i, step, rows, 4, VL, y + i);
-    for (; i + VL <= columns; i += VL) add_rows(x + i, step, rows, 1, VL, y + i);
-    if (i < columns) add_rows(x + i, step, rows, 1, columns - i, y + i);
-}
 
 /* y[i] = scale x the sum over the rows, columns <= COLUMNS. Like counting in binary: levels[k] holds the sum
  * of 2^k blocks whenever bit k of the number of blocks done is set. */
@@ -33,7 +17,7 @@ static void pairwise_rows(const float *x, int64_t step, int64_t rows, int64_t co
     float block[COLUMNS];
     int64_t done = 0;
     for (int64_t r = 0; r < rows; r += ROW_BLOCK, done++) {
-        add_block(x + r * step, step, fc_min(ROW_BLOCK, rows - r), columns, block);
+        fc_add_rows(x + r * step, step, fc_min(ROW_BLOCK, rows - r), columns, block);
         int level = 0;
         for (; done >> level & 1; level++)
             for (int64_t i = 0; i < columns; i++) block[i] += levels[level * COLUMNS + i];
@@ -82,8 +66,12 @@ FC_TILES(fold) { return (a->count + COLUMNS - 1) / COLUMNS; }
 FC_NO_SCRATCH(fold)
 FC_RUN(fold) {
     (void)scratch;
-    const int64_t from = begin * COLUMNS, to = fc_min(end * COLUMNS, a->count);
-    add_block(a->x + from, a->count, a->parts, to - from, a->y + from);
+    const int64_t from = begin * COLUMNS, columns = fc_min(end * COLUMNS, a->count) - from;
+    const float *x = a->x + from;
+    float *y = a->y + from;
+#define STEP(i, n) fc_add_rows_narrow(x + (i), a->count, a->parts, 1, n, y + (i))
+    FC_FOR_LANES(columns, STEP);
+#undef STEP
 }
 
 static int64_t column_tiles(int64_t columns) { return (columns + COLUMNS - 1) / COLUMNS; }

@@ -37,6 +37,9 @@ FC_INLINE vm vm_nan(vf a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
 FC_INLINE vm vm_and(vm a, vm b) { return _mm256_and_ps(a, b); }
 FC_INLINE vm vm_or(vm a, vm b) { return _mm256_or_ps(a, b); }
 FC_INLINE vm vm_not(vm a) { return _mm256_xor_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(-1))); }
+FC_INLINE vm vm_beats(vf a, vf b) {
+    return _mm256_and_ps(_mm256_cmp_ps(b, b, _CMP_ORD_Q), _mm256_cmp_ps(a, b, _CMP_NLE_UQ));
+}
 FC_INLINE int vm_any(vm a) { return _mm256_movemask_ps(a) != 0; }
 FC_INLINE vf vf_blend(vm m, vf a, vf b) { return _mm256_blendv_ps(b, a, m); }
 FC_INLINE vf vf_maxnan(vf a, vf b) { return _mm256_blendv_ps(_mm256_max_ps(a, b), a, vm_nan(a)); }
@@ -77,6 +80,22 @@ FC_INLINE vi vi_from_u8(const uint8_t *p) {
 FC_INLINE void vi_to_u8(uint8_t *p, vi a) {
     __m128i s = _mm_packus_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
     _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(s, s));
+}
+/* Bytes are gathered in one word (processors with these vectors run little-endian): one store of it can feed
+ * the vector load, which several small ones would hold up. */
+FC_INLINE vi vi_from_u8_n(const uint8_t *p, int n) {
+    uint64_t word = 0;
+    if (n >= VL) return vi_from_u8(p);
+    for (int i = 0; i < n; i++) word |= (uint64_t)p[i] << (8 * i);
+    return vi_from_u8((const uint8_t *)&word);
+}
+FC_INLINE void vi_to_u8_n(uint8_t *p, vi a, int n) {
+    uint64_t word;
+    vi_to_u8((uint8_t *)&word, a);
+    if (n >= VL)
+        vi_to_u8(p, a);
+    else
+        for (int i = 0; i < n; i++) p[i] = (uint8_t)(word >> (8 * i));
 }
 FC_INLINE vf vf_ldexp(vf a, vf n) {
     const vf half = vf_round(vf_mul(n, vf_set1(0.5f)));

@@ -34,6 +34,9 @@ FC_INLINE vm vm_nan(vf a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
 FC_INLINE vm vm_and(vm a, vm b) { return (vm)(a & b); }
 FC_INLINE vm vm_or(vm a, vm b) { return (vm)(a | b); }
 FC_INLINE vm vm_not(vm a) { return (vm)~a; }
+FC_INLINE vm vm_beats(vf a, vf b) {
+    return _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(b, b, _CMP_ORD_Q), a, b, _CMP_NLE_UQ);
+}
 FC_INLINE int vm_any(vm a) { return a != 0; }
 FC_INLINE vf vf_blend(vm m, vf a, vf b) { return _mm512_mask_blend_ps(m, b, a); }
 FC_INLINE vf vf_maxnan(vf a, vf b) { return _mm512_mask_mov_ps(_mm512_max_ps(a, b), vm_nan(a), a); }
@@ -63,4 +66,10 @@ FC_INLINE vi vi_from_u8(const uint8_t *p) {
     return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
 }
 FC_INLINE void vi_to_u8(uint8_t *p, vi a) { _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(a)); }
+FC_INLINE vi vi_from_u8_n(const uint8_t *p, int n) {
+    return _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(vm_first(n), p));
+}
+FC_INLINE void vi_to_u8_n(uint8_t *p, vi a, int n) {
+    _mm_mask_storeu_epi8(p, vm_first(n), _mm512_cvtepi32_epi8(a));
+}
 FC_INLINE vf vf_ldexp(vf a, vf n) { return _mm512_scalef_ps(a, n); }

@@ -41,6 +41,7 @@ FC_INLINE vm vm_nan(vf a) { return vmvnq_u32(vceqq_f32(a, a)); }
 FC_INLINE vm vm_and(vm a, vm b) { return vandq_u32(a, b); }
 FC_INLINE vm vm_or(vm a, vm b) { return vorrq_u32(a, b); }
 FC_INLINE vm vm_not(vm a) { return vmvnq_u32(a); }
+FC_INLINE vm vm_beats(vf a, vf b) { return vbicq_u32(vceqq_f32(b, b), vcleq_f32(a, b)); }
 FC_INLINE int vm_any(vm a) { return vmaxvq_u32(a) != 0; }
 FC_INLINE vf vf_blend(vm m, vf a, vf b) { return vbslq_f32(m, a, b); }
 /* a > b ? a : b, not vmaxq: the same answer for NaN and for signed zeros as on the other sets. */
@@ -86,6 +87,22 @@ FC_INLINE void vi_to_u8(uint8_t *p, vi a) {
     const uint16x4_t half = vmovn_u32(vreinterpretq_u32_s32(a));
     const uint32_t word = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(half, half))), 0);
     memcpy(p, &word, 4);
+}
+/* Bytes are gathered in one word (processors with these vectors run little-endian): one store of it can feed
+ * the vector load, which several small ones would hold up. */
+FC_INLINE vi vi_from_u8_n(const uint8_t *p, int n) {
+    uint32_t word = 0;
+    if (n >= VL) return vi_from_u8(p);
+    for (int i = 0; i < n; i++) word |= (uint32_t)p[i] << (8 * i);
+    return vi_from_u8((const uint8_t *)&word);
+}
+FC_INLINE void vi_to_u8_n(uint8_t *p, vi a, int n) {
+    uint32_t word;
+    vi_to_u8((uint8_t *)&word, a);
+    if (n >= VL)
+        vi_to_u8(p, a);
+    else
+        for (int i = 0; i < n; i++) p[i] = (uint8_t)(word >> (8 * i));
 }
 FC_INLINE vf vf_ldexp(vf a, vf n) {
     const vf half = vf_round(vf_mul(n, vf_set1(0.5f)));

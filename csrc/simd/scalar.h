@@ -49,6 +49,7 @@ FC_INLINE vm vm_nan(vf a) { FC_INT_LANES(-(a.v[i] != a.v[i])); }
 FC_INLINE vm vm_and(vm a, vm b) { FC_INT_LANES(a.v[i] & b.v[i]); }
 FC_INLINE vm vm_or(vm a, vm b) { FC_INT_LANES(a.v[i] | b.v[i]); }
 FC_INLINE vm vm_not(vm a) { FC_INT_LANES(~a.v[i]); }
+FC_INLINE vm vm_beats(vf a, vf b) { FC_INT_LANES(-(b.v[i] == b.v[i] && !(a.v[i] <= b.v[i]))); }
 FC_INLINE int vm_any(vm a) { return (a.v[0] | a.v[1] | a.v[2] | a.v[3]) != 0; }
 FC_INLINE vf vf_blend(vm m, vf a, vf b) { FC_LANES(m.v[i] ? a.v[i] : b.v[i]); }
 FC_INLINE vf vf_maxnan(vf a, vf b) { FC_LANES(a.v[i] > b.v[i] || a.v[i] != a.v[i] ? a.v[i] : b.v[i]); }
@@ -86,6 +87,10 @@ FC_INLINE vi vi_blend(vm m, vi a, vi b) { FC_INT_LANES(m.v[i] ? a.v[i] : b.v[i])
 FC_INLINE vi vi_from_u8(const uint8_t *p) { FC_INT_LANES(p[i]); }
 FC_INLINE void vi_to_u8(uint8_t *p, vi a) {
     for (int i = 0; i < VL; i++) p[i] = (uint8_t)a.v[i];
+}
+FC_INLINE vi vi_from_u8_n(const uint8_t *p, int n) { FC_INT_LANES(i < n ? p[i] : 0); }
+FC_INLINE void vi_to_u8_n(uint8_t *p, vi a, int n) {
+    for (int i = 0; i < n; i++) p[i] = (uint8_t)a.v[i];
 }
 
 /* In the sum with 1.5 x 2^23 + 127 the lowest bits are v + 127 as an integer: no conversion that a NaN would

@@ -59,6 +59,7 @@ FC_INLINE vm vm_nan(vf a) { return _mm_cmpunord_ps(a, a); }
 FC_INLINE vm vm_and(vm a, vm b) { return _mm_and_ps(a, b); }
 FC_INLINE vm vm_or(vm a, vm b) { return _mm_or_ps(a, b); }
 FC_INLINE vm vm_not(vm a) { return _mm_xor_ps(a, _mm_castsi128_ps(_mm_set1_epi32(-1))); }
+FC_INLINE vm vm_beats(vf a, vf b) { return _mm_and_ps(_mm_cmpord_ps(b, b), _mm_cmpnle_ps(a, b)); }
 FC_INLINE int vm_any(vm a) { return _mm_movemask_ps(a) != 0; }
 FC_INLINE vf vf_maxnan(vf a, vf b) { return vf_blend(vm_nan(a), a, _mm_max_ps(a, b)); }
 /* Adding 1.5 x 2^23 leaves no bits for a fraction. */
@@ -103,6 +104,22 @@ FC_INLINE void vi_to_u8(uint8_t *p, vi a) {
     const __m128i s = _mm_packs_epi32(a, a);
     const int32_t word = _mm_cvtsi128_si32(_mm_packus_epi16(s, s));
     memcpy(p, &word, 4);
+}
+/* Bytes are gathered in one word (processors with these vectors run little-endian): one store of it can feed
+ * the vector load, which several small ones would hold up. */
+FC_INLINE vi vi_from_u8_n(const uint8_t *p, int n) {
+    uint32_t word = 0;
+    if (n >= VL) return vi_from_u8(p);
+    for (int i = 0; i < n; i++) word |= (uint32_t)p[i] << (8 * i);
+    return vi_from_u8((const uint8_t *)&word);
+}
+FC_INLINE void vi_to_u8_n(uint8_t *p, vi a, int n) {
+    uint32_t word;
+    vi_to_u8((uint8_t *)&word, a);
+    if (n >= VL)
+        vi_to_u8(p, a);
+    else
+        for (int i = 0; i < n; i++) p[i] = (uint8_t)(word >> (8 * i));
 }
 FC_INLINE vf vf_ldexp(vf a, vf n) {
     const vf half = vf_round(vf_mul(n, vf_set1(0.5f)));

@@ -18,10 +18,11 @@
  *   vf_pow2i(v)                 2^v for whole v in -126..127
  *   vf_ldexp(a, v)              a 2^v for whole v in -252..254
  *   vm_lt, vm_le, vm_eq         false where either is NaN; vm_any: is any lane set
+ *   vm_beats(a, b)              a > b, or a is NaN and b is not: what a running maximum that keeps NaN takes
  *   vi_load, vi_store, _n       as for floats
  *   vi_bits(a), vf_bits(v)      the same bits as the other type; vf_from_int converts the value
  *   vi_shl, vi_shr              by a constant; vi_shr copies the sign
- *   vi_from_u8, vi_to_u8        VL bytes (_n: n of them); lanes hold 0 .. 255
+ *   vi_from_u8, vi_to_u8, _n    VL bytes, or the first n <= VL of them; lanes hold 0 .. 255
  */
 #ifndef FC_VEC_H
 #define FC_VEC_H
@@ -88,22 +89,6 @@ FC_INLINE vi vi_iota(void) {
 FC_INLINE vf vf_keep(vf v, int64_t n) {
     return n >= VL ? v : vf_blend(vm_lt(vf_from_int(vi_iota()), vf_set1((float)n)), v, vf_zero());
 }
-FC_INLINE vi vi_from_u8_n(const uint8_t *p, int n) {
-    uint8_t t[VL] = {0};
-    if (n >= VL) return vi_from_u8(p);
-    for (int i = 0; i < n; i++) t[i] = p[i];
-    return vi_from_u8(t);
-}
-FC_INLINE void vi_to_u8_n(uint8_t *p, vi v, int n) {
-    uint8_t t[VL];
-    if (n >= VL)
-        vi_to_u8(p, v);
-    else {
-        vi_to_u8(t, v);
-        for (int i = 0; i < n; i++) p[i] = t[i];
-    }
-}
-
 /* A loop over `count` elements, four vectors a turn so that the loop itself costs nothing: STEP(i, n) for n =
  * VL lanes from i on, then once for the rest. n is a constant in the hot part, where vf_load_tail and
  * vf_store_tail become plain loads and stores. */

@@ -1,0 +1,53 @@
+/* Adding rows of a matrix up into one row: behind column sums, means and average pooling. */
+#ifndef FC_ROWS_H
+#define FC_ROWS_H
+#include "kernel.h"
+
+/* y[i] = the sum of `rows` rows, `step` apart, for `vectors` vectors of columns in registers (n lanes each).
+ */
+FC_INLINE void fc_add_rows_narrow(const float *x, int64_t step, int64_t rows, int vectors, int64_t n,
+                                  float *y) {
+    vf sum[4];
+    for (int v = 0; v < vectors; v++) sum[v] = vf_zero();
+    for (int64_t r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) sum[v] = vf_add(sum[v], vf_load_tail(x + r * step + v * VL, n));
+    for (int v = 0; v < vectors; v++) vf_store_tail(y + v * VL, sum[v], n);
+}
+
+/* y[i] += the sum of four rows, or = it. */
+FC_INLINE void fc_add_four_rows(const float *x, int64_t step, int64_t columns, int first, float *y) {
+#define STEP(i, n)                                                                                           \
+    do {                                                                                                     \
+        const vf low = vf_add(vf_load_tail(x + (i), n), vf_load_tail(x + step + (i), n));                    \
+        const vf high = vf_add(vf_load_tail(x + 2 * step + (i), n), vf_load_tail(x + 3 * step + (i), n));    \
+        const vf four = vf_add(low, high);                                                                   \
+        vf_store_tail(y + (i), first ? four : vf_add(vf_load_tail(y + (i), n), four), n);                    \
+    } while (0)
+    FC_FOR_LANES(columns, STEP);
+#undef STEP
+}
+
+/* y[i] = the sum of `rows` rows, in an order that depends on the numbers of rows and columns only. Wide rows
+ * are read along, four at a time, with the sums in y, which the processor's prefetching likes; narrow ones,
+ * and less than four, keep their sums in registers. */
+FC_INLINE void fc_add_rows(const float *x, int64_t step, int64_t rows, int64_t columns, float *y) {
+    if (rows >= 4 && columns > 4 * VL) {
+        int64_t r = 4;
+        fc_add_four_rows(x, step, columns, 1, y);
+        for (; r + 4 <= rows; r += 4) fc_add_four_rows(x + r * step, step, columns, 0, y);
+        for (; r < rows; r++) {
+            const float *p = x + r * step;
+#define STEP(i, n) vf_store_tail(y + (i), vf_add(vf_load_tail(y + (i), n), vf_load_tail(p + (i), n)), n)
+            FC_FOR_LANES(columns, STEP);
+#undef STEP
+        }
+        return;
+    }
+    int64_t i = 0;
+    for (; i + 4 * VL <= columns; i += 4 * VL) fc_add_rows_narrow(x + i, step, rows, 4, VL, y + i);
+    for (; i + 2 * VL <= columns; i += 2 * VL) fc_add_rows_narrow(x + i, step, rows, 2, VL, y + i);
+    for (; i + VL <= columns; i += VL) fc_add_rows_narrow(x + i, step, rows, 1, VL, y + i);
+    if (i < columns) fc_add_rows_narrow(x + i, step, rows, 1, columns - i, y + i);
+}
+
+#endif
