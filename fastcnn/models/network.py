@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import callbacks as cb
 from .._ops import core
 from ..errors import unknown_name
 from ..graph import Value, Variable, rebuild
@@ -16,7 +17,7 @@ from ..layers.base import Layer, LayerCall
 from ..layers.input import InputLayer
 from ..plan import Plan, fuse_activations, inference_plan
 from ..shapes import whole_number
-from .data import model_inputs
+from .data import is_arrays, model_inputs, raw_batches
 
 #: Plans kept for sizes of batch seen lately, for each model.
 _KEPT_PLANS = 8
@@ -195,6 +196,62 @@ class Network(Layer):
 
     def _give(self, outputs: list[np.ndarray]) -> Any:
         return outputs[0] if self._single_output else outputs
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """The model's outputs for all samples, batch by batch. Safe to call from several threads at once.
+
+        Parameters
+        ----------
+        x : array, list or dict of arrays, or iterable of batches
+        batch_size : int
+            32 if not given.
+        verbose : "auto", 0, 1 or 2
+            "auto" shows a bar when it takes more than a moment.
+
+        Returns
+        -------
+        np.ndarray or list of np.ndarray
+            float32, (samples, ...) for each output.
+        """
+        self._require_built()
+        size = 32 if batch_size is None else whole_number(batch_size, "batch_size")
+        if not is_arrays(x):
+            return self._predict_stream(x, steps)
+        inputs, count = model_inputs(self, x)
+        if steps is not None:
+            count = min(count, whole_number(steps, "steps") * size)
+        if count <= size and callbacks is None:
+            return self._give(self._predict_arrays([c.part(0, count).floats() for c in inputs], count))
+        outputs = [np.empty((count, *(s for s in v.shape[1:] if s is not None)), np.float32) for v in self.outputs]
+        listeners = cb.CallbackList(
+            callbacks, add_progbar=verbose not in (0, "auto"), model=self, verbose=verbose, epochs=1,
+            steps=-(-count // size), samples=count, batch_size=size,
+        )  # fmt: skip
+        listeners.on_predict_begin()
+        for number, start in enumerate(range(0, count, size)):
+            listeners.on_predict_batch_begin(number)
+            stop = min(start + size, count)
+            arrays = [c.part(start, stop).floats() for c in inputs]
+            self._inference(stop - start).run(arrays, [out[start:stop] for out in outputs])
+            listeners.on_predict_batch_end(number, {"size": stop - start})
+        listeners.on_predict_end()
+        return self._give(outputs)
+
+    def _predict_stream(self, source: Any, steps: int | None) -> Any:
+        parts: list[list[np.ndarray]] = []
+        for item in raw_batches(source, None if steps is None else whole_number(steps, "steps")):
+            columns, count = model_inputs(self, item[0] if isinstance(item, tuple) else item)
+            parts.append(self._predict_arrays([c.floats() for c in columns], count))
+        if not parts:
+            raise ValueError("x gave no batches")
+        return self._give([np.concatenate(group) for group in zip(*parts)])
 
     def __repr__(self) -> str:
         built = f", {self.count_params():,} weights" if self.built else ", not built"
