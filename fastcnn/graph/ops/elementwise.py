@@ -103,7 +103,10 @@ class Binary(Op):
                 dq = op(dy, minus, "multiply")
         else:
             raise NotImplementedError(f"{kind} has no gradient")
-        return [sum_to(dp, p) if needed[0] and dp else None, sum_to(dq, q) if needed[1] and dq else None]
+        return [
+            sum_to(part, source) if part is not None and wanted else None
+            for part, source, wanted in zip((dp, dq), (p, q), needed)
+        ]
 
 
 @register
