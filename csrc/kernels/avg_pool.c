@@ -59,6 +59,10 @@ FC_INLINE void avg_row(const fc_avg_pool_forward_args *a, int64_t image, int64_t
         float *y = a->y + ((image * a->oh + i) * a->ow + j) * c + channel;
         if (rows == 2 && columns == 2)
             avg_window(first, 2, 2, row_step, c, channels, scale, y);
+        else if (rows == 3 && columns == 3)
+            avg_window(first, 3, 3, row_step, c, channels, scale, y);
+        else if (rows * columns > 16)
+            avg_large_window(first, rows, columns, row_step, c, channels, scale, y);
         else
             avg_window(first, rows, columns, row_step, c, channels, scale, y);
     }
