@@ -2,10 +2,15 @@
  *
  * Every array lies against a page that can't be touched, arrays that a kernel only reads can't be written,
  * and the rest of the array's own pages is filled with a pattern that must survive. Each case runs three
- * times: end      arrays end at a guard page; all tiles in one go begin    arrays begin after a guard page;
- * tile by tile, the last first, scratch spoiled before each shifted  arrays aligned to their elements only;
- * two shares, the second first The first result is compared with the reference's, the others with the first,
- * bit for bit.
+ * times:
+ *
+ * - END: arrays end at a guard page; all tiles in one go.
+ *
+ * - START: arrays start after a guard page; tile by tile, the last first, scratch spoiled before each.
+ *
+ * - SHIFT: arrays aligned to their elements only; two shares, the second first.
+ *
+ * The first result is compared with the reference's, the others with the first, bit for bit.
  *
  * Built with -DFC_TABLE=fc_table_<isa> -DFC_TABLE_ISA=FC_<ISA>. Usage: run_cases cases.txt cases.bin
  */
@@ -25,8 +30,8 @@ extern const fc_kernel FC_TABLE[];
 int fc_cpu_runs(fc_isa isa);
 
 enum { MAX_FIELDS = 48, MAX_BUFFERS = 256, MAX_STEPS = 64, NAME = 128 };
-enum { END, BEGIN, SHIFTED, MODES };
-static const char *const mode_names[MODES] = {"end", "begin", "shifted"};
+enum { END, START, SHIFT, MODES };
+static const char *const mode_names[MODES] = {"end", "start", "shift"};
 
 typedef struct {
     char type[16];
@@ -56,7 +61,7 @@ static int64_t runs[FC_KERNEL_COUNT];
 static double
     worst[FC_KERNEL_COUNT];   /* largest |err| / (atol + rtol |ref|) of cases that end with the kernel */
 static char place[NAME + 64]; /* what is running, for the signal handler */
-static struct sigaction previous_segv;
+static struct sigaction previous;
 
 static void die(const char *what) {
     fprintf(stderr, "run_cases: %s (%s)\n", what, current.name);
@@ -74,7 +79,7 @@ static void on_fault(int signal_number) {
     (void)!write(2, text, sizeof text - 1);
     (void)!write(2, place, strlen(place));
     (void)!write(2, "\n", 1);
-    sigaction(signal_number, &previous_segv, NULL);
+    sigaction(signal_number, &previous, NULL);
 }
 
 /* ---- memory between guard pages ---- */
@@ -91,7 +96,7 @@ static const unsigned char PATTERN = 0xa5;
 static guarded guard(size_t size, size_t align, int mode, size_t shift) {
     guarded g;
     g.page = (size_t)sysconf(_SC_PAGESIZE);
-    const size_t offset = mode == SHIFTED ? shift : 0;
+    const size_t offset = mode == SHIFT ? shift : 0;
     const size_t body = FC_ROUND_UP(size + offset, g.page);
     g.size = size;
     g.map_size = body + 2 * g.page;
@@ -215,7 +220,7 @@ static void run_tiles(const fc_kernel *kernel, const void *args, int mode) {
     guarded scratch = guard(size, 64, mode, 64);
     if (tiles < 0) fail("a negative number of tiles");
     memset(scratch.at, 0xff, size);
-    if (mode == BEGIN) {
+    if (mode == START) {
         for (int64_t tile = tiles; tile-- > 0;) {
             memset(scratch.at, 0xff, size);
             kernel->run(args, tile, tile + 1, scratch.at);
@@ -239,7 +244,7 @@ static void run_step(const step *s, int mode) {
     int field_of[MAX_FIELDS], pointers = 0, writable[MAX_FIELDS] = {0};
     memcpy(args, s->words, sizeof args);
     info->extents(s->words, counts);
-    snprintf(place, sizeof place, "%s: %s, arrays at the %s", current.name, info->name, mode_names[mode]);
+    snprintf(place, sizeof place, "%s: %s (%s)", current.name, info->name, mode_names[mode]);
     for (int f = 0, p = 0; f < info->field_count; f++) {
         const fc_field *field = &info->fields[f];
         if (field->kind == FC_FIELD_INT || field->kind == FC_FIELD_REAL) continue;
@@ -304,7 +309,7 @@ static void compare(void) {
         const size_t size = (size_t)b->count * b->item;
         for (int mode = END + 1; mode < MODES; mode++)
             if (memcmp(b->state[END], b->state[mode], size)) {
-                snprintf(text, sizeof text, "buffer %d: other bits with arrays at the %s", i,
+                snprintf(text, sizeof text, "buffer %d: other bits than in the first run (%s)", i,
                          mode_names[mode]);
                 fail(text);
             }
@@ -333,9 +338,10 @@ int main(int argc, char **argv) {
         printf("skipped: this processor does not run %s\n", TEXT(FC_TABLE));
         return 77;
     }
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* what failed is seen even if a later kernel crashes */
     struct sigaction action = {0};
     action.sa_handler = on_fault;
-    sigaction(SIGSEGV, &action, &previous_segv);
+    sigaction(SIGSEGV, &action, &previous);
     FILE *file = fopen(argv[1], "r");
     if (!file) die("can't read the case file");
     data = read_data(argv[2]);
