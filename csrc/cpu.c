@@ -49,10 +49,10 @@ typedef struct {
     const char *name;
     int leaf7_ebx, bit;
 } feature;
-static const feature features[] = {
-    {"sse4.2", 0, 20},   {"avx", 0, 28},      {"fma", 0, 12},      {"f16c", 0, 29},     {"avx2", 1, 5},
-    {"avx512f", 1, 16},  {"avx512dq", 1, 17}, {"avx512cd", 1, 28}, {"avx512bw", 1, 30}, {"avx512vl", 1, 31},
-    {"avx512vnni", 2, 11}};
+static const feature features[] = {{"sse4.2", 0, 20},   {"avx", 0, 28},       {"fma", 0, 12},
+                                   {"f16c", 0, 29},     {"avx2", 1, 5},       {"avx512f", 1, 16},
+                                   {"avx512dq", 1, 17}, {"avx512cd", 1, 28},  {"avx512bw", 1, 30},
+                                   {"avx512vl", 1, 31}, {"avx512vnni", 2, 11}};
 
 static int has(const cpu_bits *b, const feature *f) {
     unsigned word = f->leaf7_ebx == 0 ? b->leaf1_ecx : f->leaf7_ebx == 1 ? b->leaf7_ebx : b->leaf7_ecx;
@@ -96,7 +96,9 @@ void fc_denormals_restore(uint64_t state) {
 }
 
 #elif defined(__aarch64__) || defined(_M_ARM64)
-int fc_cpu_runs(fc_isa isa) { return isa == FC_PORTABLE || isa == FC_NEON; /* part of the AArch64 baseline */ }
+int fc_cpu_runs(fc_isa isa) {
+    return isa == FC_PORTABLE || isa == FC_NEON; /* part of the AArch64 baseline */
+}
 const char *fc_cpu_features(void) { return "neon fma"; }
 
 #if defined(_MSC_VER) && !defined(__clang__)

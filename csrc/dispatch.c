@@ -16,17 +16,22 @@ int fc_cpu_runs(fc_isa isa); /* cpu.c */
 
 const fc_kernel *fc_kernels(fc_isa isa) {
     switch (isa) {
-    case FC_PORTABLE: return fc_table_portable;
+    case FC_PORTABLE:
+        return fc_table_portable;
 #ifdef FC_HAVE_AVX2
-    case FC_AVX2: return fc_table_avx2;
+    case FC_AVX2:
+        return fc_table_avx2;
 #endif
 #ifdef FC_HAVE_AVX512
-    case FC_AVX512: return fc_table_avx512;
+    case FC_AVX512:
+        return fc_table_avx512;
 #endif
 #ifdef FC_HAVE_NEON
-    case FC_NEON: return fc_table_neon;
+    case FC_NEON:
+        return fc_table_neon;
 #endif
-    default: return NULL;
+    default:
+        return NULL;
     }
 }
 

@@ -46,16 +46,24 @@ typedef enum {
 } fc_unary;
 
 /* Element-wise functions of two arguments. */
-typedef enum { FC_ADD, FC_SUBTRACT, FC_MULTIPLY, FC_DIVIDE, FC_MAXIMUM, FC_MINIMUM, FC_BINARY_COUNT } fc_binary;
+typedef enum {
+    FC_ADD,
+    FC_SUBTRACT,
+    FC_MULTIPLY,
+    FC_DIVIDE,
+    FC_MAXIMUM,
+    FC_MINIMUM,
+    FC_BINARY_COUNT
+} fc_binary;
 
 /* Losses that compare a prediction p with a target t element by element (pointwise_loss). */
 typedef enum {
-    FC_SQUARED_ERROR,                /* (p - t)^2 */
-    FC_ABSOLUTE_ERROR,               /* |p - t|, gradient 0 at 0 */
-    FC_BINARY_CROSSENTROPY,          /* -(t log p + (1 - t) log(1 - p)), p clipped to [1e-7, 1 - 1e-7]; where it
-                                      * is clipped, the gradient is 0 */
-    FC_BINARY_CROSSENTROPY_LOGITS,   /* max(p, 0) - p t + log(1 + exp(-|p|)) */
-    FC_CATEGORICAL_CROSSENTROPY,     /* -t log p, p clipped likewise */
+    FC_SQUARED_ERROR,              /* (p - t)^2 */
+    FC_ABSOLUTE_ERROR,             /* |p - t|, gradient 0 at 0 */
+    FC_BINARY_CROSSENTROPY,        /* -(t log p + (1 - t) log(1 - p)), p clipped to [1e-7, 1 - 1e-7]; where it
+                                    * is clipped, the gradient is 0 */
+    FC_BINARY_CROSSENTROPY_LOGITS, /* max(p, 0) - p t + log(1 + exp(-|p|)) */
+    FC_CATEGORICAL_CROSSENTROPY,   /* -t log p, p clipped likewise */
     FC_LOSS_COUNT
 } fc_loss;
 
@@ -65,18 +73,21 @@ typedef enum { FC_REDUCE_SUM, FC_REDUCE_MEAN, FC_REDUCE_MAX, FC_REDUCE_COUNT } f
 /* Optimizers' hyperparameters travel in a small array of doubles (kernels' `hyper`), so that a running plan
  * follows a schedule without being built again. Unused places are ignored. */
 enum {
-    FC_HYPER_LR,          /* learning rate; Adam: lr sqrt(1 - beta2^t) / (1 - beta1^t), as in Keras */
-    FC_HYPER_DECAY,       /* decoupled weight decay: w -= FC_HYPER_DECAY * w first (lr x decay) */
-    FC_HYPER_MOMENTUM,    /* SGD, RMSprop */
-    FC_HYPER_BETA1,       /* Adam, Lion: decay of the first moment; RMSprop, Adadelta: rho */
-    FC_HYPER_BETA2,       /* Adam, Lion: decay of the second moment */
-    FC_HYPER_EPSILON,     /* as given: not scaled by a bias correction */
+    FC_HYPER_LR,       /* learning rate; Adam: lr sqrt(1 - beta2^t) / (1 - beta1^t), as in Keras */
+    FC_HYPER_DECAY,    /* decoupled weight decay: w -= FC_HYPER_DECAY * w first (lr x decay) */
+    FC_HYPER_MOMENTUM, /* SGD, RMSprop */
+    FC_HYPER_BETA1,    /* Adam, Lion: decay of the first moment; RMSprop, Adadelta: rho */
+    FC_HYPER_BETA2,    /* Adam, Lion: decay of the second moment */
+    FC_HYPER_EPSILON,  /* as given: not scaled by a bias correction */
     FC_HYPER_COUNT
 };
 
 /* ---- argument structs: every field is 8 bytes, so that a table of names describes them ---- */
 #define FC_ROUND_UP(n, m) (((n) + (m)-1) / (m) * (m))
-#define FC_KERNEL(name, flops, fields) typedef struct { fields } fc_##name##_args;
+#define FC_KERNEL(name, flops, fields)                                                                       \
+    typedef struct {                                                                                         \
+        fields                                                                                               \
+    } fc_##name##_args;
 #define FC_IN(type, name, count) const type *name;
 #define FC_IN_OPT(type, name, count) const type *name;
 #define FC_OUT(type, name, count) type *name;
@@ -120,14 +131,14 @@ typedef struct {
     double (*flops)(const void *args);
 } fc_kernel_info;
 
-const fc_kernel_info *fc_kernel_table(void);      /* FC_KERNEL_COUNT entries */
-const fc_kernel *fc_kernels(fc_isa isa);          /* FC_KERNEL_COUNT entries; NULL if not compiled in */
+const fc_kernel_info *fc_kernel_table(void); /* FC_KERNEL_COUNT entries */
+const fc_kernel *fc_kernels(fc_isa isa);     /* FC_KERNEL_COUNT entries; NULL if not compiled in */
 
 /* ---- the processor (cpu.c) ---- */
-fc_isa fc_best_isa(void);                          /* of those compiled in, the strongest this CPU can run */
-int fc_isa_usable(fc_isa isa);                     /* compiled in, and this CPU can run it */
+fc_isa fc_best_isa(void);      /* of those compiled in, the strongest this CPU can run */
+int fc_isa_usable(fc_isa isa); /* compiled in, and this CPU can run it */
 const char *fc_isa_name(fc_isa isa);
-const char *fc_cpu_features(void);                 /* space-separated names of what was detected */
+const char *fc_cpu_features(void); /* space-separated names of what was detected */
 const char *fc_compiler(void);
 
 /* Flush-to-zero for the calling thread while kernels run, so that denormals don't slow them;

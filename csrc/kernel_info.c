@@ -49,7 +49,8 @@
 
 static const fc_kernel_info table[] = {
 #define FC_KERNEL(name, flops, fields)                                                                       \
-    {#name, (int)(sizeof(name##_fields) / sizeof(name##_fields[0])), name##_fields, name##_extents, name##_flops},
+    {#name, (int)(sizeof(name##_fields) / sizeof(name##_fields[0])), name##_fields, name##_extents,          \
+     name##_flops},
 #include "kernels.def"
 #undef FC_KERNEL
 };

@@ -225,10 +225,9 @@ static void copy_block(const args *a, const cut *k, const block *b, const space 
     float *to = m->x;
     for (int64_t i = 0; i < b->rows; i++) {
         const int64_t row = (b->first + i) / k->pieces, image = row / a->oh;
-        for (int64_t r = 0; r < a->kh; r++, to += width * a->c)
-            FC_NAME(fc_copy_padded)
-            (to, a->x + image * a->h * a->w * a->c, a->h, a->w, a->c, row % a->oh * a->sh + r * a->dh - a->pt,
-             1, b->j0 * a->sw - a->pl, width);
+        for (int64_t r = 0; r < a->kh; r++, to += width * a->c) FC_NAME(fc_copy_padded)
+        (to, a->x + image * a->h * a->w * a->c, a->h, a->w, a->c, row % a->oh * a->sh + r * a->dh - a->pt, 1,
+         b->j0 * a->sw - a->pl, width);
     }
 }
 

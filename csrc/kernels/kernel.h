@@ -4,7 +4,8 @@
 #include "../fastcnn.h"
 #include "../simd/vec.h"
 
-/* FC_TILES(relu) { return ...; } with `a` the arguments; likewise FC_SCRATCH and FC_RUN (begin, end, scratch). */
+/* FC_TILES(relu) { return ...; } with `a` the arguments; likewise FC_SCRATCH and FC_RUN (begin, end,
+ * scratch). */
 #define FC_TILES(k)                                                                                          \
     static int64_t k##_tiles_(const fc_##k##_args *a);                                                       \
     int64_t FC_NAME(k##_tiles)(const void *args);                                                            \
