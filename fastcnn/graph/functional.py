@@ -41,6 +41,11 @@ def affine(x: Value, scale: float, shift: float, name: str = "") -> Value:
     return emit("affine", [x], {"scale": float(scale), "shift": float(shift)}, name)
 
 
+def softmax(x: Value, name: str = "") -> Value:
+    """Over the last axis."""
+    return emit("softmax", [x], name=name)
+
+
 def reduce(x: Value, axes: int | tuple[int, ...] | None, kind: str, keepdims: bool = False) -> Value:
     """Sum, mean or max over axes (None: all, giving a scalar)."""
     wanted = tuple(range(x.ndim)) if axes is None else (axes,) if isinstance(axes, int) else tuple(axes)

@@ -6,6 +6,9 @@ order, and gives the same bits as a contiguous float32 copy of it; results are n
 For every function ``f(x, ...)`` there is ``f_backward(dy, x, ...)``: the gradients with respect to its arguments,
 given `dy`, the gradient with respect to its result. Names and defaults are those of ``keras.ops``.
 
+In a loss function, `add`, `exp`, `mean` and the like take the graph values that stand for labels and predictions, and
+return graph values; gradients follow by themselves.
+
 Work is shared over threads (`fastcnn.set_num_threads`); results are the same bits for any number of them.
 """
 

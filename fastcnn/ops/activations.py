@@ -11,6 +11,7 @@ from .._ops import core
 from .._ops.arrays import as_float32, empty, result, same_shape
 from .._ops.kinds import FROM_RESULT, UNARY
 from ..errors import shown, unknown_name
+from ..graph import Value, functional
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -40,8 +41,10 @@ def activate_in_place(y: Floats, activation: str) -> None:
         core.call("unary_forward", x=y, y=y, count=y.size, kind=UNARY[activation], alpha=0.0)
 
 
-def unary(name: str, x: ArrayLike, out: Floats | None, alpha: float = 0.0) -> Floats:
+def unary(name: str, x: ArrayLike, out: Floats | None, alpha: float = 0.0) -> Any:
     """f(x) for one of the kernels' element-wise functions."""
+    if isinstance(x, Value):
+        return functional.unary(x, name, alpha)
     given = as_float32(x, "x")
     y = result(out, given.shape, [given], name, in_place=True)
     core.call("unary_forward", x=given, y=y, count=y.size, kind=UNARY[name], alpha=alpha)
@@ -265,6 +268,10 @@ def softmax(x: ArrayLike, axis: int = -1) -> Floats:
     TypeError, ValueError
         x is not an array of numbers, has no such axis, or no elements along it.
     """
+    if isinstance(x, Value):
+        if axis not in (-1, x.ndim - 1):
+            raise ValueError(f"axis of a graph value must be -1 (the last), received {axis!r}")
+        return functional.softmax(x)
     rows = _rows_along(as_float32(x, "x"), axis)
     y = empty(rows.shape, "softmax: the result")
     _softmax(rows, y)

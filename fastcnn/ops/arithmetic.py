@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._ops import core
 from .._ops.arrays import as_float32, result, same_shape
 from .._ops.kinds import BINARY
+from ..graph import Value, functional
 from . import reductions
 
 if TYPE_CHECKING:
@@ -280,7 +281,9 @@ def minimum_backward(dy: ArrayLike, x1: ArrayLike, x2: ArrayLike) -> tuple[Float
     return _summed_to(dx1, first), _summed_to(dx2, second)
 
 
-def _binary(name: str, x1: ArrayLike, x2: ArrayLike, out: Floats | None = None) -> Floats:
+def _binary(name: str, x1: ArrayLike, x2: ArrayLike, out: Floats | None = None) -> Any:
+    if isinstance(x1, Value) or isinstance(x2, Value):
+        return functional.binary(x1, x2, name)
     p, q = as_float32(x1, "x1"), as_float32(x2, "x2")
     shape = _broadcast(p, q)
     dims, p_strides, q_strides = _collapsed(shape, p, q)

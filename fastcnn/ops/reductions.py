@@ -13,6 +13,7 @@ from .._ops import core
 from .._ops.arrays import as_float32, empty, same_shape
 from .._ops.kinds import REDUCE
 from ..errors import shown
+from ..graph import Value, functional
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -175,7 +176,9 @@ def _kept(shape: tuple[int, ...], axes: Iterable[int], keepdims: bool) -> tuple[
     return tuple(size for i, size in enumerate(shape) if i not in axes)
 
 
-def _reduce(kind: str, x: ArrayLike, axis: Any, keepdims: bool) -> Floats:
+def _reduce(kind: str, x: ArrayLike, axis: Any, keepdims: bool) -> Any:
+    if isinstance(x, Value):
+        return functional.reduce(x, axis, kind, keepdims)
     given = as_float32(x, "x")
     axes = _axes(axis, given.shape)
     y = empty(_kept(given.shape, axes, keepdims), f"{kind}: the result")

@@ -102,7 +102,10 @@ class Binary(Op):
                 minus = emit("affine", [ratio], {"scale": -1.0, "shift": 0.0}, name=node.name)
                 dq = op(dy, minus, "multiply")
         else:
-            raise NotImplementedError(f"{kind} has no gradient")
+            # The gradient goes to the operand that won; where they are equal, to q.
+            won = op(p, q, "subtract") if kind == "maximum" else op(q, p, "subtract")
+            dp = emit("unary_backward", [dy, won], {"kind": "relu", "alpha": 0.0}, name=node.name)
+            dq = op(dy, dp, "subtract")
         return [
             sum_to(part, source) if part is not None and wanted else None
             for part, source, wanted in zip((dp, dq), (p, q), needed)
