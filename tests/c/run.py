@@ -4,6 +4,7 @@
     python tests/c/run.py --sanitize      this machine's instruction sets under AddressSanitizer and UBSan
     python tests/c/run.py --neon          cross-compiled for AArch64, NEON and portable, under qemu-aarch64
     python tests/c/run.py --plain         this machine's instruction sets as shipped
+    python tests/c/run.py --coverage      which lines of the kernels no case reaches, on this machine's instruction sets
     python tests/c/run.py --cc clang ...  with another compiler
 
 fastcnn must be installed (it writes the cases). Objects are kept in build/c and compiled again when a source changed.
@@ -31,6 +32,7 @@ BUILD = ROOT / "build" / "c"
 HARNESS = HERE / "run_cases.c"
 
 SANITIZE = ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+COVERAGE = ["-O0", "--coverage"]
 SHIPPED = ["-O3", "-fno-math-errno", "-fno-trapping-math"]
 SKIPPED = 77  # run_cases: the processor does not run this instruction set
 
@@ -132,6 +134,34 @@ def run(build: Build, cases: tuple[Path, Path]) -> int:
     return done.returncode
 
 
+def unreached(build: Build) -> list[str]:
+    """Lines of csrc/kernels that the last run of a build with `COVERAGE` did not reach, as gcov shows them."""
+    lines = set()
+    for counts in (BUILD / build.name).glob("*.gcda"):
+        done = subprocess.run(["gcov", "-t", counts], cwd=counts.parent, capture_output=True, text=True, check=True)
+        source = ""
+        for line in done.stdout.splitlines():
+            count, number, text = (part.strip(" ") for part in line.split(":", 2))
+            if number == "0" and text.startswith("Source:"):
+                source = text.removeprefix("Source:")
+            if count == "#####" and Path(source).parent == CSRC / "kernels":
+                lines.add(f"{build.isa}: {Path(source).name}:{number}: {text.strip()}")
+    return sorted(lines)
+
+
+def measure_coverage(isas: list[str], cases: tuple[Path, Path]) -> int:
+    """Print the lines that no case reaches; 1 if there are any."""
+    missed: list[str] = []
+    for isa in isas:
+        build = Build(f"gcc-{isa}-coverage", "gcc", tuple(COVERAGE), tuple(isa_flags()[isa]), isa)
+        for old in (BUILD / build.name).glob("*.gcda"):  # counts add up from run to run
+            old.unlink()
+        if run(build, cases) != SKIPPED:
+            missed += unreached(build)
+    print(*missed, f"{len(missed)} lines of the kernels are not reached", sep="\n")
+    return int(bool(missed))
+
+
 def chosen(options: argparse.Namespace) -> list[Build]:
     """The builds that the command line asks for."""
     native_sets = options.isa or native_isas()
@@ -149,6 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sanitize", action="store_true", help="AddressSanitizer and UndefinedBehaviorSanitizer")
     parser.add_argument("--neon", action="store_true", help="cross-compile for AArch64 and run under qemu")
     parser.add_argument("--plain", action="store_true", help="with the flags of the shipped package")
+    parser.add_argument("--coverage", action="store_true", help="list lines of the kernels that no case reaches (gcov)")
     parser.add_argument("--cc", default="gcc", help="compiler of the builds for this machine")
     parser.add_argument("--isa", action="append", help="only this instruction set (may be repeated)")
     options = parser.parse_args(arguments)
@@ -157,6 +188,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     asked = options.sanitize or options.neon or options.plain
     cases = write_cases(BUILD)
+    if options.coverage:
+        return measure_coverage(options.isa or native_isas(), cases)
     failed = False
     for build in chosen(options):
         if obstacle := build.obstacle():

@@ -158,6 +158,11 @@ CONVOLUTIONS = [
     Conv("row", (1, 1, 40, 3), 6, (1, 3), padding="same"),
     Conv("column", (1, 40, 1, 3), 6, (3, 1), padding="same"),
     Conv("more_parts_than_pixels", (1, 3, 3, 4), 5, parts=7),
+    # Where a kernel cuts its work once more: rows longer than a block, channels deeper than a panel.
+    Conv("long_rows", (1, 2, 61, 16), 256, padding="same", act="relu"),
+    Conv("deep", (1, 3, 3, 400), 20, padding="same"),
+    Conv("deep_pointwise", (1, 2, 3, 900), 33, (1, 1)),
+    Conv("many_filters", (1, 2, 3, 33), 900, (1, 1)),
     Conv("large", (4, 22, 22, 40), 64, padding="same", act="relu", parts=8, large=True),
     Conv("large_pointwise", (4, 24, 24, 64), 96, (1, 1), parts=8, large=True),
     Conv("large_strided", (4, 33, 33, 16), 48, (3, 3), (2, 2), "same", parts=8, large=True),

@@ -71,6 +71,8 @@ POOLS = [
     Pool("window_in_padding_corner", (2, 2, 3, 5), (2, 3), (3, 2), ((0, 5), (4, 0))),
     Pool("window_of_256", (1, 17, 18, 3), (16, 16), (1, 1)),
     Pool("window_of_257", (1, 3, 260, 3), (1, 257), (1, 1)),
+    Pool("window_of_image_wide", (2, 17, 16, 275), (17, 16), (1, 1)),
+    Pool("window_of_72_wide", (1, 8, 10, 1000), (8, 9), (1, 1)),
     Pool("batch_0", (0, 4, 4, 3)),
     Pool("large", (4, 40, 40, 32), large=True),
     Pool("large_overlapping", (4, 30, 30, 33), (3, 3), (2, 2), "same", large=True),
