@@ -10,11 +10,25 @@ from typing import Any
 import numpy as np
 
 from fastcnn.graph import Value
-from fastcnn.layers import Input, Layer
+from fastcnn.layers import Conv2D, Dense, Flatten, Input, Layer
 from fastcnn.models import Model, Sequential, load_model
 from fastcnn.optimizers import SGD
 
 Array = np.ndarray
+
+#: Images and classes for tests that only need some.
+X = np.random.default_rng(0).standard_normal((50, 6, 5, 2)).astype(np.float32)
+LABELS = np.random.default_rng(1).integers(0, 3, 50)
+
+
+def small(optimizer: Any = "sgd", **how: Any) -> Sequential:
+    """A compiled classifier of `X`, always with the same weights; `how`: further arguments of compile."""
+    model = Sequential(
+        [Conv2D(4, 3, activation="relu", input_shape=(6, 5, 2)), Flatten(), Dense(3, activation="softmax")]
+    )
+    random_weights(model)
+    model.compile(optimizer, "sparse_categorical_crossentropy", **{"metrics": ["accuracy"], **how})
+    return model
 
 
 def random_weights(model: Layer, seed: int = 0, scale: float = 0.4) -> None:
