@@ -208,6 +208,8 @@ class Trainer(Network):
         epochs = whole_number(epochs, "epochs", 0)
         initial_epoch = whole_number(initial_epoch, "initial_epoch", 0)
         validation_freq = whole_number(validation_freq, "validation_freq")
+        steps_per_epoch = _steps(steps_per_epoch, "steps_per_epoch")
+        validation_steps = _steps(validation_steps, "validation_steps")
         self._require_compiled()
         if not self.built:
             self._build_from(x)
@@ -285,13 +287,11 @@ class Trainer(Network):
         """x and y as batches, everything checked that can be before the first step."""
         if x is None:
             raise ValueError("x is missing")
-        if steps is not None:
-            steps = whole_number(steps, "steps")
         if not is_arrays(x):
+            if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
+                raise TypeError(f"x must be arrays or an iterable of batches, received {shown(x)}")
             if y is not None or sample_weight is not None:
                 raise ValueError("x gives batches that hold y and sample_weight themselves; don't give them as well")
-            if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
-                raise TypeError(f"x must be arrays or an iterable of batches, received {type(x).__name__}")
             return Stream(self, x, class_weight, steps)
         if y is None:
             raise ValueError("y is missing")
@@ -362,7 +362,7 @@ class Trainer(Network):
             The loss, followed by the metrics in the order of `metrics_names`.
         """
         self._ready()
-        source = self._source(x, y, batch_size, sample_weight, steps=steps)
+        source = self._source(x, y, batch_size, sample_weight, steps=_steps(steps))
         listeners = cb.CallbackList(
             callbacks,
             add_progbar=verbose != 0,
@@ -394,6 +394,10 @@ class Trainer(Network):
         logs = tally.logs()
         listeners.on_test_end(logs)
         return logs
+
+
+def _steps(count: int | None, name: str = "steps") -> int | None:
+    return None if count is None else whole_number(count, name)
 
 
 def _length(source: Any) -> int | None:

@@ -20,7 +20,9 @@ def number(value: Any, name: str, low: float = 0.0, high: float = float("inf"), 
     """`value` as a float within low..high, or an error that names the argument."""
     ok = not isinstance(value, bool) and isinstance(value, (int, float, np.number))
     if not ok or not (low <= value <= high if closed else low <= value < high):
-        bounds = f"of at least {low:g}" if high == float("inf") else f"from {low:g} to {'' if closed else 'below '}{high:g}"
+        bounds = (
+            f"of at least {low:g}" if high == float("inf") else f"from {low:g} to {'' if closed else 'below '}{high:g}"
+        )
         raise ValueError(f"{name} must be a number {bounds}, received {shown(value)}")
     return float(value)
 
