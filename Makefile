@@ -63,5 +63,5 @@ $(VENV)/made: pyproject.toml
 # The package, linked to this checkout (changes to .py files count at once), with one set of extras.
 $(VENV)/installed-%: $(VENV)/made $(SOURCES)
 	@echo "Building fastcnn and installing it into $(VENV) with the extras for '$*' ..."
-	@$(PIP) install -q --no-build-isolation -e '.[$*]'
+	@PYTHONWARNINGS=ignore $(PIP) install -q --no-build-isolation -e '.[$*]'
 	@touch $@
