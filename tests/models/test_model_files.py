@@ -1,0 +1,370 @@
+"""Model files: what is kept, what is turned away, and that a file is whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from model_tools import LABELS, Offset, X, random_weights, same_bits, small
+
+import fastcnn
+from fastcnn import layers as L  # noqa: N812
+from fastcnn import losses, metrics, optimizers
+from fastcnn.errors import ModelFileError
+from fastcnn.models import Model, Sequential, clone_model, load_model
+
+
+def joined() -> Model:
+    """Functional: two inputs, two outputs, a nested model, a layer shared with it, one called twice, a frozen one."""
+    shared = L.Dense(4, activation="tanh", kernel_regularizer="l2")
+    inner_input = L.Input((4,))
+    inner = Model(inner_input, shared(L.Dense(4)(inner_input)))
+    a, b = L.Input((4,), name="a"), L.Input((4,), name="b")
+    body = Sequential([L.Input((4,)), L.Dense(4), L.LeakyReLU(0.1), L.Dropout(0.0)])
+    p = L.Add()([inner(body(a)), inner(shared(b))])
+    first = L.Dense(3, activation="softmax", name="first")(p)
+    model = Model([a, b], [first, L.Dense(2, name="second", trainable=False)(body(p))], name="joined")
+    random_weights(model)
+    return model
+
+
+def joined_data() -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+    rng = np.random.default_rng(2)
+    x = [rng.standard_normal((12, 4)).astype(np.float32) for _ in range(2)]
+    return x, {"first": rng.integers(0, 3, 12), "second": rng.standard_normal((12, 2))}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A saved model with a past."""
+    model = small("adam")
+    model.fit(X, LABELS, verbose=0)
+    model.save(tmp_path / "model.fastcnn")
+    return tmp_path / "model.fastcnn"
+
+
+# ---------------------------------------------------------------- what is kept
+
+OPTIMIZERS = [
+    optimizers.SGD(0.05, 0.9, nesterov=True), optimizers.RMSprop(0.01, momentum=0.5, centered=True),
+    optimizers.Adam(0.01), optimizers.AdamW(0.01), optimizers.Adagrad(0.1), optimizers.Adadelta(1.0),
+    optimizers.Lion(0.01), optimizers.SGD(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.name)
+def test_training_goes_on_where_it_stopped(optimizer: Any, tmp_path: Path) -> None:
+    x, y = joined_data()
+    straight = joined()
+    how: dict[str, Any] = {"batch_size": 5, "shuffle": False, "verbose": 0}
+    straight.compile(optimizer, {"first": losses.SparseCategoricalCrossentropy(), "second": "mse"},
+                     loss_weights={"first": 1.0, "second": 0.5},
+                     metrics={"first": ["accuracy"], "second": [metrics.MeanAbsoluteError(name="off")]})  # fmt: skip
+    straight.fit(x, y, epochs=2, **how)
+    straight.save(tmp_path / "m")
+    resumed = load_model(tmp_path / "m")
+    assert resumed.optimizer is not None
+    assert resumed.optimizer.iterations == 6
+    assert same_bits(straight.predict(x), resumed.predict(x))
+    assert straight.evaluate(x, y, verbose=0) == resumed.evaluate(x, y, verbose=0)
+    histories = [model.fit(x, y, epochs=2, **how).history for model in (straight, resumed)]
+    assert histories[0] == histories[1]
+    assert same_bits(straight.get_weights(), resumed.get_weights())
+    resumed.save(tmp_path / "again")
+    straight.save(tmp_path / "m")
+    # The same bytes but for the order of the header's entries.
+    assert sorted((tmp_path / "m").read_bytes()) == sorted((tmp_path / "again").read_bytes())
+
+
+def test_structure_and_metadata_are_kept(tmp_path: Path) -> None:
+    model = joined()
+    model.metadata = {"classes": ["a", "b"], "mean": [0.5]}
+    model.save(tmp_path / "m")
+    again = load_model(str(tmp_path / "m"))
+    assert again.get_config() == model.get_config()
+    assert (again.name, again.metadata, again.compiled) == ("joined", model.metadata, False)
+    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
+    assert [v.shape for v in again.trainable_weights] == [v.shape for v in model.trainable_weights]
+    assert again.count_params() == model.count_params()  # what was shared is shared
+    for not_kept in ({1, 2}, X):
+        model.metadata = {"x": not_kept}
+        with pytest.raises(ValueError, match=r"model\.metadata must be plain data"):
+            model.save(tmp_path / "n")
+    assert not (tmp_path / "n").exists()
+
+
+def test_new_layers_beside_loaded_ones(tmp_path: Path) -> None:
+    """Automatic names go on after those that came from a file, also in a fresh process."""
+    model = Sequential([L.Input((4,)), L.Dense(3), L.Dense(2)])
+    model.save(tmp_path / "m")
+    program = (
+        "import sys; from fastcnn.models import *; from fastcnn.layers import *; m = load_model(sys.argv[1]);"
+        "m.add(Dense(5)); m.save(sys.argv[1]); print(load_model(sys.argv[1]).output_shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "m"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(None, 5)"
+
+
+def test_weights_alone(tmp_path: Path) -> None:
+    model, other = small(), small()
+    model.fit(X, LABELS, verbose=0)
+    model.save_weights(tmp_path / "w")
+    assert not same_bits(model.get_weights(), other.get_weights())
+    other.load_weights(tmp_path / "w")
+    assert same_bits(model.get_weights(), other.get_weights())
+    fit, nested = joined(), joined()
+    nested.set_weights([w * 0 for w in nested.get_weights()])
+    fit.save_weights(tmp_path / "w")
+    nested.load_weights(tmp_path / "w")
+    assert same_bits(fit.get_weights(), nested.get_weights())
+    fit.save(tmp_path / "m")
+    nested.load_weights(tmp_path / "m")  # a whole model has weights too
+    with pytest.raises(ModelFileError, match="holds weights alone"):
+        load_model(tmp_path / "w")
+
+
+def test_clone_has_new_weights() -> None:
+    model = joined()
+    fastcnn.set_seed(1)
+    clone = clone_model(model)
+    assert [v.shape for v in clone.weights] == [v.shape for v in model.weights]
+    assert not same_bits(clone.get_weights(), model.get_weights())
+    clone.set_weights(model.get_weights())
+    x, _ = joined_data()
+    assert same_bits(clone.predict(x), model.predict(x))
+
+
+def test_load_without_compiling(file: Path) -> None:
+    model = load_model(file, compile=False)
+    assert not model.compiled
+    assert same_bits([model.predict(X)], [load_model(file).predict(X)])
+
+
+def test_what_cannot_be_kept(tmp_path: Path) -> None:
+    def mine(y_true: Any, y_pred: Any) -> Any:
+        return (y_true - y_pred) ** 2
+
+    model = Sequential([L.Input((2,)), L.Dense(1)])
+    for how in (
+        {"loss": mine}, {"loss": "mse", "metrics": [mine]},
+        {"loss": "mse", "optimizer": optimizers.SGD(lambda step: 0.1)},
+    ):  # fmt: skip
+        model.compile(**{"optimizer": "sgd", **how})
+        with pytest.warns(UserWarning, match="saved without how it was compiled"):
+            model.save(tmp_path / "m")
+        assert not load_model(tmp_path / "m").compiled
+    for layer, message in (
+        (Offset(), r"its class Offset is not one of fastcnn\.layers"),
+        (L.Dense(1, activation=lambda x: x * 2.0), "has no name to be saved by"),
+        (L.Dense(1, kernel_regularizer=lambda w: w), "can't be saved"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Sequential([L.Input((2,)), layer]).save(tmp_path / "n")
+    assert not (tmp_path / "n").exists()
+
+
+def test_a_layer_taken_off_after_training(tmp_path: Path) -> None:
+    model = small("adam")
+    model.fit(X, LABELS, verbose=0)
+    model.pop()
+    model.save(tmp_path / "m")
+    assert same_bits([load_model(tmp_path / "m", compile=False).predict(X)], [model.predict(X)])
+
+
+# ---------------------------------------------------------------- what is turned away
+
+
+def rewritten(path: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
+    """The file with its safetensors header changed; the tensors' bytes stay."""
+    data = path.read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8 : 8 + length])
+    change(header)
+    text = json.dumps(header).encode()
+    new = path.with_name("changed")
+    new.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length :])
+    return new
+
+
+def meta(**values: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda header: header["__metadata__"].update(values)
+
+
+def config(change: Callable[[dict[str, Any]], Any], key: str = "model") -> Callable[[dict[str, Any]], Any]:
+    def apply(header: dict[str, Any]) -> None:
+        data = json.loads(header["__metadata__"][key])
+        change(data)
+        header["__metadata__"][key] = json.dumps(data)
+
+    return apply
+
+
+def layer(number: int, **values: Any) -> Callable[[dict[str, Any]], Any]:
+    return config(lambda data: data["config"]["layers"][number]["config"].update(values))
+
+
+def renamed(header: dict[str, Any]) -> None:
+    name = next(k for k in header if k.endswith("bias") and "optimizer" not in k)
+    header["../../etc/passwd"] = header.pop(name)
+
+
+def reshaped(shape: list[int], kind: str = "F32") -> Callable[[dict[str, Any]], Any]:
+    def apply(header: dict[str, Any]) -> None:
+        name = next(k for k in header if k.endswith("bias") and "optimizer" not in k)
+        header[name].update(shape=shape, dtype=kind)
+
+    return apply
+
+
+#: Models in models, deeper than Python's stack.
+NESTED = '{"class_name": "Sequential", "config": {"name": "s", "layers": [' * 300 + "]}}" * 300
+
+
+#: (change of the header, what the message must say)
+DOCTORED: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "version": (meta(version="2"), "has format version '2'; this fastcnn reads version 1"),
+    "format": (meta(format="pt"), "not one written by fastcnn"),
+    "kind": (meta(kind="optimizer"), "holds weights alone"),
+    "no metadata": (lambda h: h.pop("__metadata__"), "not one written by fastcnn"),
+    "no model": (lambda h: h["__metadata__"].pop("model"), "'model' is no valid configuration"),
+    "not JSON": (meta(model="{"), "'model' is no valid configuration"),
+    "a list": (meta(model="[]"), "'model' is no valid configuration"),
+    "deep JSON": (meta(model="[" * 100_000), "'model' is no valid configuration"),
+    "empty": (meta(model="{}"), "configuration can't be built"),
+    "a layer": (meta(model='{"class_name": "Dense", "config": {"units": 2}}'), "is not that of a built model"),
+    "unbuilt": (meta(model='{"class_name": "Sequential", "config": {"name": "s", "layers": []}}'), "of a built model"),
+    "unknown class": (config(lambda d: d["config"]["layers"][1].update(class_name="Con2D")),
+                      "Unknown layer class 'Con2D'. Did you mean 'Conv2D'"),
+    "a name of Python": (config(lambda d: d["config"]["layers"][1].update(class_name="os.system")), "Unknown layer"),
+    "unknown argument": (layer(1, evil=1), "configuration can't be built"),
+    "wrong type": (layer(1, filters="many"), "filters must be an integer"),
+    "null": (layer(1, filters=None), "filters must be an integer"),
+    "shared with nobody": (config(lambda d: d["config"]["layers"].append(
+        {"class_name": "Shared", "config": {"number": 99}})), "configuration can't be built"),
+    "nested": (meta(model=NESTED), "configuration"),
+    "a bad name": (layer(1, name="../x"), "without '/'"),
+    "a billion units": (layer(3, units=10**9), "is larger than what the file holds"),
+    "a petabyte of filters": (layer(1, filters=2**31 - 1, kernel_size=[30000, 30000], padding="same"),
+                              "is larger than what the file holds"),
+    "a petabyte image": (layer(0, shape=[2**30, 2**30, 2]), "is larger than what the file holds"),
+    "other units": (layer(3, units=2), "has shape"),
+    "a weight more": (renamed, r"missing dense.*/bias|missing conv2d.*/bias"),
+    "another shape": (reshaped([2, 2]), "has shape|damaged"),
+    "another type": (reshaped([4], "I32"), "type I32|damaged"),
+    "a petabyte weight": (reshaped([2**25, 2**25]), "damaged"),
+    "a negative shape": (reshaped([-4]), "damaged"),
+    "unknown optimizer": (config(lambda d: d["optimizer"].update(class_name="Evil"), "compile"), "Unknown optimizer"),
+    "bad optimizer": (config(lambda d: d["optimizer"]["config"].update(beta_1=5), "compile"), "beta_1 must be"),
+    "bad loss": (config(lambda d: d.update(loss="evil"), "compile"), "Unknown loss"),
+    "bad iterations": (config(lambda d: d.update(iterations=-1), "compile"), "iterations must be at least 0"),
+    "huge iterations": (config(lambda d: d.update(iterations=1e400), "compile"), "iterations must be an integer"),
+    "compile is a list": (meta(compile="[]"), "'compile' is no valid configuration"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DOCTORED)
+def test_doctored_files(name: str, file: Path) -> None:
+    change, message = DOCTORED[name]
+    with pytest.raises(ModelFileError) as caught:
+        load_model(rewritten(file, change))
+    assert re.search(message, str(caught.value)), caught.value
+    assert "changed" in str(caught.value)
+
+
+def test_truncated_files(file: Path, tmp_path: Path) -> None:
+    data = file.read_bytes()
+    header = 8 + struct.unpack("<Q", data[:8])[0]
+    model = small()
+    before = model.get_weights()
+    for length in (0, 1, 7, 8, 9, header // 2, header - 1, header, header + 1, len(data) - 4, len(data) - 1):
+        (tmp_path / "short").write_bytes(data[:length])
+        for call in (lambda: load_model(tmp_path / "short"), lambda: model.load_weights(tmp_path / "short")):
+            with pytest.raises(ModelFileError, match="short"):
+                call()  # type: ignore[no-untyped-call]
+    (tmp_path / "short").write_bytes(data + b"\0\0\0\0")
+    with pytest.raises(ModelFileError, match="damaged"):
+        load_model(tmp_path / "short")
+    assert same_bits(before, model.get_weights())
+
+
+def test_other_formats(tmp_path: Path) -> None:
+    path = tmp_path / "other"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+    contents = [path.read_bytes(), np.random.default_rng(0).bytes(5000), b"\x89HDF\r\n\x1a\n" + b"\0" * 100, b"{}" * 50]
+    np.savez(tmp_path / "a.npz", X)
+    contents.append((tmp_path / "a.npz").read_bytes())
+    contents.append(struct.pack("<Q", 2**60) + b"{}")
+    for content in contents:
+        path.write_bytes(content)
+        with pytest.raises(ModelFileError, match="other is not a model file, or is damaged"):
+            load_model(path)
+    with pytest.raises(ModelFileError, match="is a folder"):
+        load_model(tmp_path)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        load_model(tmp_path / "nowhere")
+
+
+def test_weights_that_do_not_fit_change_nothing(file: Path, tmp_path: Path) -> None:
+    model = Sequential([L.Conv2D(4, 3, input_shape=(6, 5, 2)), L.Flatten(), L.Dense(4)])
+    before = model.get_weights()
+    with pytest.raises(ModelFileError, match=r"weight 'dense/(kernel|bias)' has shape"):
+        model.load_weights(file)
+    other = Sequential([L.Input((6, 5, 2)), L.Flatten(), L.Dense(3, name="head")])
+    with pytest.raises(ModelFileError, match=r"missing head/bias, head/kernel; not in the model conv2d/bias"):
+        other.load_weights(file)
+    assert same_bits(before, model.get_weights())
+
+
+# ---------------------------------------------------------------- whole or not there
+
+
+def test_not_overwritten(file: Path) -> None:
+    before = file.read_bytes()
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        small().save(file, overwrite=False)
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        small().save_weights(file, overwrite=False)
+    assert file.read_bytes() == before
+
+
+def test_folders_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="nowhere"):
+        small().save(tmp_path / "nowhere" / "m")
+    with pytest.raises(IsADirectoryError):
+        small().save(tmp_path)
+    if hasattr(os, "geteuid") and os.geteuid() != 0:
+        (tmp_path / "locked").mkdir(mode=0o500)
+        with pytest.raises(PermissionError):
+            small().save(tmp_path / "locked" / "m")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_a_killed_process_leaves_a_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    program = (
+        "import sys, numpy as np; from fastcnn.models import *; from fastcnn.layers import *\n"
+        "m = Sequential([Input((300,)), Dense(400)])\n"
+        "for i in range(10**6):\n"
+        "    m.set_weights([np.full(w.shape, i) for w in m.get_weights()]); m.save(sys.argv[1]); print(i, flush=True)"
+    )
+    for wait in (3, 8, 15):
+        with subprocess.Popen([sys.executable, "-c", program, path], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for _ in range(wait):
+                process.stdout.readline()
+            process.send_signal(signal.SIGKILL)
+        weights = load_model(path).get_weights()
+        assert weights[0][0, 0] >= wait - 1
+        assert all((w == weights[0][0, 0]).all() for w in weights)
