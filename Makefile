@@ -37,12 +37,12 @@ lint: $(VENV)/installed-lint
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	git ls-files -z 'csrc/*.c' 'csrc/*.h' 'tests/*.c' 'tests/*.h' | xargs -0 $(VENV)/bin/clang-format --dry-run --Werror
+	git ls-files -z 'csrc/*.c' 'csrc/*.h' 'fastcnn/*.h' 'tests/*.c' 'tests/*.h' | xargs -0 $(VENV)/bin/clang-format --dry-run --Werror
 
 format: $(VENV)/installed-lint
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
-	git ls-files -z 'csrc/*.c' 'csrc/*.h' 'tests/*.c' 'tests/*.h' | xargs -0 $(VENV)/bin/clang-format -i
+	git ls-files -z 'csrc/*.c' 'csrc/*.h' 'fastcnn/*.h' 'tests/*.c' 'tests/*.h' | xargs -0 $(VENV)/bin/clang-format -i
 
 wheel:
 	PYTHON="$(PYTHON)" bash .ci/check_wheel

@@ -95,7 +95,7 @@ class BuildKernels(build_ext):
             objects = [o for group in pool.map(compile_one, jobs) for o in group]
         for extension in self.extensions:
             extension.extra_objects = objects
-            extension.depends = [*extension.depends, "setup.py", *HEADERS, *COMMON, *KERNELS]
+            extension.depends = [*extension.depends, "setup.py", "fastcnn/_ops/team.h", *HEADERS, *COMMON, *KERNELS]
             extension.include_dirs = include
             extension.extra_compile_args = [a for a in compile_args if a != "-std=c11"] + openmp
             extension.extra_link_args = link_openmp

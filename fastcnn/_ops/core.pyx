@@ -10,10 +10,10 @@ import threading
 
 import numpy as np
 
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint64_t, uintptr_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 cimport numpy as cnp
 
 cnp.import_array()
@@ -161,29 +161,79 @@ def after_fork_in_child():
 
 # ---------------------------------------------------------------- the parallel loop
 
-cdef void run_share(const fc_kernel *kernel, const void *args, int64_t begin, int64_t end, void *scratch) noexcept nogil:
+cdef extern from "team.h" nogil:
+    ctypedef struct fc_progress:
+        int64_t next
+        int64_t done
+    int64_t fc_add(int64_t *at, int64_t n)
+    void fc_wait_for(fc_progress *p, int64_t shares)
+
+
+cdef struct Step:
+    int kernel
+    int64_t tiles
+    int64_t shares
+    double flops
+    double size
+    uint64_t words[MAX_FIELDS]
+
+
+cdef void work(const fc_kernel *table, Step *steps, int first, int count, fc_progress *progress,
+               char *scratch) noexcept nogil:
+    """One worker's way through the steps: it takes shares of a step until none is left, waits until all are finished,
+    and goes on. Which worker does which share never matters: tiles don't share what they write."""
+    cdef int n
+    cdef int64_t i
+    cdef Step *s
     cdef uint64_t state = fc_denormals_off()
-    kernel.run(args, begin, end, scratch)
+    for n in range(first, count):
+        s = &steps[n]
+        while True:
+            i = fc_add(&progress[n].next, 1)
+            if i >= s.shares:
+                break
+            table[s.kernel].run(s.words, s.tiles * i // s.shares, s.tiles * (i + 1) // s.shares, scratch)
+            fc_add(&progress[n].done, 1)
+        fc_wait_for(&progress[n], s.shares)
     fc_denormals_restore(state)
 
 
-cdef void drive(const fc_kernel *kernel, const void *args, int64_t tiles, int workers,
+cdef void drive(const fc_kernel *table, Step *steps, int first, int count, int workers, fc_progress *progress,
                 char *scratch, size_t stride) noexcept nogil:
-    """All tiles of one kernel. Which worker does which never matters: tiles don't share what they write."""
-    cdef int64_t shares, i
-    if workers <= 1 or tiles <= 1:
-        if tiles > 0:
-            run_share(kernel, args, 0, tiles, scratch)
+    """All tiles of the steps first .. count - 1, on so many workers.
+
+    One parallel region for all steps: opening and closing one costs microseconds, and closing it waits for every
+    worker, also for one whose core another process has taken. Within the region a step waits for its shares only,
+    so a worker that is late holds up nobody: the others do its part.
+    """
+    cdef int i
+    cdef uint64_t state
+    if workers <= 1:
+        state = fc_denormals_off()
+        for i in range(first, count):
+            if steps[i].tiles > 0:
+                table[steps[i].kernel].run(steps[i].words, 0, steps[i].tiles, scratch)
+        fc_denormals_restore(state)
         return
-    # A few shares a worker, so that one slowed by other processes doesn't hold up the rest.
-    shares = min(tiles, <int64_t>workers * 4)
-    for i in prange(shares, num_threads=workers, schedule="dynamic", chunksize=1):
-        run_share(kernel, args, tiles * i // shares, tiles * (i + 1) // shares, scratch + stride * threadid())
+    memset(progress, 0, count * sizeof(fc_progress))
+    for i in prange(workers, num_threads=workers, schedule="static", chunksize=1):
+        work(table, steps, first, count, progress, scratch + stride * i)
+
+
+cdef int share_out(Step *steps, int count, int limit) noexcept nogil:
+    """Cut each step into shares for at most `limit` workers; returns how many workers the largest step is worth."""
+    cdef int n, workers, most = 1
+    for n in range(count):
+        workers = workers_for(steps[n].flops, steps[n].size, steps[n].tiles, limit)
+        # A few shares a worker, so that one slowed by other processes doesn't hold up the rest.
+        steps[n].shares = min(steps[n].tiles, <int64_t>workers * 4) if workers > 1 else min(steps[n].tiles, 1)
+        most = max(most, workers)
+    return most
 
 
 cdef int workers_for(double flops, double size, int64_t tiles, int limit) noexcept nogil:
-    """How many threads the work is worth. A parallel region costs 1-2 us, so each worker must get more than
-    about 5 us of work, taken at 40 GFLOP/s and 10 GB/s a core."""
+    """How many threads the work is worth. Handing a share to another core costs a microsecond or two, so each worker
+    must get more than about 5 us of work, taken at 40 GFLOP/s and 10 GB/s a core."""
     cdef double ns = flops / 40.0 + size / 10.0
     cdef double worth = ns / 5000.0
     if worth < 2 or tiles < 2:
@@ -250,6 +300,11 @@ cdef class Call:
         self.scratch = (kernel.scratch(self.words) + 63) // 64 * 64
         return 0
 
+    cdef void fill(self, Step *step) noexcept:
+        step.kernel, step.tiles, step.shares = self.kernel.index, self.tiles, 0
+        step.flops, step.size = self.work_flops, self.work_bytes
+        memcpy(step.words, self.words, sizeof(self.words))
+
     @property
     def flops(self):
         return self.work_flops
@@ -292,12 +347,16 @@ def call(str name, **arguments):
         c.point(field, i, arrays[field.name])
     cdef fc_isa which = _isa
     c.prepare(which)
-    cdef int workers = workers_for(c.work_flops, c.work_bytes, c.tiles, thread_limit())
+    cdef Step step
+    cdef fc_progress progress
+    c.fill(&step)
+    cdef int workers = share_out(&step, 1, thread_limit())
     scratch = aligned_empty(c.scratch * workers)
-    cdef char *memory = <char *><uintptr_t>np_data(scratch)
-    cdef const fc_kernel *k = &fc_kernels(which)[<int>kernel.index]
+    cdef char *memory = <char *>np_data(scratch)
+    cdef const fc_kernel *table = fc_kernels(which)
+    cdef size_t stride = c.scratch
     with nogil:
-        drive(k, c.words, c.tiles, workers, memory, c.scratch)
+        drive(table, &step, 0, 1, workers, &progress, memory, stride)
 
 
 # ---------------------------------------------------------------- programs
@@ -320,14 +379,6 @@ class Slot:
         self.index, self.dtype, self.size, self.name = index, np.dtype(dtype), size, name
 
 
-cdef struct Step:
-    int kernel
-    int64_t tiles
-    double flops
-    double size
-    uint64_t words[MAX_FIELDS]
-
-
 cdef struct Patch:
     int step
     int word
@@ -338,14 +389,16 @@ cdef class Runner:
     """One running copy of a program: its own arena, argument structs and scratch."""
 
     cdef Step *steps
+    cdef fc_progress *progress
     cdef int count
     cdef object arena, scratch
     cdef char *memory
-    cdef int scratch_workers
+    cdef int limit, workers
     cdef int64_t prologue_version
 
     def __dealloc__(self):
         free(self.steps)
+        free(self.progress)
 
 
 cdef class Program:
@@ -439,7 +492,8 @@ cdef class Program:
         cdef int n
         r.count = len(self.calls)
         r.steps = <Step *>malloc(max(1, r.count) * sizeof(Step))
-        if r.steps == NULL:
+        r.progress = <fc_progress *>malloc(max(1, r.count) * sizeof(fc_progress))
+        if r.steps == NULL or r.progress == NULL:
             raise MemoryError()
         r.arena = aligned_empty(self.arena_bytes)
         base = <uintptr_t>np_data(r.arena)
@@ -447,9 +501,7 @@ cdef class Program:
         for n in range(r.count):
             call = self.calls[n]
             step = &r.steps[n]
-            step.kernel, step.tiles = call.kernel.index, call.tiles
-            step.flops, step.size = call.work_flops, call.work_bytes
-            memcpy(step.words, call.words, sizeof(call.words))
+            call.fill(step)
             for field, place in zip(call.kernel.pointers, self.places[n]):
                 if isinstance(place, Arena):
                     step.words[<int>field.place] = <uint64_t>(base + <uintptr_t>place.offset)
@@ -481,12 +533,12 @@ cdef class Program:
     cdef int _execute(self, Runner r, list arrays, int64_t version) except -1:
         cdef int n, first = 0, limit = thread_limit()
         cdef Patch *p
-        cdef Step *step
         cdef const fc_kernel *table = fc_kernels(self.which)
-        if r.scratch_workers < limit:
-            r.scratch = aligned_empty(self.stride * limit)
+        if r.limit != limit:
+            r.workers = share_out(r.steps, r.count, limit)
+            r.scratch = aligned_empty(self.stride * r.workers)
             r.memory = <char *>np_data(r.scratch)
-            r.scratch_workers = limit
+            r.limit = limit
         for n in range(self.patch_count):
             p = &self.patches[n]
             r.steps[p.step].words[p.word] = <uint64_t><uintptr_t>np_data(arrays[p.slot])
@@ -494,9 +546,6 @@ cdef class Program:
             first = self.prologue
         r.prologue_version = -1
         with nogil:
-            for n in range(first, r.count):
-                step = &r.steps[n]
-                drive(&table[step.kernel], step.words, step.tiles,
-                      workers_for(step.flops, step.size, step.tiles, limit), r.memory, self.stride)
+            drive(table, r.steps, first, r.count, r.workers, r.progress, r.memory, self.stride)
         r.prologue_version = version
         return 0
