@@ -52,14 +52,6 @@ static double dense_sum(const float *x, int64_t count) {
     return total;
 }
 
-static float dense_max(const float *x, int64_t count) {
-    vf best = vf_set1(-INFINITY);
-    int64_t i = 0;
-    for (; i + VL <= count; i += VL) best = vf_maxnan(best, vf_load(x + i));
-    if (i < count) best = vf_maxnan(best, vf_load_fill(x + i, (int)(count - i), -INFINITY));
-    return vf_hmax(best);
-}
-
 /* ---- kernels ---- */
 
 FC_TILES(fold) { return (a->count + COLUMNS - 1) / COLUMNS; }
@@ -116,7 +108,7 @@ FC_RUN(reduce) {
         const int64_t step = reduce_rows(a->count), to = fc_min(end * step, a->outer);
         for (int64_t o = begin * step; o < to; o++) {
             const float *x = a->x + o * a->count;
-            a->y[o] = a->kind == FC_REDUCE_MAX ? (float)scale * dense_max(x, a->count)
+            a->y[o] = a->kind == FC_REDUCE_MAX ? (float)scale * fc_row_max(x, a->count)
                                                : (float)(scale * dense_sum(x, a->count));
         }
         return;

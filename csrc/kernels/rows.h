@@ -1,4 +1,5 @@
-/* Adding rows of a matrix up into one row: behind column sums, means and average pooling. */
+/* Adding rows of a matrix up into one row (behind column sums, means and average pooling), and a row's
+ * maximum. */
 #ifndef FC_ROWS_H
 #define FC_ROWS_H
 #include "kernel.h"
@@ -48,6 +49,15 @@ FC_INLINE void fc_add_rows(const float *x, int64_t step, int64_t rows, int64_t c
     for (; i + 2 * VL <= columns; i += 2 * VL) fc_add_rows_narrow(x + i, step, rows, 2, VL, y + i);
     for (; i + VL <= columns; i += VL) fc_add_rows_narrow(x + i, step, rows, 1, VL, y + i);
     if (i < columns) fc_add_rows_narrow(x + i, step, rows, 1, columns - i, y + i);
+}
+
+/* NaN if any of x is. */
+FC_INLINE float fc_row_max(const float *x, int64_t count) {
+    vf best = vf_set1(-INFINITY);
+    int64_t i = 0;
+    for (; i + VL <= count; i += VL) best = vf_maxnan(best, vf_load(x + i));
+    if (i < count) best = vf_maxnan(best, vf_load_fill(x + i, (int)(count - i), -INFINITY));
+    return vf_hmax(best);
 }
 
 #endif

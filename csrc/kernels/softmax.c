@@ -1,6 +1,6 @@
 /* Softmax over the last axis, and softmax with cross entropy. The row's maximum is taken off first, so that
  * exp can't overflow. Rows of up to VL columns (ten classes, say) stay in one register from start to end. */
-#include "kernel.h"
+#include "rows.h"
 #include "vec_math.h"
 
 /* Vectors to a block: each block's sum is joined to the total in double. */
@@ -17,14 +17,6 @@ FC_INLINE vf load_logits(const float *x, int64_t n) {
     return n >= VL ? vf_load(x) : vf_load_fill(x, (int)n, -INFINITY);
 }
 
-static float row_max(const float *x, int64_t cols) {
-    vf best = vf_set1(-INFINITY);
-    int64_t i = 0;
-    for (; i + VL <= cols; i += VL) best = vf_maxnan(best, vf_load(x + i));
-    if (i < cols) best = vf_maxnan(best, load_logits(x + i, cols - i));
-    return vf_hmax(best);
-}
-
 /* ---- softmax ---- */
 
 static void softmax_row(const float *x, float *y, int64_t cols) {
@@ -33,7 +25,7 @@ static void softmax_row(const float *x, float *y, int64_t cols) {
         vf_store_tail(y, vf_mul(e, vf_set1(1.0f / vf_sum(e))), cols);
         return;
     }
-    const vf max = vf_set1(row_max(x, cols));
+    const vf max = vf_set1(fc_row_max(x, cols));
     double total = 0.0;
     for (int64_t from = 0; from < cols; from += BLOCK) {
         vf sum = vf_zero();
@@ -140,7 +132,7 @@ FC_INLINE float short_row(const float *x, const row_targets *t, int64_t cols, do
  */
 static float long_row(const float *x, const row_targets *t, int64_t cols, double weight, double scale,
                       float *probs, float *dlogits) {
-    const vf max = vf_set1(row_max(x, cols));
+    const vf max = vf_set1(fc_row_max(x, cols));
     float *kept = probs ? probs : dlogits;
     row_sums s = {0.0, 0.0, 0.0};
     for (int64_t from = 0; from < cols; from += BLOCK) {

@@ -1,4 +1,5 @@
-/* Elementary functions on vectors, within about 2 units in the last place, infinities and NaN included.
+/* Elementary functions on vectors, infinities and NaN included: exp and log are off by less
+ * than one unit in the last place, tanh and sigmoid by less than 2.5.
  *
  * The method is the classical one (Cody and Waite, "Software Manual for the Elementary Functions", 1980):
  * reduce the argument to a small interval with a constant split in two so that the reduction is exact, then a
