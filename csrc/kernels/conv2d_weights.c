@@ -220,14 +220,29 @@ static void add_rows(const args *a, const cut *k, const block *b, const space *m
     }
 }
 
+/* Rows sy .. sy + rows, columns sx .. sx + cols of an image [h][w][c] to dst, zero outside the image. */
+static void copy_padded(float *dst, const float *image, int64_t h, int64_t w, int64_t c, int64_t sy,
+                        int64_t rows, int64_t sx, int64_t cols) {
+    const int64_t left = fc_min(fc_max(-sx, 0), cols), right = fc_max(fc_min(w - sx, cols), left);
+    for (int64_t y = sy; y < sy + rows; y++, dst += cols * c) {
+        if (y < 0 || y >= h) {
+            memset(dst, 0, (size_t)(cols * c) * sizeof *dst);
+            continue;
+        }
+        memset(dst, 0, (size_t)(left * c) * sizeof *dst);
+        memcpy(dst + left * c, image + (y * w + sx + left) * c, (size_t)((right - left) * c) * sizeof *dst);
+        memset(dst + right * c, 0, (size_t)((cols - right) * c) * sizeof *dst);
+    }
+}
+
 static void copy_block(const args *a, const cut *k, const block *b, const space *m) {
     const int64_t width = padded_width(a, k);
     float *to = m->x;
     for (int64_t i = 0; i < b->rows; i++) {
         const int64_t row = (b->first + i) / k->pieces, image = row / a->oh;
-        for (int64_t r = 0; r < a->kh; r++, to += width * a->c) FC_NAME(fc_copy_padded)
-        (to, a->x + image * a->h * a->w * a->c, a->h, a->w, a->c, row % a->oh * a->sh + r * a->dh - a->pt, 1,
-         b->j0 * a->sw - a->pl, width);
+        for (int64_t r = 0; r < a->kh; r++, to += width * a->c)
+            copy_padded(to, a->x + image * a->h * a->w * a->c, a->h, a->w, a->c,
+                        row % a->oh * a->sh + r * a->dh - a->pt, 1, b->j0 * a->sw - a->pl, width);
     }
 }
 

@@ -127,8 +127,4 @@ FC_INLINE void fc_next_phase(const fc_conv_shape *s, fc_phase *p) {
     fc_set_phase(s, p);
 }
 
-/* Rows sy .. sy + rows, columns sx .. sx + cols of an image [h][w][c] to dst, zero outside the image. */
-void FC_NAME(fc_copy_padded)(float *dst, const float *image, int64_t h, int64_t w, int64_t c, int64_t sy,
-                             int64_t rows, int64_t sx, int64_t cols);
-
 #endif

@@ -9,7 +9,6 @@ static void finish_in_memory(const fc_tile *t, const float *sums) {
             const int n = t->cols - j;
             vf v = vf_load(sums + j);
             if (t->add) v = vf_add(v, vf_load_tail(c + j, n));
-            if (t->bias) v = vf_add(v, vf_load_tail(t->bias + j, n));
             if (t->act == FC_LEAKY_RELU) v = vf_blend(vm_lt(v, vf_zero()), vf_mul(v, vf_set1(t->alpha)), v);
             if (t->act == FC_RELU || t->act == FC_RELU6) v = vf_max(vf_zero(), v);
             if (t->act == FC_RELU6) v = vf_min(vf_set1(6.0f), v);
@@ -29,14 +28,14 @@ static void finish_in_memory(const fc_tile *t, const float *sums) {
 /* mr and nv are constants at every call, so that the loops over them unroll and acc lives in registers. A
  * tile of fewer than mr rows reads its last row again instead of branching, and doesn't store the copies. */
 FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv) {
-    vf acc[FC_MR][FC_NV];
+    vf acc[FC_MR][FC_NV], start[FC_NV];
     const float *a[FC_MR];
+    FC_UNROLL(4)
+    for (int j = 0; j < nv; j++)
+        start[j] = t->bias ? vf_load_tail(t->bias + j * VL, t->cols - j * VL) : vf_zero();
+    EACH_VECTOR(acc[i][j] = start[j])
     FC_UNROLL(12)
-    for (int i = 0; i < mr; i++) {
-        a[i] = t->a[i < t->rows ? i : t->rows - 1];
-        FC_UNROLL(4)
-        for (int j = 0; j < nv; j++) acc[i][j] = vf_zero();
-    }
+    for (int i = 0; i < mr; i++) a[i] = t->a[i < t->rows ? i : t->rows - 1];
     const int64_t segs = t->segs, len = t->len, a_step = t->a_step, b_step = t->b_step;
     for (int64_t s = 0; s < segs; s++) {
         const float *b = t->b + t->b_seg[s];
@@ -63,7 +62,6 @@ FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv) {
         return;
     }
     if (t->add) EACH_VECTOR(acc[i][j] = vf_add(acc[i][j], vf_load(t->c[i] + t->c_offset + j * VL)))
-    if (t->bias) EACH_VECTOR(acc[i][j] = vf_add(acc[i][j], vf_load(t->bias + j * VL)))
     if (t->act != FC_LINEAR) EACH_VECTOR(acc[i][j] = vf_max(vf_zero(), acc[i][j]))
     if (t->act == FC_RELU6) EACH_VECTOR(acc[i][j] = vf_min(vf_set1(6.0f), acc[i][j]))
     EACH_VECTOR(vf_store(t->c[i] + t->c_offset + j * VL, acc[i][j]))

@@ -36,7 +36,7 @@ typedef struct {
     int64_t c_offset;
     int rows, vectors, cols; /* cols <= vectors VL are stored */
     int add;                 /* c += instead of c = */
-    const float *bias;       /* cols values added to each row, or NULL */
+    const float *bias;       /* cols values that each row's sums start from, or NULL */
     int act;                 /* fc_unary up to FC_RELU6, applied last */
     float alpha;
 } fc_tile;
