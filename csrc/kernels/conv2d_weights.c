@@ -4,9 +4,10 @@
  * the output channels, and the reduction runs over pixels: x strided by the pixel's size, broadcast, times
  * dy.
  *
- * A tile is a part of the pixels x a span of rows x one panel of columns. Within it, blocks of pixels that
- * stay in the caches are added to dweights one after the other, which also keeps the sums' rounding errors
- * small.
+ * A tile is a part of the pixels x a group of panels of columns x a span of rows. Within it, blocks of pixels
+ * that stay in the L2 cache are added to dweights one after the other, which also keeps the sums' rounding
+ * errors small. A block's dy is packed into panels in one sweep, since single panels of it lie scattered in
+ * memory.
  *
  * Borders: where a tap has enough channels to fill register tiles, each tap's range of pixels is clipped to
  * those that fall into the image ("by tap"), so zeros are neither copied nor multiplied. Thin layers, whose
@@ -14,8 +15,12 @@
  */
 #include "correlation.h"
 
-/* Pixels of a block: its panel of dy, 256 x 32 floats, fills most of an L1 cache. */
-#define BLOCK_PIXELS 256
+/* Pixels of a block: no fewer than let a tile's start and end pay, and packed dy in 256 KiB. */
+#define LEAST_PIXELS 256
+#define MOST_PIXELS 1024
+#define DY_FLOATS 65536
+/* Sums of a tile, in floats: 256 KiB. */
+#define SUM_FLOATS 65536
 #define TILE_FLOPS 1000000
 #define ENOUGH_TILES 32
 
@@ -25,7 +30,8 @@ typedef struct {
     int64_t rows_per_block;       /* strips of a block; 1 where pieces > 1 */
     int64_t weights;              /* kh kw c / groups */
     int64_t span, spans;          /* weights of one tile, tiles across them */
-    int64_t panels, units;        /* of one group, of all groups */
+    int64_t panels, units;        /* of one group of channels, of all */
+    int64_t batch, batches;       /* units of one tile, tiles across them */
     int by_tap, padded, in_place; /* in_place: dy already lies as one panel */
 } cut;
 
@@ -49,11 +55,6 @@ static args flattened(const args *a) {
 static cut cut_work(const args *a) {
     cut k;
     const int64_t cg = a->c / a->groups, kg = a->k / a->groups;
-    k.pieces = (a->ow + BLOCK_PIXELS - 1) / BLOCK_PIXELS;
-    k.len = k.pieces ? (a->ow + k.pieces - 1) / k.pieces : 0;
-    k.pieces = k.len ? (a->ow + k.len - 1) / k.len : 0;
-    k.strips = a->n * a->oh * k.pieces;
-    k.rows_per_block = k.pieces == 1 ? fc_max(BLOCK_PIXELS / a->ow, 1) : 1;
     k.weights = a->kh * a->kw * cg;
     k.panels = fc_panels(kg);
     k.units = a->groups * k.panels;
@@ -61,13 +62,23 @@ static cut cut_work(const args *a) {
     k.by_tap = k.padded && cg >= 8;
     k.padded = k.padded && !k.by_tap;
     k.in_place = a->k <= FC_NR && kg % VL == 0;
-    /* Split the weights where there are few parts and panels, but leave a tile enough to do. */
+    /* Tiles of a part: as many as there must be for the sums to stay in the cache and for threads to have
+     * work. */
     const double flops =
-        2.0 * (double)(a->n * a->oh * a->ow) / (double)a->parts * (double)(k.weights * FC_NR);
-    const int64_t wanted = fc_min(ENOUGH_TILES / (a->parts * k.units) + 1, (int64_t)(flops / TILE_FLOPS) + 1);
-    const int64_t grain = k.by_tap ? cg : FC_MR;
-    k.span = FC_ROUND_UP(fc_max((k.weights + wanted - 1) / wanted, 8 * FC_MR), grain);
+        2.0 * (double)(a->n * a->oh * a->ow) / (double)a->parts * (double)(k.weights * k.units * FC_NR);
+    const int64_t wanted = fc_min(ENOUGH_TILES / a->parts + 1, (int64_t)(flops / TILE_FLOPS) + 1);
+    const int64_t tiles = fc_max(wanted, k.weights * k.units * FC_NR / SUM_FLOATS + 1);
+    k.batch = (k.units + tiles - 1) / tiles;
+    k.batches = (k.units + k.batch - 1) / k.batch;
+    const int64_t spans = (tiles + k.batches - 1) / k.batches, grain = k.by_tap ? cg : FC_MR;
+    k.span = FC_ROUND_UP(fc_max((k.weights + spans - 1) / spans, 8 * FC_MR), grain);
     k.spans = (k.weights + k.span - 1) / k.span;
+    /* Blocks. */
+    const int64_t pixels = fc_min(fc_max(DY_FLOATS / (k.batch * FC_NR), LEAST_PIXELS), MOST_PIXELS);
+    k.pieces = (a->ow + pixels - 1) / pixels;
+    k.len = k.pieces ? (a->ow + k.pieces - 1) / k.pieces : 0;
+    k.strips = a->n * a->oh * k.pieces;
+    k.rows_per_block = k.pieces == 1 ? fc_max(pixels / a->ow, 1) : 1;
     return k;
 }
 
@@ -85,7 +96,7 @@ static int64_t padded_width(const args *a, const cut *k) {
 static size_t space_bytes(const args *a, const cut *k) {
     const int64_t words = 2 * FC_MR + 2 * k->rows_per_block, pixels = k->rows_per_block * k->len;
     const int64_t x = k->padded ? k->rows_per_block * a->kh * padded_width(a, k) * a->c : 0;
-    return (size_t)(FC_ROUND_UP(words * 8, 64) + (pixels * FC_NR + x) * 4);
+    return (size_t)(FC_ROUND_UP(words * 8, 64) + (pixels * FC_NR * k->batch + x) * 4);
 }
 
 static space lay_out(const cut *k, void *scratch) {
@@ -96,7 +107,7 @@ static space lay_out(const cut *k, void *scratch) {
     m.a_seg = (int64_t *)(m.c + FC_MR);
     m.b_seg = m.a_seg + k->rows_per_block;
     m.dy = (float *)((char *)scratch + FC_ROUND_UP(words * 8, 64));
-    m.x = m.dy + k->rows_per_block * k->len * FC_NR;
+    m.x = m.dy + k->rows_per_block * k->len * FC_NR * k->batch;
     return m;
 }
 
@@ -111,30 +122,45 @@ static block next_block(const args *a, const cut *k, int64_t strip, int64_t end)
     return b;
 }
 
-/* Everything about one (part, span, panel). */
+/* Everything about one unit of a tile. */
 typedef struct {
     int64_t m0, m1; /* rows of weights */
-    int64_t g, col; /* group, first column within it */
+    int64_t col;    /* first column */
+    int64_t g;      /* its group */
     int vectors, cols;
     float *out;      /* dweights of the part */
     const float *dy; /* the block's panel, [pixel][b_step] */
     int64_t b_step;
 } job;
 
-static void pack_dy(const args *a, const cut *k, const block *b, const space *m, job *j) {
-    const float *from =
-        a->dy + b->first / k->pieces * a->ow * a->k + b->j0 * a->k + j->g * (a->k / a->groups) + j->col;
-    if (k->in_place) {
-        j->dy = from;
-        j->b_step = a->k;
-        return;
-    }
-    j->b_step = j->vectors * VL;
-    j->dy = m->dy;
-    float *to = m->dy;
-    const int64_t pixels = b->rows * b->len; /* contiguous: several rows are whole rows */
-    for (int64_t p = 0; p < pixels; p++, from += a->k, to += j->b_step)
+static job start_job(const args *a, const cut *k, int64_t part, int64_t span, int64_t unit) {
+    const int64_t kg = a->k / a->groups;
+    job j = {.m0 = span * k->span, .m1 = fc_min((span + 1) * k->span, k->weights), .g = unit / k->panels};
+    j.vectors = fc_panel_vectors(kg, unit % k->panels);
+    j.col = j.g * kg + unit % k->panels * FC_NR;
+    j.cols = (int)fc_min(kg - unit % k->panels * FC_NR, j.vectors * VL);
+    j.out = a->dweights + part * k->weights * a->k;
+    j.b_step = k->in_place ? a->k : j.vectors * VL;
+    return j;
+}
+
+/* One panel's columns of neighbouring pixels. */
+static void pack_pixels(const float *from, int64_t k, int64_t pixels, const job *j, float *to) {
+    for (int64_t p = 0; p < pixels; p++, from += k, to += j->b_step)
         for (int64_t i = 0; i < j->cols; i += VL) vf_store(to + i, vf_load_tail(from + i, j->cols - i));
+}
+
+/* dy of a block as panels of FC_NR floats a pixel, one after the other, for the units of `batch`. */
+static void pack_dy(const args *a, const cut *k, const block *b, int64_t batch, float *to) {
+    const float *from = a->dy + b->first / k->pieces * a->ow * a->k + b->j0 * a->k;
+    const int64_t pixels = b->rows * b->len; /* contiguous: several rows are whole rows */
+    const int64_t first = batch * k->batch, end = fc_min(first + k->batch, k->units);
+    for (int64_t p = 0; p < pixels; p += 16) /* a few pixels at a time, so that dy is read in one sweep */
+        for (int64_t unit = first; unit < end; unit++) {
+            const job j = start_job(a, k, 0, 0, unit);
+            pack_pixels(from + p * a->k + j.col, a->k, fc_min(16, pixels - p), &j,
+                        to + (unit - first) * pixels * FC_NR + p * j.b_step);
+        }
 }
 
 static void set_tile(const args *a, const job *j, fc_tile *t) {
@@ -149,9 +175,7 @@ static void set_tile(const args *a, const job *j, fc_tile *t) {
     t->act = FC_LINEAR;
 }
 
-static float *out_row(const args *a, const job *j, int64_t m) {
-    return j->out + m * a->k + j->g * (a->k / a->groups) + j->col;
-}
+static float *out_row(const args *a, const job *j, int64_t m) { return j->out + m * a->k + j->col; }
 
 /* Output positions [lo, hi) within [from, to) whose source at `offset` + step i lies in [0, size). */
 static void clip(int64_t offset, int64_t step, int64_t size, int64_t from, int64_t to, int64_t *lo,
@@ -249,7 +273,7 @@ static void copy_block(const args *a, const cut *k, const block *b, const space 
 FC_TILES(conv2d_backward_weights) {
     const args f = flattened(a);
     const cut k = cut_work(&f);
-    return f.parts * k.units * k.spans;
+    return f.parts * k.batches * k.spans;
 }
 
 FC_SCRATCH(conv2d_backward_weights) {
@@ -259,28 +283,28 @@ FC_SCRATCH(conv2d_backward_weights) {
 }
 
 static void run_tile(const args *a, const cut *k, const space *m, int64_t tile) {
-    const int64_t cg = a->c / a->groups, kg = a->k / a->groups;
-    const int64_t part = tile / (k->units * k->spans), unit = tile / k->spans % k->units,
-                  span = tile % k->spans;
-    job j;
-    j.m0 = span * k->span;
-    j.m1 = fc_min(j.m0 + k->span, k->weights);
-    j.g = unit / k->panels;
-    j.col = unit % k->panels * FC_NR;
-    j.vectors = fc_panel_vectors(kg, unit % k->panels);
-    j.cols = (int)fc_min(kg - j.col, j.vectors * VL);
-    j.out = a->dweights + part * k->weights * a->k;
-    for (int64_t row = j.m0; row < j.m1; row++)
-        memset(out_row(a, &j, row), 0, (size_t)j.cols * sizeof *j.out);
+    const int64_t cg = a->c / a->groups, span = tile % k->spans, batch = tile / k->spans % k->batches;
+    const int64_t part = tile / (k->spans * k->batches), first = batch * k->batch;
+    const int64_t last = fc_min(first + k->batch, k->units);
+    for (int64_t unit = first; unit < last; unit++) {
+        const job j = start_job(a, k, part, span, unit);
+        for (int64_t row = j.m0; row < j.m1; row++)
+            memset(out_row(a, &j, row), 0, (size_t)j.cols * sizeof *j.out);
+    }
     const int64_t end = k->strips * (part + 1) / a->parts;
     for (int64_t strip = k->strips * part / a->parts; strip < end;) {
         const block b = next_block(a, k, strip, end);
-        pack_dy(a, k, &b, m, &j);
+        if (!k->in_place) pack_dy(a, k, &b, batch, m->dy);
         if (k->padded) copy_block(a, k, &b, m);
-        if (k->by_tap)
-            for (int64_t tap = j.m0 / cg; tap < j.m1 / cg; tap++) add_tap(a, k, &b, m, &j, tap);
-        else
-            add_rows(a, k, &b, m, &j);
+        for (int64_t unit = first; unit < last; unit++) {
+            job j = start_job(a, k, part, span, unit);
+            j.dy = m->dy + (unit - first) * b.rows * b.len * FC_NR;
+            if (k->in_place) j.dy = a->dy + b.first / k->pieces * a->ow * a->k + b.j0 * a->k + j.col;
+            if (k->by_tap)
+                for (int64_t tap = j.m0 / cg; tap < j.m1 / cg; tap++) add_tap(a, k, &b, m, &j, tap);
+            else
+                add_rows(a, k, &b, m, &j);
+        }
         strip += b.rows;
     }
 }

@@ -30,12 +30,13 @@ static void finish_in_memory(const fc_tile *t, const float *sums) {
 FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv) {
     vf acc[FC_MR][FC_NV], start[FC_NV];
     const float *a[FC_MR];
+    const int64_t last = t->rows - 1;
     FC_UNROLL(4)
     for (int j = 0; j < nv; j++)
         start[j] = t->bias ? vf_load_tail(t->bias + j * VL, t->cols - j * VL) : vf_zero();
     EACH_VECTOR(acc[i][j] = start[j])
     FC_UNROLL(12)
-    for (int i = 0; i < mr; i++) a[i] = t->a[i < t->rows ? i : t->rows - 1];
+    for (int i = 0; i < mr; i++) a[i] = t->a[fc_min(i, last)];
     const int64_t segs = t->segs, len = t->len, a_step = t->a_step, b_step = t->b_step;
     for (int64_t s = 0; s < segs; s++) {
         const float *b = t->b + t->b_seg[s];
@@ -61,10 +62,18 @@ FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv) {
         finish_in_memory(t, sums);
         return;
     }
-    if (t->add) EACH_VECTOR(acc[i][j] = vf_add(acc[i][j], vf_load(t->c[i] + t->c_offset + j * VL)))
-    if (t->act != FC_LINEAR) EACH_VECTOR(acc[i][j] = vf_max(vf_zero(), acc[i][j]))
-    if (t->act == FC_RELU6) EACH_VECTOR(acc[i][j] = vf_min(vf_set1(6.0f), acc[i][j]))
-    EACH_VECTOR(vf_store(t->c[i] + t->c_offset + j * VL, acc[i][j]))
+    float *const *rows = t->c;
+    const int64_t offset = t->c_offset;
+    const int act = t->act;
+    if (t->add) EACH_VECTOR(acc[i][j] = vf_add(acc[i][j], vf_load(rows[i] + offset + j * VL)))
+    if (act != FC_LINEAR) EACH_VECTOR(acc[i][j] = vf_max(vf_zero(), acc[i][j]))
+    if (act == FC_RELU6) EACH_VECTOR(acc[i][j] = vf_min(vf_set1(6.0f), acc[i][j]))
+    FC_UNROLL(12)
+    for (int i = 0; i < mr; i++) {
+        float *c = rows[i] + offset;
+        FC_UNROLL(4)
+        for (int j = 0; j < nv; j++) vf_store(c + j * VL, acc[i][j]);
+    }
 }
 
 #define TILE(mr, nv)                                                                                         \
