@@ -50,6 +50,24 @@ FC_RUN(conv2d_backward_data) {
 FC_NO_SCRATCH(conv2d_pack_transposed)
 FC_TILES(conv2d_pack_transposed) { return a->groups * fc_panels(a->c / a->groups); }
 
+/* from [cols][depth] with rows of `stride` floats to `to` [depth][width], zeros from cols on; in squares,
+ * through a copy that lies together, since rows of the weights are often whole kilobytes apart and collide in
+ * the cache. */
+static void transpose(const float *from, int64_t stride, int64_t cols, int64_t depth, float *to,
+                      int64_t width) {
+    float square[16][17];
+    for (int64_t d0 = 0; d0 < depth; d0 += 16)
+        for (int64_t j0 = 0; j0 < width; j0 += 16) {
+            const int64_t rows = fc_min(depth - d0, 16), valid = fc_min(fc_max(cols - j0, 0), 16);
+            const int64_t wide = fc_min(width - j0, 16);
+            for (int64_t j = 0; j < wide; j++)
+                for (int64_t d = 0; d < rows; d++)
+                    square[j][d] = j < valid ? from[(j0 + j) * stride + d0 + d] : 0.0f;
+            for (int64_t d = 0; d < rows; d++)
+                for (int64_t j = 0; j < wide; j++) to[(d0 + d) * width + j0 + j] = square[j][d];
+        }
+}
+
 static void pack_panel(const fc_conv2d_pack_transposed_args *a, const fc_phase *p, int64_t g, int64_t panel) {
     const int64_t cg = a->c / a->groups, kg = a->k / a->groups, col = panel * FC_NR;
     const int64_t width = fc_panel_vectors(cg, panel) * VL, cols = fc_min(cg - col, width);
@@ -59,8 +77,8 @@ static void pack_panel(const fc_conv2d_pack_transposed_args *a, const fc_phase *
         const int64_t r = p->y.w_first + p->y.w_step * (t / p->x.taps);
         const int64_t q = p->x.w_first + p->x.w_step * (t % p->x.taps);
         const float *from = a->weights + ((r * a->kw + q) * cg + col) * a->k + g * kg;
-        for (int64_t o = 0; o < kg; o++, to += width)
-            for (int64_t j = 0; j < width; j++) to[j] = j < cols ? from[j * a->k + o] : 0.0f;
+        transpose(from, a->k, cols, kg, to, width);
+        to += kg * width;
     }
 }
 
