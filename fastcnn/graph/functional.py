@@ -55,9 +55,5 @@ def reduce(x: Value, axes: int | tuple[int, ...] | None, kind: str, keepdims: bo
     return emit("reduce", [x], {"axes": normal, "kind": kind, "keepdims": keepdims})
 
 
-def mean(x: Value, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Value:
-    return reduce(x, axis, "mean", keepdims)
-
-
 def total(x: Value, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Value:
     return reduce(x, axis, "sum", keepdims)

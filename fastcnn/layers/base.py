@@ -40,11 +40,6 @@ def reserve_name(name: str) -> None:
         _names[name] = max(_names[name], 1)
 
 
-def clear_names() -> None:
-    """Start numbering automatic names anew."""
-    _names.clear()
-
-
 class _Budget(threading.local):
     """How many more numbers the weights being made may hold, while a file is read; None: as many as asked for."""
 
