@@ -86,3 +86,7 @@ def test_plotting_without_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyP
     with pytest.raises(ImportError, match=r'pip install "fastcnn\[plot\]"'):
         plot_history({"loss": [1.0]}, tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
+
+
+def test_import_leaves_the_environment_as_it_was() -> None:
+    run_python("import os\nbefore = dict(os.environ)\nimport fastcnn.models\nassert dict(os.environ) == before")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from . import core, threads
-from .threads import cpu_info, get_num_threads, set_num_threads
+from .waiting import short_waits
+
+with short_waits():
+    from . import core, threads
+    from .threads import cpu_info, get_num_threads, set_num_threads
 
 __all__ = ["core", "cpu_info", "get_num_threads", "set_num_threads"]
 
