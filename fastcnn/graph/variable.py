@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,20 @@ from .values import Value
 class _Clock:
     """Counts changes, so that plans know when what they derived from weights is out of date.
 
-    ``values`` moves when any weight's contents change, ``storage`` when any weight's memory moves.
+    ``values`` changes when any weight's contents have changed, ``storage`` when any weight's memory has moved. Neither
+    ever takes a value twice, whatever threads do at once: drawing a number is one step, counting up is two.
     """
 
     def __init__(self) -> None:
+        self._numbers = itertools.count(1)
         self.values = 0
         self.storage = 0
+
+    def values_changed(self) -> None:
+        self.values = next(self._numbers)
+
+    def storage_moved(self) -> None:
+        self.storage = next(self._numbers)
 
 
 clock = _Clock()
@@ -87,7 +96,7 @@ class Variable:
         if new.shape != self.shape:
             raise ValueError(f"weight {self.path!r} has shape {self.shape}, received an array of shape {new.shape}")
         self._array[...] = new
-        clock.values += 1
+        clock.values_changed()
 
     @property
     def storage(self) -> np.ndarray:
@@ -98,7 +107,7 @@ class Variable:
         """Live in `memory` (same shape, float32, C-contiguous) from now on, contents unchanged."""
         memory[...] = self._array
         self._array = memory
-        clock.storage += 1
+        clock.storage_moved()
 
     def __repr__(self) -> str:
         return f"<Variable {self.path} shape={self.shape}{'' if self.trainable else ' frozen'}>"

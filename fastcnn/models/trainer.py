@@ -153,7 +153,7 @@ class Trainer(Network):
         finally:
             # Also where Ctrl-C came during the step: the weights are others then, and plans must know.
             if training:
-                clock.values += 1
+                clock.values_changed()
 
     # ---- fit
 

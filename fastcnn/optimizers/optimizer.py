@@ -104,9 +104,22 @@ class Optimizer:
             self._hyper[self._PLACES[name]] = value
 
     def bind(self, store: FlatStore) -> None:
-        """Keep state for the weights of `store`; that of weights already known is carried over."""
+        """Keep state for the weights of `store`; that of weights already known is carried over.
+
+        Raises
+        ------
+        ValueError
+            All its steps so far were on other weights: those of another model.
+        """
         if self._store is store:
             return
+        if self._store is not None and self.iterations and store.size:
+            known = {id(v) for v in self._store.variables}
+            if not any(id(v) in known for v in store.variables):
+                raise ValueError(
+                    f"this {type(self).__name__} has taken {self.iterations} steps for other weights, which its state "
+                    f"belongs to; give each model an optimizer of its own"
+                )
         old = {
             slot: {id(v): part.copy() for v, part in zip(self._store.variables, self._store.split(memory))}
             for slot, memory in self._state.items()

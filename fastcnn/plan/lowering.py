@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Node, Spec, Value, topological
+from ..graph import Node, Spec, Value, clock, topological
 from .memory import Buffer
 
 Rule = Callable[["Lowering", Node], None]
@@ -64,6 +64,8 @@ class Lowering:
     ) -> None:
         self.training = training
         self.rng = rng
+        #: Taken before any weight's memory is: if one moves from now on, the plan is out of date.
+        self.storage = clock.storage
         self.inputs = list(shapes)
         self.outputs = list(outputs)
         self.steps: list[Step] = []

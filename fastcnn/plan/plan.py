@@ -49,7 +49,7 @@ class Plan:
         steps = [*first, *(s for s in lowering.steps if not s.steady), *extra]
         self.arena_bytes = _lay_out(steps)
         self.isa = core.isa()
-        self._storage = clock.storage
+        self._storage = lowering.storage
         slots = [core.Slot(i, b.dtype, b.size, b.name) for i, b in enumerate(lowering.slots)]
         self._program = core.Program(
             [(s.kernel, {k: _place(v, slots) for k, v in s.args.items()}) for s in steps],

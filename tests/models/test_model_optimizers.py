@@ -181,6 +181,18 @@ def test_state_lives_through_compiling_again() -> None:
     assert not same_bits(straight.get_weights()[:2], twice.get_weights()[:2])
 
 
+def test_one_optimizer_for_two_models() -> None:
+    optimizer = O.Adam()
+    first, second = small_model(optimizer), small_model(optimizer)
+    first.train_on_batch(X, Y)
+    before = second.get_weights()
+    with pytest.raises(ValueError, match=r"has taken 1 steps for other weights.* an optimizer of its own"):
+        second.train_on_batch(X, Y)
+    assert same_bits(before, second.get_weights())
+    assert optimizer.iterations == 1
+    first.train_on_batch(X, Y)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -17,6 +17,7 @@ from fastcnn._ops import core
 from fastcnn.models import Model, Sequential
 from fastcnn.optimizers import SGD
 from fastcnn.plan import plan as plan_module
+from fastcnn.plan.lowering import Lowering
 from fastcnn.plan.memory import ALIGNMENT, Buffer, lay_out
 
 RNG = np.random.default_rng(0)
@@ -186,6 +187,67 @@ def test_a_chain_works_in_place() -> None:
     plan = model.plan(10)
     packed = 1000 * 64 * 4
     assert plan.arena_bytes <= packed + 4 * 10 * 1000 + 4 * ALIGNMENT
+
+
+LAYERS: list[Callable[[Any, Any], Any]] = [
+    lambda a, b: L.Add()([a, b]),
+    lambda a, b: L.Subtract()([a, b]),
+    lambda a, b: L.Multiply()([a, b]),
+    lambda a, b: L.Activation("relu")(a),
+    lambda a, b: L.Activation("tanh")(a),
+    lambda a, b: L.Activation("softmax")(a),
+    lambda a, b: L.Rescaling(0.5, 0.1)(a),
+    lambda a, b: L.Dropout(0.25)(a),
+    lambda a, b: L.Conv2D(4, 3, padding="same", activation="relu")(a),
+    lambda a, b: L.Conv2D(4, 3, padding="same", groups=4)(a),
+    lambda a, b: L.Dense(4, activation="sigmoid")(a),
+    lambda a, b: L.MaxPooling2D(3, 1, "same")(a),
+    lambda a, b: L.AveragePooling2D(3, 1, "same")(a),
+    lambda a, b: L.Reshape((6, 5, 4))(L.Flatten()(a)),
+    lambda a, b: L.Multiply()([a, L.GlobalAveragePooling2D(keepdims=True)(b)]),
+]
+
+
+def grown(choices: list[tuple[int, int, int]]) -> Model:
+    """A model grown by (layer, first input, second input), each input counted from the youngest value."""
+    values = [L.Input((6, 5, 4))]
+    for layer, first, second in choices:
+        values.append(LAYERS[layer](values[-1 - first % len(values)], values[-1 - second % len(values)]))
+    flat = L.Dense(3, activation="softmax")(L.Flatten()(values[-1]))
+    model = Model(values[0], [flat, values[len(values) // 2], values[-1]])
+    random_weights(model)
+    model.compile("adam", ["sparse_categorical_crossentropy", "mse", None])
+    model._ready().rng[0] = 1
+    return model
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, len(LAYERS) - 1), st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=9)
+)
+def test_working_in_place_changes_no_bit(choices: list[tuple[int, int, int]]) -> None:
+    """Any graph gives the same predictions and takes the same steps as with memory of its own for every value."""
+    x = RNG.standard_normal((3, 6, 5, 4)).astype(np.float32)
+    y = [np.array([0, 1, 2]), RNG.standard_normal((3, 6, 5, 4))]
+    results = []
+    for in_place in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            if not in_place:
+                patch.setattr(Lowering, "_free_after", lambda *args: False)
+                patch.setattr(plan_module, "lay_out", _apart)
+            model = grown(choices)
+            losses = [np.float32(model.train_on_batch(x, y)[0]) for _ in range(2)]
+            results.append([*model.predict(x), *losses, *model.get_weights()])
+    assert same_bits(*results)
+
+
+def _apart(buffers: Any) -> int:
+    """A layout in which no two buffers share memory at any time."""
+    end = 0
+    for buffer in buffers:
+        buffer.offset = end
+        end += (buffer.nbytes + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+    return end
 
 
 # ---------------------------------------------------------------- once, and again
