@@ -17,41 +17,53 @@ static void finish_in_memory(const fc_tile *t, const float *sums) {
     }
 }
 
-/* for each vector of the tile: i, j, all loops unrolled */
+/* The statements once for each row i < mr. Written out, with i a constant: compilers differ in when they
+ * unroll loops, and where it is too late acc stays an array in memory. */
+#define ROW(n, ...)                                                                                          \
+    if (n < mr) {                                                                                            \
+        enum { i = n };                                                                                      \
+        __VA_ARGS__;                                                                                         \
+    }
+#define EACH_ROW(...)                                                                                        \
+    ROW(0, __VA_ARGS__)                                                                                      \
+    ROW(1, __VA_ARGS__)                                                                                      \
+    ROW(2, __VA_ARGS__)                                                                                      \
+    ROW(3, __VA_ARGS__)                                                                                      \
+    ROW(4, __VA_ARGS__)                                                                                      \
+    ROW(5, __VA_ARGS__)                                                                                      \
+    ROW(6, __VA_ARGS__)                                                                                      \
+    ROW(7, __VA_ARGS__)                                                                                      \
+    ROW(8, __VA_ARGS__)                                                                                      \
+    ROW(9, __VA_ARGS__)                                                                                      \
+    ROW(10, __VA_ARGS__)                                                                                     \
+    ROW(11, __VA_ARGS__)
+/* The statement once for each vector of the tile, j of row i. */
 #define EACH_VECTOR(...)                                                                                     \
-    FC_UNROLL(12)                                                                                            \
-    for (int i = 0; i < mr; i++) {                                                                           \
-        FC_UNROLL(4)                                                                                         \
-        for (int j = 0; j < nv; j++) __VA_ARGS__;                                                            \
+    EACH_ROW(enum {j = 0}; __VA_ARGS__)                                                                      \
+    if (nv > 1) {                                                                                            \
+        EACH_ROW(enum {j = 1}; __VA_ARGS__)                                                                  \
     }
 
-/* mr and nv are constants at every call, so that the loops over them unroll and acc lives in registers. A
- * tile of fewer than mr rows reads its last row again instead of branching, and doesn't store the copies. */
+/* mr and nv are constants at every call. A tile of fewer than mr rows reads its last row again instead of
+ * branching, and doesn't store the copies. */
 FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv) {
-    vf acc[FC_MR][FC_NV], start[FC_NV];
-    const float *a[FC_MR];
+    vf acc[12][2], start[2], row[2];
+    const float *a[12];
     const int64_t last = t->rows - 1;
-    FC_UNROLL(4)
-    for (int j = 0; j < nv; j++)
-        start[j] = t->bias ? vf_load_tail(t->bias + j * VL, t->cols - j * VL) : vf_zero();
+    start[0] = t->bias ? vf_load_tail(t->bias, t->cols) : vf_zero();
+    start[1] = t->bias && nv > 1 ? vf_load_tail(t->bias + VL, t->cols - VL) : vf_zero();
     EACH_VECTOR(acc[i][j] = start[j])
-    FC_UNROLL(12)
-    for (int i = 0; i < mr; i++) a[i] = t->a[fc_min(i, last)];
+    EACH_ROW(a[i] = t->a[fc_min(i, last)])
     const int64_t segs = t->segs, len = t->len, a_step = t->a_step, b_step = t->b_step;
     for (int64_t s = 0; s < segs; s++) {
         const float *b = t->b + t->b_seg[s];
         /* One running index for all rows: moving to the next segment costs nothing but its start. */
         int64_t at = t->a_seg[s];
         for (int64_t l = 0; l < len; l++) {
-            vf row[FC_NV];
-            FC_UNROLL(4)
-            for (int j = 0; j < nv; j++) row[j] = vf_load(b + j * VL);
-            FC_UNROLL(12)
-            for (int i = 0; i < mr; i++) {
-                const vf x = vf_set1(a[i][at]);
-                FC_UNROLL(4)
-                for (int j = 0; j < nv; j++) acc[i][j] = vf_fma(x, row[j], acc[i][j]);
-            }
+            row[0] = vf_load(b);
+            row[1] = nv > 1 ? vf_load(b + VL) : row[0];
+            EACH_ROW(const vf x = vf_set1(a[i][at]); acc[i][0] = vf_fma(x, row[0], acc[i][0]);
+                     if (nv > 1) acc[i][1] = vf_fma(x, row[1], acc[i][1]))
             at += a_step;
             b += b_step;
         }
@@ -65,63 +77,53 @@ FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv) {
     float *const *rows = t->c;
     const int64_t offset = t->c_offset;
     const int act = t->act;
-    if (t->add) EACH_VECTOR(acc[i][j] = vf_add(acc[i][j], vf_load(rows[i] + offset + j * VL)))
-    if (act != FC_LINEAR) EACH_VECTOR(acc[i][j] = vf_max(vf_zero(), acc[i][j]))
-    if (act == FC_RELU6) EACH_VECTOR(acc[i][j] = vf_min(vf_set1(6.0f), acc[i][j]))
-    FC_UNROLL(12)
-    for (int i = 0; i < mr; i++) {
-        float *c = rows[i] + offset;
-        FC_UNROLL(4)
-        for (int j = 0; j < nv; j++) vf_store(c + j * VL, acc[i][j]);
+    if (t->add) {
+        EACH_VECTOR(acc[i][j] = vf_add(acc[i][j], vf_load(rows[i] + offset + j * VL)))
     }
+    if (act != FC_LINEAR) {
+        EACH_VECTOR(acc[i][j] = vf_max(vf_zero(), acc[i][j]))
+    }
+    if (act == FC_RELU6) {
+        EACH_VECTOR(acc[i][j] = vf_min(vf_set1(6.0f), acc[i][j]))
+    }
+    EACH_VECTOR(vf_store(rows[i] + offset + j * VL, acc[i][j]))
 }
 
 #define TILE(mr, nv)                                                                                         \
     static void tile_##mr##x##nv(const fc_tile *t) { tile_body(t, mr, nv); }
-#define TILES_OF_ROWS(nv) TILE(1, nv) TILE(2, nv) TILE(4, nv)
+#define TILES_OF_ROWS(mr) TILE(mr, 1) TILE(mr, 2)
 TILES_OF_ROWS(1)
 TILES_OF_ROWS(2)
+TILES_OF_ROWS(4)
 #if FC_MR >= 6
-TILE(6, 1)
-TILE(6, 2)
+TILES_OF_ROWS(6)
+#endif
+#if FC_MR >= 8
+TILES_OF_ROWS(8)
 #endif
 #if FC_MR >= 12
-TILE(8, 1)
-TILE(8, 2)
-TILE(12, 1)
-TILE(12, 2)
+TILES_OF_ROWS(12)
 #endif
-#if FC_NV >= 4
-TILES_OF_ROWS(3)
-TILES_OF_ROWS(4)
-TILE(6, 3)
-TILE(6, 4)
-#endif
-
-#define ROWS_OF(nv, six, eight, twelve)                                                                      \
-    {                                                                                                        \
-        tile_1x##nv, tile_2x##nv, tile_4x##nv, tile_4x##nv, six, six, eight, eight, twelve, twelve, twelve,  \
-            twelve                                                                                           \
-    }
 
 void FC_NAME(fc_tile_run)(const fc_tile *t) {
     typedef void (*body)(const fc_tile *);
-    /* [vectors - 1][rows - 1]: the smallest function that holds the rows. */
-    static const body table[FC_NV][12] = {
-#if FC_MR >= 12
-        ROWS_OF(1, tile_6x1, tile_8x1, tile_12x1),
-        ROWS_OF(2, tile_6x2, tile_8x2, tile_12x2),
-#elif FC_MR >= 6
-        ROWS_OF(1, tile_6x1, NULL, NULL),
-        ROWS_OF(2, tile_6x2, NULL, NULL),
-#if FC_NV >= 4
-        ROWS_OF(3, tile_6x3, NULL, NULL),
-        ROWS_OF(4, tile_6x4, NULL, NULL),
-#endif
+#define ROWS(nv) tile_1x##nv, tile_2x##nv, tile_4x##nv, tile_4x##nv SIX(nv) EIGHT(nv) TWELVE(nv)
+#if FC_MR >= 6
+#define SIX(nv) , tile_6x##nv, tile_6x##nv
 #else
-        ROWS_OF(1, NULL, NULL, NULL),
-        ROWS_OF(2, NULL, NULL, NULL),
+#define SIX(nv)
 #endif
-    };
+#if FC_MR >= 8
+#define EIGHT(nv) , tile_8x##nv, tile_8x##nv
+#else
+#define EIGHT(nv)
+#endif
+#if FC_MR >= 12
+#define TWELVE(nv) , tile_12x##nv, tile_12x##nv, tile_12x##nv, tile_12x##nv
+#else
+#define TWELVE(nv)
+#endif
+    /* [vectors - 1][rows - 1]: the smallest function that holds the rows. */
+    static const body table[FC_NV][FC_MR] = {{ROWS(1)}, {ROWS(2)}};
     table[t->vectors - 1][t->rows - 1](t);
 }

@@ -10,21 +10,19 @@
 #define FC_GEMM_H
 #include "kernel.h"
 
-/* Rows x vectors that fill the register file: accumulators, one row of b and one broadcast value.
- * AVX-512 24 + 2 + 1 of 32, AVX2 12 + 2 + 1 of 16, NEON 24 + 4 + 1 of 32. */
+/* Rows x vectors that fill the register file: accumulators, a row of b and broadcast values. AVX-512 24 + 2 +
+ * 1 of 32; AVX2 12 + 2 + 1 of 16; NEON 16 + 2 + 8 of 32, since its compilers load all broadcasts first (12
+ * rows spill). */
 #if defined(FC_TARGET_AVX512)
 #define FC_MR 12
-#define FC_NV 2
 #elif defined(FC_TARGET_AVX2)
 #define FC_MR 6
-#define FC_NV 2
 #elif defined(FC_TARGET_NEON)
-#define FC_MR 6
-#define FC_NV 4
+#define FC_MR 8
 #else
 #define FC_MR 4
-#define FC_NV 2
 #endif
+#define FC_NV 2
 #define FC_NR (FC_NV * VL)
 
 typedef struct {
