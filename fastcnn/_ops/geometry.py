@@ -17,10 +17,10 @@ from ..shapes import Padding, check_padding, pair, whole_number, window_output
 #: Bytes of one tensor must stay below this, so that no product inside a kernel leaves 64 bits.
 _MAX_BYTES = 2**60
 
-#: Partial sums of a weight gradient: at most so many, each of at least so many output pixels. Eight keep eight
-#: cores busy where the kernel has no other axis to split; 64 pixels pay for the later pass that adds the parts up.
-_MAX_PARTS = 8
-_PIXELS_A_PART = 64
+#: Partial sums over rows: at most so many, each of at least so many rows. Eight keep eight cores busy, as the kernel has
+#: no other axis to split; 64 rows pay for the later pass that adds the parts up.
+_MAX_ROW_PARTS = 8
+_ROWS_A_PART = 64
 
 
 def element_count(shape: Sequence[int], name: str) -> int:
@@ -33,7 +33,7 @@ def element_count(shape: Sequence[int], name: str) -> int:
 
 def row_parts(rows: int) -> int:
     """Into how many partial sums a sum over `rows` rows is split (`column_sums`)."""
-    return max(1, min(_MAX_PARTS, rows // _PIXELS_A_PART))
+    return max(1, min(_MAX_ROW_PARTS, rows // _ROWS_A_PART))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,11 +182,12 @@ class ConvGeometry:
 
     @property
     def weight_parts(self) -> int:
-        """Partial sums of the weights' gradient: enough to share the pixels over cores, as long as writing and adding
-        them up costs no more than a few times what the kernel reads anyway.
+        """Partial sums of the weights' gradient: up to 16, of at least 256 pixels each (a share of 57 lost a fifth of
+        the kernel's speed), and few where the weights are many: those the kernel splits over cores by themselves, and
+        each part is memory to be written and added up.
         """
-        x, y, w = (math.prod(shape) for shape in (self.x_shape, self.y_shape, self.w_shape))
-        return max(1, min(_MAX_PARTS, self.n * self.oh * self.ow // _PIXELS_A_PART, 4 * (x + y) // w))
+        pixels, weights = self.n * self.oh * self.ow, math.prod(self.w_shape)
+        return max(1, min(16, pixels // 256, 2**18 // weights + 1))
 
     @property
     def bias_parts(self) -> int:
