@@ -17,8 +17,8 @@ from ..shapes import Padding, check_padding, pair, whole_number, window_output
 #: Bytes of one tensor must stay below this, so that no product inside a kernel leaves 64 bits.
 _MAX_BYTES = 2**60
 
-#: Partial sums over rows: at most so many, each of at least so many rows. Eight keep eight cores busy, as the kernel has
-#: no other axis to split; 64 rows pay for the later pass that adds the parts up.
+#: Partial sums over rows: at most so many, each of at least so many rows. Eight keep eight cores busy, as the kernel
+#: has no other axis to split; 64 rows pay for the later pass that adds the parts up.
 _MAX_ROW_PARTS = 8
 _ROWS_A_PART = 64
 
