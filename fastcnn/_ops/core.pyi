@@ -1,5 +1,6 @@
 """Types of the Cython module core.pyx."""
 
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 HYPER_COUNT: int
+lock: threading.Lock
 ALIGNMENT: int
 KERNELS: dict[str, Kernel]
 

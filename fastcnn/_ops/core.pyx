@@ -153,6 +153,11 @@ def set_threads(int count):
     _threads = count
 
 
+#: Held for the moment in which lists and caches that several threads use are changed. A process forks only between two
+#: such moments (`threads.start`), so that no child finds it taken.
+lock = threading.Lock()
+
+
 def after_fork_in_child():
     """OpenMP's workers don't live on in a forked child, and waiting for them would hang: run serially there."""
     global _forked
@@ -424,7 +429,6 @@ cdef class Program:
     cdef Patch *patches
     cdef size_t stride
     cdef fc_isa which
-    cdef object lock
 
     def __init__(self, steps, arena_bytes, slots, prologue=0):
         cdef Call call
@@ -432,7 +436,6 @@ cdef class Program:
         self.slots = list(slots)
         self.arena_bytes = arena_bytes
         self.prologue = prologue
-        self.lock = threading.Lock()
         self.idle, self.calls, self.places = [], [], []
         self.written = set()
         self.stride = 0
@@ -519,14 +522,14 @@ cdef class Program:
                                  f"received {array.shape} {array.dtype}")
             if slot.index in self.written and not array.flags.writeable:
                 raise ValueError(f"slot {slot.name!r} is written to, and the array received is read-only")
-        with self.lock:
+        with lock:
             r = self.idle.pop() if self.idle else None
         if r is None:
             r = self._new_runner()
         try:
             self._execute(r, arrays, version)
         finally:
-            with self.lock:
+            with lock:
                 if len(self.idle) < 4:
                     self.idle.append(r)
 
@@ -535,6 +538,8 @@ cdef class Program:
         cdef Patch *p
         cdef const fc_kernel *table = fc_kernels(self.which)
         if r.limit != limit:
+            # No limit while the two disagree, in case there is no memory for the new scratch.
+            r.limit = 0
             r.workers = share_out(r.steps, r.count, limit)
             r.scratch = aligned_empty(self.stride * r.workers)
             r.memory = <char *>np_data(r.scratch)

@@ -22,6 +22,9 @@ def start() -> None:
     core.set_isa(choose_isa(os.environ.get("FASTCNN_ISA", ""), core.usable_isas()))
     core.set_threads(default_threads(os.environ.get("OMP_NUM_THREADS", "")))
     if hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=core.lock.acquire, after_in_parent=core.lock.release, after_in_child=core.lock.release
+        )
         os.register_at_fork(after_in_child=core.after_fork_in_child)
 
 

@@ -73,6 +73,12 @@ def _named(given: Any, names: Sequence[str], what: str) -> list[Any]:
     return [given]
 
 
+def _fits(array: np.ndarray, row: tuple[int, ...]) -> bool:
+    """Whether the array holds samples of that shape. As in Keras, a last axis of size 1 may be missing or too many."""
+    rest = array.shape[1:]
+    return array.ndim > 0 and (rest == row or (*rest, 1) == row or rest == (*row, 1))
+
+
 def model_inputs(model: Network, x: Any) -> tuple[list[Column], int]:
     """The model's inputs as columns, checked, and how many samples there are."""
     names = model.input_names
@@ -81,9 +87,7 @@ def model_inputs(model: Network, x: Any) -> tuple[list[Column], int]:
         label = "x" if len(names) == 1 else f"x[{name!r}]"
         array = arrays.real_array(given, label)
         row = tuple(s for s in value.shape[1:] if s is not None)
-        # As Keras does: one missing or superfluous last axis of size 1 is put right.
-        fits = array.shape[1:] == row or (*array.shape[1:], 1) == row or array.shape[1:] == (*row, 1)
-        if array.ndim == 0 or not fits:
+        if not _fits(array, row):
             hint = "; add a batch axis to a single sample: x[None]" if array.shape == row else ""
             raise ValueError(
                 f"{label} must have shape (batch, {', '.join(map(str, row))}) for layer {name!r}, "
@@ -115,9 +119,7 @@ def model_targets(model: Trainer, y: Any, count: int) -> list[Column]:
             labels = arrays.as_labels(array, label, (count, *row[:-1]), row[-1])
             columns.append(Column(labels, row[:-1], "int32"))
             continue
-        if array.shape == (count,) and row == (1,):
-            array = array[:, None]
-        if array.shape != (count, *row):
+        if not _fits(array, row):
             hint = ""
             if array.shape in ((count,), (count, 1)) and len(row) == 1:
                 hint = '; for class numbers use the loss "sparse_categorical_crossentropy", or to_categorical(y)'
@@ -125,7 +127,7 @@ def model_targets(model: Trainer, y: Any, count: int) -> list[Column]:
                 f"{label} must have shape (batch, {', '.join(map(str, row))}) for output {name!r} "
                 f"with the loss {loss.name!r}, received {array.shape}{hint}"
             )
-        columns.append(Column(arrays.as_float32(array, label), row))
+        columns.append(Column(arrays.as_float32(array, label).reshape((count, *row)), row))
     return columns
 
 
@@ -278,6 +280,8 @@ def checked_batch(model: Trainer, x: Any, y: Any, sample_weight: Any = None, cla
     inputs, count = model_inputs(model, x)
     if count == 0:
         raise ValueError("x is empty: a batch needs at least one sample")
+    if y is None:
+        raise ValueError("y is missing")
     targets = model_targets(model, y, count)
     weights = sample_weights(model, sample_weight, class_weight, targets, count)
     return Batch(
@@ -286,6 +290,20 @@ def checked_batch(model: Trainer, x: Any, y: Any, sample_weight: Any = None, cla
         None if weights is None else weights.array,
         count,
     )
+
+
+def check_verbose(verbose: Any) -> Any:
+    """The argument `verbose`: "auto", 0, 1 or 2."""
+    if verbose not in ("auto", 0, 1, 2):
+        raise ValueError(f'verbose must be "auto", 0, 1 or 2, received {shown(verbose)}')
+    return verbose
+
+
+def check_batches(x: Any) -> Any:
+    """`x`, if it can give batches."""
+    if isinstance(x, (str, bytes)) or not (hasattr(x, "__iter__") or hasattr(x, "__getitem__")):
+        raise TypeError(f"x must be arrays or an iterable of batches, received {shown(x)}")
+    return x
 
 
 def is_arrays(x: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from ..layers.base import Layer, LayerCall
 from ..layers.input import InputLayer
 from ..plan import Plan, fuse_activations, inference_plan
 from ..shapes import whole_number
-from .data import is_arrays, model_inputs, raw_batches
+from .data import check_batches, check_verbose, is_arrays, model_inputs, raw_batches
 
 #: Plans kept for sizes of batch seen lately, for each model.
 _KEPT_PLANS = 8
@@ -40,10 +39,11 @@ class Network(Layer):
         self._layers: list[Layer] = []
         self._single_output = True
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
-        self._plans_lock = threading.Lock()
 
     def _connect(self, inputs: list[Value], outputs: list[Value]) -> None:
         for what, values in (("inputs", inputs), ("outputs", outputs)):
+            if not values:
+                raise ValueError(f"model {self.name!r}: {what} must have at least one value, received an empty list")
             for value in values:
                 if not isinstance(value, Value):
                     raise TypeError(f"{what} must be results of Input() and layers, received {type(value).__name__}")
@@ -56,8 +56,7 @@ class Network(Layer):
         self.network, self._layers = network, members
         self.inputs, self.outputs = inputs, outputs
         self.built = True
-        with self._plans_lock:
-            self._plans.clear()
+        self._forget_plans()
 
     # ---- structure
 
@@ -76,6 +75,18 @@ class Network(Layer):
             if layer.name == name:
                 return layer
         raise unknown_name("layer", name, [layer.name for layer in self.layers])
+
+    @property
+    def input(self) -> Any:
+        """The model's input, or the list of them, to build another model on."""
+        self._require_built()
+        return self.inputs[0] if len(self.inputs) == 1 else list(self.inputs)
+
+    @property
+    def output(self) -> Any:
+        """The model's output, or the list of them, to build another model on."""
+        self._require_built()
+        return self.outputs[0] if self._single_output else list(self.outputs)
 
     @property
     def input_names(self) -> list[str]:
@@ -126,8 +137,10 @@ class Network(Layer):
         outputs = rebuild(self.outputs, dict(zip(self.inputs, values)))
         return outputs[0] if self._single_output else outputs
 
-    def __call__(self, inputs: Any) -> Any:
+    def __call__(self, inputs: Any, training: bool = False) -> Any:
         """On graph values: the model as a layer. On arrays: the prediction of one batch."""
+        if training:
+            raise ValueError("a model is called for its prediction: training must be False; to learn, use fit")
         values = as_list(inputs)
         if values and isinstance(values[0], Value):
             if not self.built:
@@ -160,14 +173,25 @@ class Network(Layer):
     def _cached(self, key: Any, make: Callable[[], Plan]) -> Plan:
         """A plan made before, if it still fits, else a new one; the least used are forgotten."""
         key = (*key, core.isa())
-        with self._plans_lock:
+        with core.lock:
             plan = self._plans.get(key)
-            if plan is None or not plan.current:
-                plan = self._plans[key] = make()
+            if plan is not None and plan.current:
+                self._plans.move_to_end(key)
+                return plan
+        # Outside the lock: it takes its time, and runs losses that users wrote.
+        plan = make()
+        with core.lock:
+            self._plans[key] = plan
             self._plans.move_to_end(key)
             while len(self._plans) > _KEPT_PLANS:
                 self._plans.popitem(last=False)
-            return plan
+        return plan
+
+    def _forget_plans(self, *kinds: str) -> None:
+        """Drop the plans of these kinds ("predict", "train", "test"), or all."""
+        with core.lock:
+            for key in [k for k in self._plans if not kinds or k[0] in kinds]:
+                del self._plans[key]
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, computed at once.
@@ -186,12 +210,14 @@ class Network(Layer):
         arrays, size = model_inputs(self, x)
         return self._give(self._predict_arrays([a.floats() for a in arrays], size))
 
-    def _predict_arrays(self, arrays: list[np.ndarray], size: int) -> list[np.ndarray]:
-        if size == 0:
-            return [np.empty((0, *_known(v.shape)), np.float32) for v in self.outputs]
-        plan = self._inference(size)
-        outputs = plan.new_outputs()
-        plan.run(arrays, outputs)
+    def _predict_arrays(
+        self, arrays: list[np.ndarray], size: int, outputs: list[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
+        """The outputs of one batch, in new arrays or in those given."""
+        if outputs is None:
+            outputs = [np.empty((size, *_known(v.shape)), np.float32) for v in self.outputs]
+        if size:
+            self._inference(size).run(arrays, outputs)
         return outputs
 
     def _give(self, outputs: list[np.ndarray]) -> Any:
@@ -213,7 +239,9 @@ class Network(Layer):
         batch_size : int
             32 if not given.
         verbose : "auto", 0, 1 or 2
-            "auto" shows a bar when it takes more than a moment.
+            Nothing, a live bar, or a line at the end; "auto" shows the bar where it will take more than a moment.
+        steps : int, optional
+            At most so many batches.
 
         Returns
         -------
@@ -222,36 +250,56 @@ class Network(Layer):
         """
         self._require_built()
         size = 32 if batch_size is None else whole_number(batch_size, "batch_size")
+        steps = None if steps is None else whole_number(steps, "steps")
+        verbose = check_verbose(verbose)
         if not is_arrays(x):
-            return self._predict_stream(x, steps)
+            return self._predict_stream(check_batches(x), verbose, steps, callbacks)
         inputs, count = model_inputs(self, x)
-        if steps is not None:
-            count = min(count, whole_number(steps, "steps") * size)
-        if count <= size and callbacks is None:
+        count = count if steps is None else min(count, steps * size)
+        if count <= size and callbacks is None and verbose == "auto":
             return self._give(self._predict_arrays([c.part(0, count).floats() for c in inputs], count))
-        outputs = [np.empty((count, *(s for s in v.shape[1:] if s is not None)), np.float32) for v in self.outputs]
-        listeners = cb.CallbackList(
-            callbacks, add_progbar=verbose not in (0, "auto"), model=self, verbose=verbose, epochs=1,
-            steps=-(-count // size), samples=count, batch_size=size,
-        )  # fmt: skip
+        if verbose == "auto":
+            # At a tenth of what one core of today does.
+            verbose = int(count > 0 and self._inference(size).flops * count / size > 2 * 10e9)
+        listeners = self._predict_listeners(callbacks, verbose, -(-count // size), count, size)
+        outputs = [np.empty((count, *_known(v.shape)), np.float32) for v in self.outputs]
         listeners.on_predict_begin()
         for number, start in enumerate(range(0, count, size)):
             listeners.on_predict_batch_begin(number)
             stop = min(start + size, count)
             arrays = [c.part(start, stop).floats() for c in inputs]
-            self._inference(stop - start).run(arrays, [out[start:stop] for out in outputs])
-            listeners.on_predict_batch_end(number, {"size": stop - start})
+            self._predict_arrays(arrays, stop - start, [out[start:stop] for out in outputs])
+            listeners.on_predict_batch_end(number, {})
         listeners.on_predict_end()
         return self._give(outputs)
 
-    def _predict_stream(self, source: Any, steps: int | None) -> Any:
+    def _predict_stream(self, source: Any, verbose: Any, steps: int | None, callbacks: Any) -> Any:
+        listeners = self._predict_listeners(callbacks, 0 if verbose == "auto" else verbose, steps, None, None)
         parts: list[list[np.ndarray]] = []
-        for item in raw_batches(source, None if steps is None else whole_number(steps, "steps")):
+        listeners.on_predict_begin()
+        for number, item in enumerate(raw_batches(source, steps)):
+            listeners.on_predict_batch_begin(number)
             columns, count = model_inputs(self, item[0] if isinstance(item, tuple) else item)
             parts.append(self._predict_arrays([c.floats() for c in columns], count))
+            listeners.on_predict_batch_end(number, {})
+        listeners.on_predict_end()
         if not parts:
             raise ValueError("x gave no batches")
         return self._give([np.concatenate(group) for group in zip(*parts)])
+
+    def _predict_listeners(
+        self, callbacks: Any, verbose: Any, steps: int | None, samples: int | None, size: int | None
+    ) -> Any:
+        return cb.CallbackList(
+            callbacks,
+            add_progbar=bool(verbose),
+            model=self,
+            verbose=verbose,
+            epochs=1,
+            steps=steps,
+            samples=samples,
+            batch_size=size,
+        )
 
     def __repr__(self) -> str:
         built = f", {self.count_params():,} weights" if self.built else ", not built"

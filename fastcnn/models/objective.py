@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ class Objective:
         self.rng = np.array([random.next_seed(), 0], np.uint64)
         #: Frozen and unfrozen layers count as they were when the model was compiled, as in Keras.
         self._trainable = model.trainable_weights
+        self._frozen_told = False
         self._graphs: dict[bool, tuple[Any, ...]] = {}
         self._store: FlatStore | None = None
 
@@ -120,6 +122,17 @@ class Objective:
     def _test_plan(self, batch: int, weighted: bool) -> Plan:
         targets, weights, total, predictions, _ = self._graph(weighted)
         return inference_plan(self._shapes(batch, targets, weights), [total, *predictions])
+
+    def check_frozen(self) -> None:
+        """Warn, once, when layers were frozen or freed since the model was compiled: that has no effect yet."""
+        now = self.model.trainable_weights
+        if not self._frozen_told and {id(v) for v in now} != {id(v) for v in self._trainable}:
+            self._frozen_told = True
+            warnings.warn(
+                "layers' `trainable` was changed after compile, which training doesn't see: call compile again",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def run(self, batch: Batch, training: bool) -> tuple[float, list[np.ndarray]]:
         """One step: (loss, predictions)."""

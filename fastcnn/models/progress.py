@@ -95,10 +95,10 @@ class NaNWatch:
     def __init__(self) -> None:
         self._warned = False
 
-    def look(self, batch: Batch, loss: float, epoch: int, number: int) -> None:
+    def look(self, batch: Batch, loss: float, where: str) -> None:
+        """Judge a batch and its loss; `where` names it."""
         if self._warned:
             return
-        where = f"epoch {epoch + 1}, batch {number}"
         for name, arrays in (("x", batch.inputs), ("y", batch.targets)):
             for array in arrays:
                 if array.dtype == np.float32 and _holds_nan(array):
@@ -107,7 +107,10 @@ class NaNWatch:
                                f"spoils the weights")  # fmt: skip
                     return
         if math.isnan(loss):
-            self._warn(f"{where}: the loss is NaN although the data is not; try a smaller learning rate")
+            finite = all(np.isfinite(a).all() for a in (*batch.inputs, *batch.targets))
+            self._warn(f"{where}: the loss is NaN although the data is not: the weights grew too large; build or load "
+                       f"the model anew and try a smaller learning rate"
+                       if finite else f"{where}: the loss is NaN, and the data holds infinity")  # fmt: skip
 
     def _warn(self, text: str) -> None:
         self._warned = True

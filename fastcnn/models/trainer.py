@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from .data import (
     Arrays,
     Batch,
     Stream,
+    check_batches,
+    check_verbose,
     checked_batch,
     is_arrays,
     model_inputs,
@@ -75,7 +78,7 @@ class Trainer(Network):
         config = {"loss": loss, "loss_weights": loss_weights, "metrics": metrics, "weighted_metrics": weighted_metrics}
         self._check_compile(config)
         self.optimizer, self._compile_config = new, config
-        self._objective = self._tally = None
+        self._changed()
         self.compiled = True
         if self.built:
             self._ready()
@@ -114,6 +117,7 @@ class Trainer(Network):
     def _changed(self) -> None:
         """The graph is another one: what was made for the old one is thrown away."""
         self._objective = self._tally = None
+        self._forget_plans("train", "test")
 
     def objective_losses(self) -> list[Loss | None]:
         """The loss of each output, None for those that have none."""
@@ -132,6 +136,7 @@ class Trainer(Network):
     ) -> Any:
         """One optimizer step on one batch; returns the loss and metrics before the step."""
         objective = self._ready()
+        objective.check_frozen()
         return self._one(checked_batch(self, x, y, sample_weight, class_weight), objective, True, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -143,7 +148,9 @@ class Trainer(Network):
         tally = self._tally
         assert tally is not None
         tally.reset()
-        tally.add(batch, *self._step(batch, objective, training))
+        loss, predictions = self._step(batch, objective, training)
+        tally.add(batch, loss, predictions)
+        NaNWatch().look(batch, loss, "this batch")
         logs = tally.logs()
         return logs if return_dict else list(logs.values())
 
@@ -210,14 +217,19 @@ class Trainer(Network):
         validation_freq = whole_number(validation_freq, "validation_freq")
         steps_per_epoch = _steps(steps_per_epoch, "steps_per_epoch")
         validation_steps = _steps(validation_steps, "validation_steps")
+        verbose = check_verbose(verbose)
         self._require_compiled()
         if not self.built:
             self._build_from(x)
-        self._ready()
+        self._ready().check_frozen()
         train = self._source(x, y, batch_size, sample_weight, class_weight, steps_per_epoch, shuffle)
         train, validation = self._validation(
             train, validation_split, validation_data, validation_batch_size or batch_size, validation_steps
         )
+        if isinstance(train, Arrays) and class_weight is not None:
+            # After the validation part is cut off: that one is judged without them.
+            given = None if train.weights is None else train.weights.array
+            train.weights = sample_weights(self, given, class_weight, train.targets, train.samples)
         listeners = cb.CallbackList(
             callbacks,
             add_history=True,
@@ -255,7 +267,7 @@ class Trainer(Network):
             listeners.on_train_batch_begin(number)
             loss, predictions = self._step(batch, objective, True)
             tally.add(batch, loss, predictions)
-            watch.look(batch, loss, epoch, number)
+            watch.look(batch, loss, f"epoch {epoch + 1}, batch {number}")
             listeners.on_train_batch_end(number, tally.logs)
             if self.stop_training:
                 break
@@ -284,23 +296,25 @@ class Trainer(Network):
         steps: int | None = None,
         shuffle: bool = False,
     ) -> Source:
-        """x and y as batches, everything checked that can be before the first step."""
+        """x and y as batches, everything checked that can be before the first step. Of arrays class_weight is left to
+        the caller.
+        """
         if x is None:
             raise ValueError("x is missing")
         if not is_arrays(x):
-            if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
-                raise TypeError(f"x must be arrays or an iterable of batches, received {shown(x)}")
+            check_batches(x)
             if y is not None or sample_weight is not None:
                 raise ValueError("x gives batches that hold y and sample_weight themselves; don't give them as well")
             return Stream(self, x, class_weight, steps)
         if y is None:
-            raise ValueError("y is missing")
+            listed = "; a list is taken as arrays: for batches pass iter(x)" if isinstance(x, (list, tuple)) else ""
+            raise ValueError(f"y is missing{listed}")
         size = 32 if batch_size is None else whole_number(batch_size, "batch_size")
         inputs, count = model_inputs(self, x)
         if count == 0:
             raise ValueError(f"x is empty: there is nothing to learn or judge in {np.shape(x)}")
         targets = model_targets(self, y, count)
-        weights = sample_weights(self, sample_weight, class_weight, targets, count)
+        weights = sample_weights(self, sample_weight, None, targets, count)
         source = Arrays(inputs, targets, weights, size, bool(shuffle))
         source.steps = steps
         return source
@@ -318,7 +332,7 @@ class Trainer(Network):
                 weights = data[2] if len(data) == 3 else None
                 return train, self._source(data[0], data[1], batch_size, weights, steps=steps)
             return train, self._source(data, None, None, steps=steps)
-        if not isinstance(split, (int, float)) or not 0 <= split < 1:
+        if not isinstance(split, Real) or not 0 <= split < 1:
             raise ValueError(f"validation_split must be at least 0 and below 1, received {split!r}")
         if split == 0:
             return train, None
@@ -362,6 +376,7 @@ class Trainer(Network):
             The loss, followed by the metrics in the order of `metrics_names`.
         """
         self._ready()
+        verbose = check_verbose(verbose)
         source = self._source(x, y, batch_size, sample_weight, steps=_steps(steps))
         listeners = cb.CallbackList(
             callbacks,
@@ -383,11 +398,14 @@ class Trainer(Network):
         objective, tally = self._ready(), self._tally
         assert tally is not None
         tally.reset()
+        watch = NaNWatch()
         listeners.on_test_begin()
         number = -1
         for number, batch in enumerate(source):
             listeners.on_test_batch_begin(number)
-            tally.add(batch, *self._step(batch, objective, False))
+            loss, predictions = self._step(batch, objective, False)
+            tally.add(batch, loss, predictions)
+            watch.look(batch, loss, f"evaluation, batch {number}")
             listeners.on_test_batch_end(number, tally.logs)
         if number < 0:
             raise ValueError("the data to evaluate on gave no batches; a generator that is used up can't be read again")

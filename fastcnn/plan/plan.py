@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._ops import core
+from .._ops.arrays import check_memory
 from ..graph import Value, clock
 from . import rules_conv, rules_other  # noqa: F401  (they register how operations are lowered)
 from .lowering import Lowering, Step
@@ -48,6 +49,7 @@ class Plan:
         first = [s for s in lowering.steps if s.steady]
         steps = [*first, *(s for s in lowering.steps if not s.steady), *extra]
         self.arena_bytes = _lay_out(steps)
+        check_memory((self.arena_bytes // 4,), "what lies between input and output of such a batch")
         self.isa = core.isa()
         self._storage = lowering.storage
         slots = [core.Slot(i, b.dtype, b.size, b.name) for i, b in enumerate(lowering.slots)]

@@ -142,8 +142,45 @@ def test_nan_in_the_data_warns_once_and_names_the_batch(where: str) -> None:
 def test_nan_in_the_loss_alone_warns() -> None:
     model = Sequential([L.Input((1,)), L.Dense(1)])
     model.compile("sgd", "mse")
-    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="the loss is NaN although the data is not"):
+    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="the loss is NaN, and the data holds infinity"):
         model.fit(np.full((4, 1), 3e38), np.full((4, 1), np.inf), epochs=3, verbose=0)
+    model.set_weights([np.full((1, 1), np.nan), np.zeros(1)])
+    with pytest.warns(RuntimeWarning, match="this batch: the loss is NaN although the data is not"):
+        model.train_on_batch(np.ones((4, 1)), np.ones((4, 1)))
+
+
+def test_nan_is_noticed_outside_fit_too() -> None:
+    model = Sequential([L.Input((1,)), L.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.array([[1.0], [np.nan]])
+    with pytest.warns(RuntimeWarning, match=r"evaluation, batch 0: x holds NaN \(first in sample 1"):
+        model.evaluate(x, np.ones((2, 1)), verbose=0)
+
+
+@pytest.mark.parametrize("x", [None, 3, "pictures"])
+def test_what_gives_no_batches_is_named(x: object) -> None:
+    model = Sequential([L.Input((1,)), L.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises((TypeError, ValueError), match=r"^x (is missing|must be arrays or an iterable of batches)"):
+        model.fit(x)
+    with pytest.raises(TypeError, match=r"^x must be arrays or an iterable of batches"):
+        model.predict(x)
+
+
+def test_a_missing_y_is_said_to_be_missing() -> None:
+    model = Sequential([L.Input((1,)), L.Dense(1)])
+    model.compile("sgd", "mse")
+    batch = np.ones((2, 1)), np.ones((2, 1))
+    with pytest.raises(ValueError, match=r"y is missing$"):
+        model.train_on_batch(batch[0])
+    with pytest.raises(ValueError, match=r"y is missing; a list is taken as arrays: for batches pass iter\(x\)"):
+        model.fit([batch, batch])
+    with pytest.raises(ValueError, match=r"verbose must be"):
+        model.fit(*batch, verbose="loud")
+    with pytest.raises(ValueError, match=r"outputs must have at least one value"):
+        Model(model.input, [])
+    with pytest.raises(ValueError, match=r"training must be False"):
+        model(batch[0], training=True)
 
 
 def test_huge_numbers_are_no_nan() -> None:

@@ -188,3 +188,62 @@ def test_an_interrupted_step_is_seen_by_predictions(monkeypatch: pytest.MonkeyPa
     fresh = network()
     fresh.set_weights(model.get_weights())
     assert same_bits([model.predict(x)], [fresh.predict(x)])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_forked_while_others_predict() -> None:
+    """No lock that another thread holds at the fork stays locked in the child."""
+    model, x = network(), images(0)
+    expected = model.predict_on_batch(x[:3])
+    stop = threading.Event()
+
+    def busy() -> None:
+        count = 0
+        while not stop.is_set():
+            count += 1
+            model.predict(x[: 1 + count % 20])
+
+    workers = [threading.Thread(target=busy, daemon=True) for _ in range(3)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for worker in workers:
+            worker.start()
+        for _ in range(12):
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if same_bits([model.predict_on_batch(x[:3])], [expected]) else 1)
+            deadline = time.monotonic() + 20
+            done, status = os.waitpid(child, os.WNOHANG)
+            while not done and time.monotonic() < deadline:
+                time.sleep(0.005)
+                done, status = os.waitpid(child, os.WNOHANG)
+            if not done:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+            assert done, "the child hangs"
+            assert status == 0
+    finally:
+        sys.setswitchinterval(before)
+        stop.set()
+        for worker in workers:
+            worker.join()
+
+
+def test_a_loss_may_use_the_model() -> None:
+    """Plans are built outside the lock that guards them."""
+    model, x = network(), images(0)
+    seen = []
+
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        seen.append(model.predict_on_batch(x[:1]))
+        return (y_true - y_pred) ** 2
+
+    model.compile("sgd", loss)
+    target = np.zeros_like(model.predict_on_batch(x))
+    thread = threading.Thread(target=model.train_on_batch, args=(x, target), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert seen

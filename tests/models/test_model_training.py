@@ -218,9 +218,24 @@ def test_frozen_layers_stay_as_they_are() -> None:
 def test_freezing_counts_from_the_next_compile() -> None:
     model, other = small(), small()
     model.trainable = False
-    model.fit(X, LABELS, shuffle=False, verbose=0)
+    with pytest.warns(UserWarning, match="call compile again"):
+        model.fit(X, LABELS, shuffle=False, verbose=0)
     other.fit(X, LABELS, shuffle=False, verbose=0)
     assert same_bits(model.get_weights(), other.get_weights())
+
+
+def test_class_weight_leaves_the_validation_part_alone() -> None:
+    model = small()
+    history = model.fit(X, LABELS, validation_split=0.25, class_weight={0: 10, 1: 10}, verbose=0)
+    cut = int(len(X) * 0.75)
+    assert history.history["val_loss"][-1] == pytest.approx(model.evaluate(X[cut:], LABELS[cut:], verbose=0)[0])
+
+
+def test_a_model_goes_on_from_another_ones_output() -> None:
+    model = small()
+    further = Model(model.input, L.Dense(2)(model.output))
+    assert further.predict(X).shape == (len(X), 2)
+    assert further.count_params() == model.count_params() + 2 * (model.output.shape[-1] + 1)
 
 
 def test_models_that_share_layers_train_in_turns() -> None:
