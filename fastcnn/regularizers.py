@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 from .errors import shown, unknown_name
 from .graph import Value
 from .graph.functional import total, unary
+from .shapes import real_number
 
 
 class L1L2:
     """``l1 * sum(|w|) + l2 * sum(w^2)``."""
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        for name, number in (("l1", l1), ("l2", l2)):
-            if not isinstance(number, Real) or not 0 <= float(number) < float("inf"):
-                raise ValueError(f"{name} must be a number of at least 0, received {number!r}")
-        self.l1, self.l2 = float(l1), float(l2)
+        self.l1, self.l2 = real_number(l1, "l1"), real_number(l2, "l2")
 
     def __call__(self, w: Value) -> Value | None:
         parts = []

@@ -1,4 +1,4 @@
-"""Sizes of windows: strides, padding and output sizes, worked out and checked in one place.
+"""Numbers given as arguments, and sizes of windows: strides, padding and output sizes, checked in one place.
 
 Padding follows Keras and TensorFlow: "same" gives ``ceil(size / stride)`` outputs and puts the odd row or column
 below and to the right; "valid" adds nothing. An int pads every side, ``((top, bottom), (left, right))`` each by
@@ -7,8 +7,10 @@ its own amount.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, TypeAlias
 
 from .errors import shown
@@ -30,6 +32,26 @@ def whole_number(value: Any, name: str, minimum: int = 1) -> int:
         raise TypeError(f"{name} must be an integer, received {shown(value)}") from None
     if not minimum <= number <= MAX_SIZE:
         raise ValueError(f"{name} must be at least {minimum} and at most {MAX_SIZE}, received {number}")
+    return number
+
+
+def real_number(value: Any, name: str, low: float = 0.0, high: float = math.inf, closed: bool = True) -> float:
+    """`value` as a finite float with low <= value <= high, or an error that names the argument.
+
+    Parameters
+    ----------
+    value
+        A number of Python or NumPy; True and False are none.
+    closed : bool
+        Whether `high` itself is allowed.
+    """
+    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    if not math.isfinite(number) or not (low <= number <= high if closed else low <= number < high):
+        if high < math.inf:
+            wanted = f"a number from {low:g} to {'' if closed else 'below '}{high:g}"
+        else:
+            wanted = "a finite number" + (f" of at least {low:g}" if low > -math.inf else "")
+        raise ValueError(f"{name} must be {wanted}, received {shown(value)}")
     return number
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any, ClassVar
 
 from .. import activations
 from ..graph import Value, emit
 from ..graph.functional import affine, binary, unary
-from ..shapes import whole_number
+from ..shapes import real_number, whole_number
 from .base import Layer, SingleInputLayer
 
 
@@ -74,7 +74,8 @@ class ReLU(SingleInputLayer):
 
     def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.max_value, self.negative_slope = max_value, _slope(negative_slope, self.name)
+        self.max_value = None if max_value is None else real_number(max_value, f"layer {self.name!r}: max_value")
+        self.negative_slope = _slope(negative_slope, self.name)
 
     def call(self, inputs: Value) -> Value:
         return activations.apply(lambda x: activations.relu(x, self.negative_slope, self.max_value), inputs, self.name)
@@ -103,9 +104,7 @@ class LeakyReLU(SingleInputLayer):
 
 
 def _slope(value: Any, name: str) -> float:
-    if not isinstance(value, Real) or not 0 <= float(value) < float("inf"):
-        raise ValueError(f"layer {name!r}: negative_slope must be a number of at least 0, received {value!r}")
-    return float(value)
+    return real_number(value, f"layer {name!r}: negative_slope")
 
 
 class Softmax(SingleInputLayer):
@@ -133,19 +132,13 @@ class Dropout(SingleInputLayer):
 
     def __init__(self, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.rate = _share(rate, self.name)
+        self.rate = real_number(rate, f"layer {self.name!r}: rate", high=1.0, closed=False)
 
     def call(self, inputs: Value) -> Value:
         return emit("dropout", [inputs], {"rate": self.rate}, self.name)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate}
-
-
-def _share(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < 1:
-        raise ValueError(f"layer {name!r}: rate must be at least 0 and below 1, received {value!r}")
-    return float(value)
 
 
 class Rescaling(SingleInputLayer):
@@ -158,7 +151,8 @@ class Rescaling(SingleInputLayer):
 
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.scale, self.offset = float(scale), float(offset)
+        self.scale = real_number(scale, f"layer {self.name!r}: scale", low=-math.inf)
+        self.offset = real_number(offset, f"layer {self.name!r}: offset", low=-math.inf)
 
     def call(self, inputs: Value) -> Value:
         return affine(inputs, self.scale, self.offset, self.name)

@@ -10,6 +10,7 @@ from ..errors import shown
 from ..graph import Value, apply
 from ..graph.functional import affine, reduce, unary
 from ..graph.ops.elementwise import ones
+from ..shapes import real_number
 from ..utils.registry import snake_case
 
 
@@ -88,9 +89,7 @@ class _SoftmaxLoss(Loss):
     def __init__(self, from_logits: bool, label_smoothing: float, reduction: str, name: str | None) -> None:
         super().__init__(reduction, name)
         self.from_logits = bool(from_logits)
-        if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be at least 0 and below 1, received {label_smoothing!r}")
-        self.label_smoothing = float(label_smoothing)
+        self.label_smoothing = real_number(label_smoothing, "label_smoothing", high=1.0, closed=False)
 
     def terms(self, prediction: Value, target: Value, weight: Value | None, scale: float) -> Terms:
         behind = None if self.from_logits else _behind_softmax(prediction)

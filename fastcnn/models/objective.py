@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from ..graph.functional import binary
 from ..losses import Loss
 from ..optimizers import Optimizer
 from ..plan import FlatStore, Plan, fuse_activations, inference_plan, trainable_with_gradient, training_plan
+from ..shapes import real_number
 
 _numbers = itertools.count()
 
@@ -176,7 +178,4 @@ def make_losses(model: Trainer, loss: Any, loss_weights: Any) -> tuple[list[Loss
     if all(item is None for item in chosen):
         raise ValueError("compile needs a loss for at least one output")
     scales = per_output(1.0 if loss_weights is None else loss_weights, names, "loss_weights")
-    for scale in scales:
-        if not isinstance(scale, (int, float)) or not np.isfinite(scale):
-            raise ValueError(f"loss_weights must be numbers, received {shown(scale)}")
-    return chosen, [float(s) for s in scales]
+    return chosen, [real_number(s, "loss_weights", low=-math.inf) for s in scales]

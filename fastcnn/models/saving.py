@@ -13,6 +13,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -251,7 +252,7 @@ def _compile_config(model: Model) -> dict[str, Any] | None:
             "optimizer": optimizers.serialize(model.optimizer),
             "iterations": model.optimizer.iterations,
             "loss": _plain(config["loss"], losses.Loss, losses.serialize),
-            "loss_weights": config["loss_weights"],
+            "loss_weights": _plain(config["loss_weights"], Real, float),
             "metrics": _plain(config["metrics"], metrics.Metric, metrics.serialize),
             "weighted_metrics": _plain(config["weighted_metrics"], metrics.Metric, metrics.serialize),
         }
@@ -265,7 +266,7 @@ def _compile_config(model: Model) -> dict[str, Any] | None:
 
 
 def _plain(item: Any, kind: type, serialize: Any) -> Any:
-    """Losses and metrics as plain data: names stay, objects become their configuration."""
+    """Losses, metrics and weights as plain data: names stay, objects become their configuration."""
     if item is None or isinstance(item, str):
         return item
     if isinstance(item, kind):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from .optimizer import Optimizer, Schedule, number
+from ..shapes import real_number
+from .optimizer import Optimizer, Schedule
 
 
 class SGD(Optimizer):
@@ -29,7 +30,7 @@ class SGD(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, name)
-        self.momentum = number(momentum, "momentum", high=1.0)
+        self.momentum = real_number(momentum, "momentum", high=1.0)
         self.nesterov = bool(nesterov)
         if self.momentum:
             self.kernel, self.slots = "sgd_momentum", ("m",)  # type: ignore[misc]
@@ -73,8 +74,8 @@ class RMSprop(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, name)
-        self.rho, self.epsilon = number(rho, "rho", high=1.0), number(epsilon, "epsilon")
-        self.momentum, self.centered = number(momentum, "momentum", high=1.0), bool(centered)
+        self.rho, self.epsilon = real_number(rho, "rho", high=1.0), real_number(epsilon, "epsilon")
+        self.momentum, self.centered = real_number(momentum, "momentum", high=1.0), bool(centered)
         self.slots = ("v", *(["m"] if self.momentum else []), *(["d"] if self.centered else []))  # type: ignore[misc]
 
     def hyper(self, lr: float, step: int) -> dict[str, float]:
@@ -110,9 +111,9 @@ class Adam(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, name)
-        self.beta_1 = number(beta_1, "beta_1", high=1.0, closed=False)
-        self.beta_2 = number(beta_2, "beta_2", high=1.0, closed=False)
-        self.epsilon = number(epsilon, "epsilon")
+        self.beta_1 = real_number(beta_1, "beta_1", high=1.0, closed=False)
+        self.beta_2 = real_number(beta_2, "beta_2", high=1.0, closed=False)
+        self.epsilon = real_number(epsilon, "epsilon")
 
     def hyper(self, lr: float, step: int) -> dict[str, float]:
         rate = lr * math.sqrt(1.0 - self.beta_2**step) / (1.0 - self.beta_1**step)
@@ -166,8 +167,8 @@ class Adagrad(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, name)
-        self.initial_accumulator_value = number(initial_accumulator_value, "initial_accumulator_value")
-        self.epsilon = number(epsilon, "epsilon")
+        self.initial_accumulator_value = real_number(initial_accumulator_value, "initial_accumulator_value")
+        self.epsilon = real_number(epsilon, "epsilon")
 
     def slot_start(self, slot: str) -> float:
         return self.initial_accumulator_value
@@ -202,7 +203,7 @@ class Adadelta(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, name)
-        self.rho, self.epsilon = number(rho, "rho", high=1.0), number(epsilon, "epsilon")
+        self.rho, self.epsilon = real_number(rho, "rho", high=1.0), real_number(epsilon, "epsilon")
 
     def hyper(self, lr: float, step: int) -> dict[str, float]:
         return {"lr": lr, "beta1": self.rho, "epsilon": self.epsilon}
@@ -233,7 +234,7 @@ class Lion(Optimizer):
         name: str | None = None,
     ) -> None:
         super().__init__(learning_rate, weight_decay, name)
-        self.beta_1, self.beta_2 = number(beta_1, "beta_1", high=1.0), number(beta_2, "beta_2", high=1.0)
+        self.beta_1, self.beta_2 = real_number(beta_1, "beta_1", high=1.0), real_number(beta_2, "beta_2", high=1.0)
 
     def hyper(self, lr: float, step: int) -> dict[str, float]:
         return {"lr": lr, "beta1": self.beta_1, "beta2": self.beta_2}

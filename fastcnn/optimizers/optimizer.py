@@ -11,20 +11,10 @@ from .._ops import core
 from ..errors import shown
 from ..plan import FlatStore
 from ..plan.memory import Buffer
+from ..shapes import real_number
 from ..utils.registry import snake_case
 
 Schedule: TypeAlias = float | Callable[[int], float]
-
-
-def number(value: Any, name: str, low: float = 0.0, high: float = float("inf"), closed: bool = True) -> float:
-    """`value` as a float within low..high, or an error that names the argument."""
-    ok = not isinstance(value, bool) and isinstance(value, (int, float, np.number))
-    if not ok or not (low <= value <= high if closed else low <= value < high):
-        bounds = (
-            f"of at least {low:g}" if high == float("inf") else f"from {low:g} to {'' if closed else 'below '}{high:g}"
-        )
-        raise ValueError(f"{name} must be a number {bounds}, received {shown(value)}")
-    return float(value)
 
 
 class Optimizer:
@@ -50,8 +40,8 @@ class Optimizer:
         if callable(learning_rate):
             self.schedule = learning_rate
         else:
-            self._rate = number(learning_rate, "learning_rate")
-        self.weight_decay = None if weight_decay is None else number(weight_decay, "weight_decay")
+            self._rate = real_number(learning_rate, "learning_rate")
+        self.weight_decay = None if weight_decay is None else real_number(weight_decay, "weight_decay")
         self.iterations = 0
         self._hyper = np.zeros(core.HYPER_COUNT, np.float64)
         self._store: FlatStore | None = None
@@ -66,7 +56,7 @@ class Optimizer:
         if callable(value):
             self.schedule = value
         else:
-            self._rate, self.schedule = number(value, "learning_rate"), None
+            self._rate, self.schedule = real_number(value, "learning_rate"), None
 
     # ---- what subclasses write
 
