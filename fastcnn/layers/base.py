@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from .. import initializers, regularizers
+from .._ops import core
 from .._ops.arrays import as_float32
+from ..errors import shown
 from ..graph import Value, Variable, emit
 from ..utils.registry import snake_case
 
@@ -21,8 +23,9 @@ _names: Counter[str] = Counter()
 
 def automatic_name(base: str) -> str:
     """`base`, then base_1, base_2, … : the name of a layer or model that was given none."""
-    count = _names[base]
-    _names[base] += 1
+    with core.lock:
+        count = _names[base]
+        _names[base] += 1
     return f"{base}_{count}" if count else base
 
 
@@ -34,10 +37,10 @@ def automatic_base(layer: Layer) -> str:
 def reserve_name(name: str) -> None:
     """Let no automatic name of a later layer be this one."""
     base, _, number = name.rpartition("_")
-    if base and number.isdecimal():
+    if not base or not number.isdecimal():
+        base, number = name, "0"
+    with core.lock:
         _names[base] = max(_names[base], int(number) + 1)
-    else:
-        _names[name] = max(_names[name], 1)
 
 
 class _Budget(threading.local):
@@ -204,7 +207,18 @@ class Layer:
         ----------
         initializer
             A name or object of `fastcnn.initializers`, or a callable of a shape.
+        name : str
+            Its own within the layer and without "/": files know the weight by it.
+
+        Raises
+        ------
+        ValueError
+            The name is taken or has a "/", or the initializer is unknown or gives another shape.
         """
+        if not isinstance(name, str) or not name or "/" in name:
+            raise ValueError(f"the name of a weight must be a non-empty string without '/', received {shown(name)}")
+        if any(variable.name == name for variable in self._weights):
+            raise ValueError(f"the name of a weight must be its own, received {name!r}, which another weight has")
         if _budget.left is None:
             make = initializers.get(initializer)
             if make is None:

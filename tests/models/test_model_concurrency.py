@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,6 +19,7 @@ from model_tools import same_bits
 
 from fastcnn import layers as L  # noqa: N812
 from fastcnn._ops import core
+from fastcnn.layers import base
 from fastcnn.models import Model, Sequential
 
 pytestmark = pytest.mark.usefixtures("keep_threads")
@@ -53,6 +55,22 @@ def test_many_threads_predict_at_once(threads: int) -> None:
     with ThreadPoolExecutor(8) as pool:
         for number, results in enumerate(pool.map(work, range(8))):
             assert same_bits(results, [expected[(number + turn) % 8] for turn in range(8)])
+
+
+class SlowCounter(Counter[str]):
+    """Lets other threads in between reading a count and writing it, where Python itself seldom does."""
+
+    def __getitem__(self, key: str) -> int:
+        count = super().__getitem__(key)
+        time.sleep(1e-4)
+        return count
+
+
+def test_automatic_names_are_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_names", SlowCounter())
+    with ThreadPoolExecutor(8) as pool:
+        names = list(pool.map(lambda _: L.Flatten().name, range(100)))
+    assert sorted(names) == sorted(["flatten", *(f"flatten_{i}" for i in range(1, 100))])
 
 
 def test_predicting_while_weights_change() -> None:

@@ -138,6 +138,38 @@ class Nothing(L.Layer):
         return inputs
 
 
+class TwoWeights(L.Layer):
+    """Adds the sum of two weights of given names."""
+
+    def __init__(self, *names: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.names = names
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        self.first, self.second = (self.add_weight((3,), "ones", name) for name in self.names)
+
+    def call(self, inputs: Value) -> Value:
+        return inputs + self.first.value() + self.second.value()
+
+
+def test_weights_of_one_layer_have_names_of_their_own() -> None:
+    inputs = L.Input((3,))
+    for names, message in (
+        (("a", "a"), "layer 'two': the name of a weight must be its own, received 'a'"),
+        (("a", "b/c"), "layer 'two': the name of a weight must be a non-empty string without '/', received 'b/c'"),
+        (("a", ""), "without '/', received ''"),
+        (("a", None), "without '/', received None"),
+    ):
+        layer = TwoWeights(*names, name="two")
+        with pytest.raises(ValueError, match=message):
+            layer(inputs)
+        assert (layer.built, layer.weights) == (False, [])
+    layer = TwoWeights("a", "b")
+    other = TwoWeights("a", "b")  # another layer's weights may be named the same
+    model = Model(inputs, other(layer(inputs)))
+    assert np.array_equal(model.predict(np.zeros((1, 3))), [[4.0, 4.0, 4.0]])
+
+
 def test_layers_that_pass_their_input_on() -> None:
     model = Sequential([L.Input((4,)), Nothing(), L.Dense(3, activation="softmax"), Nothing(), Nothing()])
     x = X.reshape(-1, 4)[:20]
