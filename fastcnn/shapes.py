@@ -41,11 +41,12 @@ def real_number(value: Any, name: str, low: float = 0.0, high: float = math.inf,
     Parameters
     ----------
     value
-        A number of Python or NumPy; True and False are none.
+        A number of Python or NumPy, or an array of rank 0; True and False are none.
     closed : bool
         Whether `high` itself is allowed.
     """
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    plain = value.item() if getattr(value, "shape", None) == () else value
+    number = float(plain) if isinstance(plain, Real) and not isinstance(plain, bool) else math.nan
     if not math.isfinite(number) or not (low <= number <= high if closed else low <= number < high):
         if high < math.inf:
             wanted = f"a number from {low:g} to {'' if closed else 'below '}{high:g}"

@@ -38,3 +38,6 @@ LOSS = {
 
 #: fc_reduce: how a reduction joins elements.
 REDUCE = {"sum": 0, "mean": 1, "max": 2}
+
+#: FC_HYPER_*: places of an optimizer's numbers in its kernel's `hyper`.
+HYPER = {"lr": 0, "decay": 1, "momentum": 2, "beta1": 3, "beta2": 4, "epsilon": 5}

@@ -154,14 +154,6 @@ class Objective:
         plan.run(arrays, outputs)
         return float(outputs[0].item()), outputs[1:]
 
-    def prepare(self) -> None:
-        """Place the weights and the optimizer's state without running a step (to load a saved state)."""
-        _, _, _, _, seeds = self._graph(False)
-        variables, _ = trainable_with_gradient(seeds, self._trainable)
-        if self._store is None or not self._store.holds(variables):
-            self._store = FlatStore(variables)
-        self.optimizer.bind(self._store)
-
 
 def _spread(weights: np.ndarray, value: Value, batch: int) -> np.ndarray:
     """A weight for each row of an output, from one for each sample."""

@@ -33,6 +33,8 @@ FORMAT = "fastcnn"
 VERSION = 1
 #: What reading a configuration that was tampered with may raise.
 _BAD_CONFIG = (ValueError, TypeError, LookupError, AttributeError, RecursionError, MemoryError, OverflowError)
+#: Start of the names of optimizer state. A weight's name begins with a layer's, which is not empty and has no "/".
+_STATE = "/optimizer/"
 #: Longest configuration accepted from a file, in characters.
 _MAX_CONFIG = 50_000_000
 
@@ -44,10 +46,15 @@ _MAX_CONFIG = 50_000_000
 Numbers = dict[int, int]
 
 
+def _own(model: Model) -> dict[str, Any]:
+    """A model's own arguments. Its flag says nothing of its layers', which have theirs in their configurations."""
+    return {"name": model.name} if model.trainable else {"name": model.name, "trainable": False}
+
+
 def sequential_config(model: Sequential, known: Numbers | None = None) -> dict[str, Any]:
     known = {} if known is None else known
     start = [model.inputs[0].origin.layer] if model.built else []
-    return {"name": model.name, "layers": [describe(layer, known) for layer in [*start, *model.layers]]}
+    return {**_own(model), "layers": [describe(layer, known) for layer in [*start, *model.layers]]}
 
 
 def sequential_from_config(config: Mapping[str, Any], known: list[Layer] | None = None) -> Sequential:
@@ -55,7 +62,7 @@ def sequential_from_config(config: Mapping[str, Any], known: list[Layer] | None 
 
     known = [] if known is None else known
     made = [restore(item, known) for item in config["layers"]]
-    return Sequential(made, name=config["name"])
+    return Sequential(made, config["name"], config.get("trainable", True))
 
 
 def functional_config(model: Model, known: Numbers | None = None) -> dict[str, Any]:
@@ -68,7 +75,7 @@ def functional_config(model: Model, known: Numbers | None = None) -> dict[str, A
         calls.append({"layer": numbers[id(call.layer)], "inputs": [list(place[id(v)]) for v in call.inputs]})
         place.update({id(v): (i, k) for k, v in enumerate(call.outputs)})
     return {
-        "name": model.name,
+        **_own(model),
         "layers": [describe(layer, known) for layer in model.layers],
         "calls": calls,
         "inputs": [list(place[id(v)]) for v in model.inputs],
@@ -93,7 +100,8 @@ def functional_from_config(config: Mapping[str, Any], known: list[Layer] | None 
         results.append(list(out) if isinstance(out, (list, tuple)) else [out])
     outputs = [results[i][k] for i, k in config["outputs"]]
     single = config["single_output"] and len(outputs) == 1
-    return Model([results[i][k] for i, k in config["inputs"]], outputs[0] if single else outputs, name=config["name"])
+    inputs = [results[i][k] for i, k in config["inputs"]]
+    return Model(inputs, outputs[0] if single else outputs, config["name"], config.get("trainable", True))
 
 
 def describe(layer: Layer, known: Numbers | None = None) -> dict[str, Any]:
@@ -193,22 +201,27 @@ def load_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
 def _assign(model: Model, file: Any, filepath: Any) -> None:
     """Check every weight's name, shape and dtype, then set them all."""
     wanted = weight_keys(model)
-    present = {key for key in file.keys() if not key.startswith("optimizer/")}  # noqa: SIM118
+    present = {key for key in file.keys() if not key.startswith(_STATE)}  # noqa: SIM118
+    _check_tensors(file, filepath, "weight", present, wanted)
+    for key, variable in wanted.items():
+        variable.assign(file.get_tensor(key))
+
+
+def _check_tensors(file: Any, filepath: Any, kind: str, present: set[str], wanted: Mapping[str, Variable]) -> None:
+    """Whether the tensors `present` are those `wanted`, each float32 and of its variable's shape."""
     missing, extra = sorted(set(wanted) - present), sorted(present - set(wanted))
     if missing or extra:
         parts = [f"{what} {', '.join(keys[:5])}{' …' if len(keys) > 5 else ''}"
                  for what, keys in (("missing", missing), ("not in the model", extra)) if keys]  # fmt: skip
-        raise ModelFileError(f"{filepath}: its weights are not this model's: {'; '.join(parts)}")
+        raise ModelFileError(f"{filepath}: its {kind}s are not this model's: {'; '.join(parts)}")
     for key, variable in wanted.items():
         part = file.get_slice(key)
         shape = tuple(part.get_shape())
         if shape != variable.shape or part.get_dtype() != "F32":
             raise ModelFileError(
-                f"{filepath}: weight {key!r} has shape {shape} and type {part.get_dtype()}, the model's has "
+                f"{filepath}: {kind} {key!r} has shape {shape} and type {part.get_dtype()}, the model's has "
                 f"{variable.shape} and F32"
             )
-    for key, variable in wanted.items():
-        variable.assign(file.get_tensor(key))
 
 
 # ---------------------------------------------------------------- whole models
@@ -232,15 +245,18 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
     }
     compiled = _compile_config(model)
     if compiled is not None:
-        header["compile"] = json.dumps(compiled)
-        optimizer = model.optimizer
-        assert optimizer is not None
-        names = {id(v): key for key, v in keys.items()}
-        for slot, parts in optimizer.state():
-            for variable, part in zip(optimizer.trained_variables, parts):
-                if id(variable) in names:  # not a weight of a layer taken off since
-                    tensors[f"optimizer/{slot}/{names[id(variable)]}"] = part.copy()
+        assert model.optimizer is not None
+        states = model.optimizer.states()
+        trained = [key for key, v in keys.items() if v in states]
+        header["compile"] = json.dumps({**compiled, "trained": trained})
+        for key in trained:
+            for slot, part in states[keys[key]].items():
+                tensors[_state_key(slot, key)] = part.copy()
     _write(filepath, tensors, header, overwrite)
+
+
+def _state_key(slot: str, key: str) -> str:
+    return f"{_STATE}{slot}/{key}"
 
 
 def _compile_config(model: Model) -> dict[str, Any] | None:
@@ -311,38 +327,33 @@ def load_model(filepath: str | os.PathLike[str], compile: bool = True) -> Model:
             raise ModelFileError(f"{filepath}: its configuration is not that of a built model")
         _assign(model, file, filepath)
         model.metadata = _json(header, "metadata", filepath) if "metadata" in header else {}
-        if compile and "compile" in header:
-            _restore_compiled(model, _json(header, "compile", filepath), file, filepath)
+        if compile:
+            _restore_compiled(model, header, file, filepath)
     return model
 
 
-def _restore_compiled(model: Model, config: Mapping[str, Any], file: Any, filepath: Any) -> None:
+def _restore_compiled(model: Model, header: Mapping[str, str], file: Any, filepath: Any) -> None:
+    """Compile the model as it was, and give its optimizer the state of just those weights that had been trained."""
+    present = {key for key in file.keys() if key.startswith(_STATE)}  # noqa: SIM118
+    if "compile" not in header:
+        _check_tensors(file, filepath, "optimizer array", present, {})
+        return
+    config = _json(header, "compile", filepath)
+    weights = weight_keys(model)
     try:
         optimizer = optimizers.get(config["optimizer"])
         loss = _objects(config["loss"], losses.get)
         plain, weighted = (_objects(config[k], metrics.get) for k in ("metrics", "weighted_metrics"))
         iterations = whole_number(config["iterations"], "iterations", 0)
+        trained = {key: weights[key] for key in config["trained"]}
         model.compile(optimizer, loss, config["loss_weights"], plain, weighted)
     except _BAD_CONFIG as error:
         raise ModelFileError(f"{filepath}: how it was compiled can't be restored: {error}") from error
+    wanted = {_state_key(slot, key): v for key, v in trained.items() for slot in optimizer.slots}
+    _check_tensors(file, filepath, "optimizer array", present, wanted)
     optimizer.iterations = iterations
-    state = {k for k in file.keys() if k.startswith("optimizer/")}  # noqa: SIM118
-    if not state:
-        return
-    model._ready().prepare()
-    keys = {id(v): key for key, v in weight_keys(model).items()}
-    for slot, parts in optimizer.state():
-        for variable, part in zip(optimizer.trained_variables, parts):
-            key = f"optimizer/{slot}/{keys[id(variable)]}"
-            if key not in state:  # the layer was unfrozen after the model had been compiled
-                continue
-            saved = file.get_tensor(key)
-            if saved.shape != part.shape or saved.dtype != part.dtype:
-                raise ModelFileError(
-                    f"{filepath}: {key!r} has shape {saved.shape} and type {saved.dtype}, the model's has {part.shape} "
-                    f"and {part.dtype}"
-                )
-            part[...] = saved
+    for key, variable in trained.items():
+        optimizer.set_state(variable, {slot: file.get_tensor(_state_key(slot, key)) for slot in optimizer.slots})
 
 
 def _objects(item: Any, make: Any) -> Any:

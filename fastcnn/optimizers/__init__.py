@@ -8,7 +8,10 @@ from ..utils.registry import Registry
 from .kinds import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, RMSprop
 from .optimizer import Optimizer
 
-_registry: Registry[Optimizer] = Registry("optimizer", Optimizer, (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Lion))
+# Keras writes these in lower case and no more: "adamw", "rmsprop".
+_registry: Registry[Optimizer] = Registry(
+    "optimizer", Optimizer, (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Lion), spelled=str.lower
+)
 
 
 def get(identifier: Any) -> Optimizer:

@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any, Generic, TypeVar
 
+from ..errors import shown
 from ..shapes import real_number
 from .optimizer import Optimizer, Schedule
+
+T = TypeVar("T")
+
+
+class _Fixed(Generic[T]):
+    """An argument that decides which state an optimizer keeps: set once, when it is made."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, optimizer: Any, owner: type) -> T:
+        if optimizer is None:
+            raise AttributeError(f"{self._name} belongs to the objects of {owner.__name__}, not to the class")
+        return optimizer.__dict__[self._name]
+
+    def __set__(self, optimizer: Any, value: T) -> None:
+        if self._name in optimizer.__dict__:
+            raise AttributeError(
+                f"{self._name} can't be changed, for the optimizer's state depends on it: make a new "
+                f"{type(optimizer).__name__}({self._name}={shown(value)})"
+            )
+        optimizer.__dict__[self._name] = value
 
 
 class SGD(Optimizer):
@@ -21,6 +44,9 @@ class SGD(Optimizer):
     weight_decay : float, optional
     """
 
+    momentum = _Fixed[float]()
+    nesterov = _Fixed[bool]()
+
     def __init__(
         self,
         learning_rate: Schedule = 0.01,
@@ -32,10 +58,8 @@ class SGD(Optimizer):
         super().__init__(learning_rate, weight_decay, name)
         self.momentum = real_number(momentum, "momentum", high=1.0)
         self.nesterov = bool(nesterov)
-        if self.momentum:
-            self.kernel, self.slots = "sgd_momentum", ("m",)  # type: ignore[misc]
-        else:
-            self.kernel = "sgd"  # type: ignore[misc]
+        self.kernel = "sgd_momentum" if self.momentum else "sgd"
+        self.slots = ("m",) if self.momentum else ()
 
     def hyper(self, lr: float, step: int) -> dict[str, float]:
         return {"lr": lr, "momentum": self.momentum}
@@ -62,6 +86,8 @@ class RMSprop(Optimizer):
     """
 
     kernel = "rmsprop"
+    momentum = _Fixed[float]()
+    centered = _Fixed[bool]()
 
     def __init__(
         self,
@@ -76,7 +102,7 @@ class RMSprop(Optimizer):
         super().__init__(learning_rate, weight_decay, name)
         self.rho, self.epsilon = real_number(rho, "rho", high=1.0), real_number(epsilon, "epsilon")
         self.momentum, self.centered = real_number(momentum, "momentum", high=1.0), bool(centered)
-        self.slots = ("v", *(["m"] if self.momentum else []), *(["d"] if self.centered else []))  # type: ignore[misc]
+        self.slots = ("v", *(["m"] if self.momentum else []), *(["d"] if self.centered else []))
 
     def hyper(self, lr: float, step: int) -> dict[str, float]:
         return {"lr": lr, "momentum": self.momentum, "beta1": self.rho, "epsilon": self.epsilon}
@@ -99,7 +125,7 @@ class Adam(Optimizer):
     """
 
     kernel = "adam"
-    slots: ClassVar[tuple[str, ...]] = ("m", "v")
+    slots = ("m", "v")
 
     def __init__(
         self,
@@ -156,7 +182,7 @@ class Adagrad(Optimizer):
     """
 
     kernel = "adagrad"
-    slots: ClassVar[tuple[str, ...]] = ("v",)
+    slots = ("v",)
 
     def __init__(
         self,
@@ -192,7 +218,7 @@ class Adadelta(Optimizer):
     """
 
     kernel = "adadelta"
-    slots: ClassVar[tuple[str, ...]] = ("v", "u")
+    slots = ("v", "u")
 
     def __init__(
         self,
@@ -223,7 +249,7 @@ class Lion(Optimizer):
     """
 
     kernel = "lion"
-    slots: ClassVar[tuple[str, ...]] = ("m",)
+    slots = ("m",)
 
     def __init__(
         self,

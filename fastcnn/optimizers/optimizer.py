@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from .._ops import core
+from .._ops.kinds import HYPER
 from ..errors import shown
+from ..graph import Variable
 from ..plan import FlatStore
 from ..plan.memory import Buffer
 from ..shapes import real_number
-from ..utils.registry import snake_case
 
 Schedule: TypeAlias = float | Callable[[int], float]
 
@@ -29,12 +31,13 @@ class Optimizer:
         of each weight off first.
     """
 
-    kernel: ClassVar[str]
+    #: The kernel that takes a step.
+    kernel: str
     #: Names of the state arrays, one float a weight each, as the kernel calls them.
-    slots: ClassVar[tuple[str, ...]] = ()
+    slots: tuple[str, ...] = ()
 
     def __init__(self, learning_rate: Schedule, weight_decay: float | None = None, name: str | None = None) -> None:
-        self.name = name or snake_case(type(self).__name__)
+        self.name = name or type(self).__name__.lower()
         self.schedule: Callable[[int], float] | None = None
         self._rate = 0.0
         if callable(learning_rate):
@@ -46,10 +49,21 @@ class Optimizer:
         self._hyper = np.zeros(core.HYPER_COUNT, np.float64)
         self._store: FlatStore | None = None
         self._state: dict[str, np.ndarray] = {}
+        #: State of weights that are not trained at the moment, for as long as the weights live.
+        self._aside: WeakKeyDictionary[Variable, dict[str, np.ndarray]] = WeakKeyDictionary()
 
     @property
     def learning_rate(self) -> float:
-        return float(self.schedule(self.iterations)) if self.schedule is not None else self._rate
+        """The rate of the next step.
+
+        Raises
+        ------
+        ValueError
+            The schedule gives no finite number of at least 0.
+        """
+        if self.schedule is None:
+            return self._rate
+        return real_number(self.schedule(self.iterations), f"learning_rate of step {self.iterations}")
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -83,18 +97,16 @@ class Optimizer:
 
     # ---- what training uses
 
-    _PLACES: ClassVar[dict[str, int]] = {"lr": 0, "decay": 1, "momentum": 2, "beta1": 3, "beta2": 4, "epsilon": 5}
-
     def prepare_step(self) -> None:
         """Set the numbers of the next step where its kernel reads them, and count it."""
         lr = self.learning_rate
+        numbers = {"decay": lr * (self.weight_decay or 0.0), **self.hyper(lr, self.iterations + 1)}
+        for name, value in numbers.items():
+            self._hyper[HYPER[name]] = value
         self.iterations += 1
-        self._hyper[1] = lr * (self.weight_decay or 0.0)
-        for name, value in self.hyper(lr, self.iterations).items():
-            self._hyper[self._PLACES[name]] = value
 
     def bind(self, store: FlatStore) -> None:
-        """Keep state for the weights of `store`; that of weights already known is carried over.
+        """Keep state for the weights of `store`; that of other weights is put aside until they are trained again.
 
         Raises
         ------
@@ -103,28 +115,27 @@ class Optimizer:
         """
         if self._store is store:
             return
-        if self._store is not None and self.iterations and store.size:
-            known = {id(v) for v in self._store.variables}
-            if not any(id(v) in known for v in store.variables):
-                raise ValueError(
-                    f"this {type(self).__name__} has taken {self.iterations} steps for other weights, which its state "
-                    f"belongs to; give each model an optimizer of its own"
-                )
-        old = {
-            slot: {id(v): part.copy() for v, part in zip(self._store.variables, self._store.split(memory))}
-            for slot, memory in self._state.items()
-            if self._store is not None
-        }
-        self._state = {}
+        known = self.states()
+        if known and self.iterations and store.size and not any(v in known for v in store.variables):
+            raise ValueError(
+                f"this {type(self).__name__} has taken {self.iterations} steps for other weights, which its state "
+                f"belongs to; give each model an optimizer of its own"
+            )
+        state = {}
         for slot in self.slots:
             memory = core.aligned_empty(4 * max(1, store.size)).view(np.float32)
             memory[:] = self.slot_start(slot)
             for variable, part in zip(store.variables, store.split(memory)):
-                kept = old.get(slot, {}).get(id(variable))
-                if kept is not None:
-                    part[...] = kept
-            self._state[slot] = memory
-        self._store = store
+                if variable in known:
+                    part[...] = known[variable][slot]
+            state[slot] = memory
+        trained = set(store.variables)
+        for variable, parts in known.items():
+            if variable in trained:
+                self._aside.pop(variable, None)
+            else:
+                self._aside[variable] = {slot: part.copy() for slot, part in parts.items()}
+        self._store, self._state = store, state
 
     def calls(self, weights: np.ndarray, grads: Buffer) -> list[tuple[str, dict[str, Any]]]:
         """The kernel call that updates all weights, for the plan of a step."""
@@ -138,9 +149,19 @@ class Optimizer:
         store = self._store
         return [] if store is None else [(slot, store.split(memory)) for slot, memory in self._state.items()]
 
-    @property
-    def trained_variables(self) -> list[Any]:
-        return [] if self._store is None else self._store.variables
+    def states(self) -> dict[Variable, dict[str, np.ndarray]]:
+        """The state of every weight that it has, trained at the moment or not: an array of its shape for each slot."""
+        found = dict(self._aside)
+        if self._store is not None:
+            found.update({variable: {} for variable in self._store.variables})
+            for slot, parts in self.state():
+                for variable, part in zip(self._store.variables, parts):
+                    found[variable][slot] = part
+        return found
+
+    def set_state(self, variable: Variable, state: dict[str, np.ndarray]) -> None:
+        """What to go on with when a weight, not trained at the moment, is trained."""
+        self._aside[variable] = state
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} learning_rate={self.learning_rate:g} iterations={self.iterations}>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..errors import shown, unknown_name
@@ -32,17 +32,24 @@ class Registry(Generic[T]):
     base : class
         Of what `make` accepts as a class.
     classes : iterable of classes
-        Known by class name and in snake case.
+        Known by class name in any case, with or without underscores.
     aliases : mapping, optional
         Further names (``"mse"``).
+    spelled : function, optional
+        How error messages write a class's name: in snake case if not given.
     """
 
     def __init__(
-        self, kind: str, base: type[T], classes: Iterable[type[T]], aliases: Mapping[str, type[T]] | None = None
+        self,
+        kind: str,
+        base: type[T],
+        classes: Iterable[type[T]],
+        aliases: Mapping[str, type[T]] | None = None,
+        spelled: Callable[[str], str] = snake_case,
     ) -> None:
         self.kind, self.base = kind, base
         self._classes = {self._key(cls.__name__): cls for cls in classes}
-        self._names = [snake_case(cls.__name__) for cls in self._classes.values()] + list(aliases or ())
+        self._names = [spelled(cls.__name__) for cls in self._classes.values()] + list(aliases or ())
         self._classes.update({self._key(name): cls for name, cls in (aliases or {}).items()})
 
     @staticmethod

@@ -182,6 +182,72 @@ def test_a_layer_taken_off_after_training(tmp_path: Path) -> None:
     assert same_bits([load_model(tmp_path / "m", compile=False).predict(X)], [model.predict(X)])
 
 
+@pytest.mark.parametrize("name", ["optimizer", "__metadata__", "weights"])
+def test_names_of_layers_and_optimizer_state_never_meet(name: str, tmp_path: Path) -> None:
+    inner = Sequential([L.Input((3,)), L.Dense(3, name="kernel")], name="m")
+    model = Sequential([L.Input((4,)), L.Dense(3, name=name), inner, L.Dense(3, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    x = X.reshape(50, -1)[:, :4]
+    model.fit(x, LABELS, verbose=0)
+    model.save(tmp_path / "m")
+    again = load_model(tmp_path / "m")
+    assert same_bits(model.get_weights(), again.get_weights())
+    histories = [m.fit(x, LABELS, shuffle=False, verbose=0).history for m in (model, again)]
+    assert histories[0] == histories[1]
+
+
+def test_a_models_own_flag_is_kept(tmp_path: Path) -> None:
+    """Frozen as a whole or in parts, alone or within another model."""
+    for make in (
+        lambda layers: Sequential([L.Input((4,)), *layers], trainable=False),
+        lambda layers: Model(at := L.Input((4,)), layers[1](layers[0](at)), trainable=False),
+    ):
+        model = make([L.Dense(3), L.Dense(3, trainable=False)])
+        outer = Sequential([L.Input((4,)), model, L.Dense(3)])
+        model.save(tmp_path / "m")
+        outer.save(tmp_path / "outer")
+        for again in (load_model(tmp_path / "m"), clone_model(model), type(model).from_config(model.get_config()),
+                      load_model(tmp_path / "outer").layers[0]):  # fmt: skip
+            assert isinstance(again, Model)
+            assert (again.trainable, again.trainable_weights) == (False, [])
+            assert [layer.trainable for layer in again.layers[-2:]] == [True, False]
+            assert again.get_config() == model.get_config()
+        assert len(load_model(tmp_path / "outer").trainable_weights) == 2
+
+
+def test_state_of_weights_that_were_frozen_meanwhile(tmp_path: Path) -> None:
+    """It is kept in the file, goes into the loaded optimizer, and is there when they are trained again."""
+    straight = small("adam")
+    for _ in range(2):
+        straight.train_on_batch(X, LABELS)
+    straight.layers[0].trainable = False
+    straight.save(tmp_path / "m")
+    resumed = load_model(tmp_path / "m")
+    for model in (straight, resumed):
+        model.compile(model.optimizer, "sparse_categorical_crossentropy")
+        model.train_on_batch(X, LABELS)
+        model.save(tmp_path / "m")
+    resumed = load_model(tmp_path / "m")
+    for model in (straight, resumed):
+        model.layers[0].trainable = True
+        model.compile(model.optimizer, "sparse_categorical_crossentropy")
+        model.train_on_batch(X, LABELS)
+    assert same_bits(straight.get_weights(), resumed.get_weights())
+
+
+def test_weights_freed_after_compiling_have_no_state_yet(tmp_path: Path) -> None:
+    model = small("adam")
+    model.layers[0].trainable = False
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.train_on_batch(X, LABELS)
+    model.layers[0].trainable = True
+    model.save(tmp_path / "m")
+    again = load_model(tmp_path / "m")
+    again.train_on_batch(X, LABELS)
+    assert again.optimizer is not None
+    assert [len(parts) for _, parts in again.optimizer.state()] == [4, 4]
+
+
 # ---------------------------------------------------------------- what is turned away
 
 
@@ -227,6 +293,20 @@ def reshaped(shape: list[int], kind: str = "F32") -> Callable[[dict[str, Any]], 
     return apply
 
 
+def state_renamed(header: dict[str, Any]) -> None:
+    header["/optimizer/m/other/bias"] = header.pop(next(k for k in header if k.startswith("/optimizer/m/")))
+
+
+def state_misshapen(header: dict[str, Any]) -> None:
+    name = next(k for k in header if re.fullmatch(r"/optimizer/v/dense.*/kernel", k))
+    header[name]["shape"].reverse()
+
+
+def state_forgotten(data: dict[str, Any]) -> None:
+    """The header no longer says that the last weight was trained."""
+    data["trained"].pop()
+
+
 #: Models in models, deeper than Python's stack.
 NESTED = '{"class_name": "Sequential", "config": {"name": "s", "layers": [' * 300 + "]}}" * 300
 
@@ -269,6 +349,14 @@ DOCTORED: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "bad loss": (config(lambda d: d.update(loss="evil"), "compile"), "Unknown loss"),
     "bad iterations": (config(lambda d: d.update(iterations=-1), "compile"), "iterations must be at least 0"),
     "huge iterations": (config(lambda d: d.update(iterations=1e400), "compile"), "iterations must be an integer"),
+    "state of a slot": (config(lambda d: d["optimizer"].update(class_name="Lion"), "compile"), "can't be restored"),
+    "state of other weights": (state_renamed, "missing /optimizer/m/.*; not in the model /optimizer/m/other/bias"),
+    "state of another shape": (state_misshapen, "optimizer array '/optimizer/v/dense.*/kernel' has shape"),
+    "state left over": (config(state_forgotten, "compile"), "its optimizer arrays .* not in the model /optimizer/m/"),
+    "state of nothing": (lambda h: h["__metadata__"].pop("compile"), "not in the model /optimizer/m/"),
+    "trained what?": (config(lambda d: d.update(trained=["a/b"]), "compile"), "how it was compiled can't be restored"),
+    "trained of no list": (config(lambda d: d.update(trained=3), "compile"), "how it was compiled can't be restored"),
+    "no trained": (config(lambda d: d.pop("trained"), "compile"), "how it was compiled can't be restored"),
     "compile is a list": (meta(compile="[]"), "'compile' is no valid configuration"),
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from model_tools import random_weights, same_bits
 from fastcnn import layers as L  # noqa: N812
 from fastcnn import optimizers as O  # noqa: N812
 from fastcnn import reference as ref
-from fastcnn.models import Sequential
+from fastcnn.models import Model, Sequential
 
 Array = np.ndarray
 STEPS = 6
@@ -134,6 +134,7 @@ def test_configuration(name: str) -> None:
 def test_names() -> None:
     for name in ("sgd", "SGD", "rmsprop", "RMSprop", "adam", "Adam", "adamw", "adagrad", "adadelta", "lion"):
         assert type(O.get(name)).__name__.lower() == name.lower()
+        assert O.get(name).name == name.lower()
         assert type(O.get(type(O.get(name)))) is type(O.get(name))
 
 
@@ -193,6 +194,79 @@ def test_one_optimizer_for_two_models() -> None:
     first.train_on_batch(X, Y)
 
 
+def test_one_optimizer_for_models_that_share_a_layer() -> None:
+    """Each weight keeps its state, whichever of the models is trained meanwhile."""
+    shared, inputs = L.Dense(4, activation="tanh"), L.Input((3,))
+    first, second = (Model(inputs, L.Dense(2)(shared(inputs))) for _ in range(2))
+    random_weights(first)
+    optimizer = O.SGD(0.1, momentum=0.5)
+    for model in (first, second):
+        model.compile(optimizer, "mse")
+    weights = [w.astype(np.float64) for w in first.get_weights()]
+    moments = [np.zeros_like(w) for w in weights]
+    for model in (first, second, first):
+        before = [w.astype(np.float64) for w in model.get_weights()]
+        grads = model_gradients(before)
+        if model is second:
+            first_head = [w.copy() for w in moments[2:]]
+            moments[2:] = [np.zeros_like(m) for m in first_head]
+        else:
+            moments[2:] = first_head if optimizer.iterations else moments[2:]
+        model.train_on_batch(X, Y)
+        moments = [0.5 * m - 0.1 * g for m, g in zip(moments, grads)]
+        for actual, w, m in zip(model.get_weights(), before, moments):
+            np.testing.assert_allclose(actual, w + m, rtol=1e-4, atol=1e-5)
+
+
+def test_state_comes_back_when_a_weight_is_trained_again() -> None:
+    model = small_model(O.Adam(0.01))
+    optimizer = model.optimizer
+    assert optimizer is not None
+    model.train_on_batch(X, Y)
+    moments = [m.copy() for m in dict(optimizer.state())["m"]]
+    for frozen in (0, 1):
+        for place, layer in enumerate(model.layers):
+            layer.trainable = place != frozen
+        model.compile(optimizer, "mse")
+        model.train_on_batch(np.zeros_like(X), model.predict(np.zeros_like(X)))  # a loss of 0: gradients are 0
+    states = optimizer.states()
+    assert [v in states for v in model.weights] == [True] * 4
+    for variable, moment in zip(model.weights, moments):
+        np.testing.assert_allclose(states[variable]["m"], 0.9 * moment, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), -0.1, "0.1", None])
+def test_a_schedule_that_gives_no_rate_changes_nothing(rate: Any) -> None:
+    model = small_model(O.Adam(lambda step: 0.1 if step == 0 else rate))
+    model.train_on_batch(X, Y)
+    assert model.optimizer is not None
+    before = [*model.get_weights(), *(p.copy() for _, parts in model.optimizer.state() for p in parts)]
+    message = f"learning_rate of step 1 must be a finite number of at least 0, received {rate!r}"
+    with pytest.raises(ValueError, match=message):
+        model.train_on_batch(X, Y)
+    after = [*model.get_weights(), *(p for _, parts in model.optimizer.state() for p in parts)]
+    assert same_bits(before, after)
+    assert model.optimizer.iterations == 1
+    with pytest.raises(ValueError, match="learning_rate must be a finite number"):
+        model.optimizer.learning_rate = rate
+    model.optimizer.learning_rate = 0.1
+    model.train_on_batch(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "value"),
+    [(O.SGD, "momentum", 0.9), (O.SGD, "nesterov", True), (O.RMSprop, "momentum", 0.9), (O.RMSprop, "centered", True)],
+)
+def test_what_the_state_depends_on_is_set_once(make: type[O.Optimizer], name: str, value: Any) -> None:
+    optimizer = make(0.1)
+    before = optimizer.get_config()
+    with pytest.raises(AttributeError, match=rf"{name} can't be changed.*make a new {make.__name__}\({name}={value}\)"):
+        setattr(optimizer, name, value)
+    assert optimizer.get_config() == before
+    small_model(optimizer).train_on_batch(X, Y)
+    assert make(0.1, **{name: value}).get_config()[name] == value
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -206,6 +280,11 @@ def test_one_optimizer_for_two_models() -> None:
         (lambda: O.Adam(epsilon=True), "epsilon must be a finite number of at least 0, received True"),
         (lambda: O.RMSprop(rho=2), "rho must be a number from 0 to 1, received 2"),
         (lambda: O.get("adm"), "Unknown optimizer 'adm'. Did you mean 'adam'?"),
+    message = rf"{name} can't be changed.*make a new {make.__name__}\({name}={value}\)"
+    with pytest.raises(AttributeError, match=message):
+            lambda: O.get("rmspropp"),
+            "Did you mean 'rmsprop'? Known: adadelta, adagrad, adam, adamw, lion, rmsprop, sgd",
+        ),
     ],
 )
 def test_bad_arguments(make: Callable[[], Any], message: str) -> None:

@@ -127,3 +127,9 @@ def test_the_numbers_are_those_of_the_header(names, enum):
     listed = [name.strip().removeprefix("FC_").removeprefix("REDUCE_").lower() for name in body.split(",")]
     assert {name: number for number, name in enumerate(listed[:-1])} == names
     assert listed[-1].endswith("count")
+
+
+def test_the_places_of_hyperparameters_are_those_of_the_header():
+    text = re.sub(r"/\*.*?\*/", "", (CSRC / "fastcnn.h").read_text(), flags=re.DOTALL)
+    listed = re.findall(r"^ *FC_HYPER_(\w+)", text, re.MULTILINE)
+    assert {name.lower(): place for place, name in enumerate(listed)} == {**kinds.HYPER, "count": core.HYPER_COUNT}
