@@ -157,7 +157,7 @@ static void multiply(const args *a, const cut *k, const space *s, int64_t panel,
     t.b_step = t.cols;
     t.c = sums;
     for (int64_t point = 0; point < k->edge * k->edge; point++) {
-        t.b = b + point * a->c * t.b_step;
+        t.b = b + point * fc_odd_lines(a->c * t.b_step);
         t.c_offset = point * k->sum_matrix;
         at = point * k->point_matrix;
         for (int64_t first = 0; first < count; first += FC_MR) {
@@ -244,7 +244,8 @@ FC_INLINE void run_tiles(const int m, const args *a, int64_t begin, int64_t end,
         if (block != ready) transform_pixels(m, a, &k, &s, first, count);
         ready = block;
         for (int64_t panel = tile % k.spans * k.span; panel < last; panel++) {
-            multiply(a, &k, &s, panel, a->packed + panel * FC_NR * k.edge * k.edge * a->c, count);
+            multiply(a, &k, &s, panel, a->packed + panel * k.edge * k.edge * fc_odd_lines(a->c * FC_NR),
+                     count);
             finish_panel(m, a, &k, &s, panel, first, count);
         }
     }
@@ -319,12 +320,13 @@ FC_RUN(winograd_pack) {
         const int64_t panel = tile / steps, c0 = tile % steps * PACK_DEPTH,
                       depth = fc_min(PACK_DEPTH, a->c - c0);
         const int64_t col = panel * FC_NR, width = fc_panel_vectors(a->k, panel) * VL;
-        float *to = a->packed + col * points * a->c + c0 * width;
+        const int64_t matrix = fc_odd_lines(a->c * width);
+        float *to = a->packed + panel * points * fc_odd_lines(a->c * FC_NR) + c0 * width;
         take_weights(a, c0, depth, col, width, taken);
         for (int64_t i = 0; i < depth * width; i += VL)
             if (m == 3)
-                transform_weights(3, taken + i, to + i, a->c * width);
+                transform_weights(3, taken + i, to + i, matrix);
             else
-                transform_weights(4, taken + i, to + i, a->c * width);
+                transform_weights(4, taken + i, to + i, matrix);
     }
 }

@@ -1,0 +1,212 @@
+"""Which kernels compute a convolution: of an ordered list of candidates, the one expected to be fastest.
+
+Each candidate says whether it can compute a convolution, what that is expected to cost, and which kernels with which
+arguments do it. The planner and `ops` ask here, so both compute the same. The choice depends on the shapes and on two
+settings, never on the number of threads: `set_precision`, and the environment variable ``FASTCNN_CONV``, which forces
+one method (``direct`` or ``winograd``) wherever it fits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any
+
+from ..errors import unknown_name
+from .geometry import ConvGeometry
+
+_METHODS = ("direct", "winograd")
+_PRECISIONS = ("exact", "fast")
+_precision = "fast"
+
+# The model of cost: one core, times in ns, rates as measured with AVX-512. Only the ratio of two candidates decides,
+# and that is much the same on other instruction sets, whose products and transforms are slower alike.
+_FLOPS = 240.0  # of register tiles, a ns
+_CACHE = 40.0  # bytes a ns from the shared cache
+_PACK = 15.0  # bytes a ns of transformed weights written
+_PIXELS = 40.0  # to transform one vector of channels of a square's pixels to points
+_SUMS = 35.0  # and back
+_START = 1500.0
+#: Lanes of the vector that the two times above are of.
+_LANES = 16
+#: Fewer channels leave too little work between the transforms.
+_LEAST_CHANNELS = 32
+#: Squares whose products share one pass over the weights: csrc/kernels/winograd.c.
+_POINT_FLOATS, _SQUARES, _MOST_SQUARES = 131072, 12, 48
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """How one direction of a convolution is computed: a kernel that packs the weights, and one that works on them.
+
+    Attributes
+    ----------
+    name : str
+        "direct" or "winograd".
+    pack, kernel : str
+        The kernels. `pack` reads `weights` and writes `packed`, of `packed_size` elements.
+    pack_args, args : dict
+        Their numbers.
+    source, result : str
+        The kernel's names for the tensor it reads and the one it writes.
+    why : str
+        What was expected of the candidates, for people.
+    """
+
+    name: str
+    pack: str
+    pack_args: dict[str, int]
+    packed_size: int
+    kernel: str
+    source: str
+    result: str
+    args: dict[str, Any]
+    why: str = ""
+
+
+class Direct:
+    """The sum as it is written, by register tiles: any convolution."""
+
+    name = "direct"
+    title = "direct"
+
+    def fits(self, g: ConvGeometry) -> bool:
+        return True
+
+    def cost(self, g: ConvGeometry, pack_each_time: bool) -> float:
+        packing = 4 * g.packed_size / _PACK if pack_each_time else 0.0
+        return _START + g.flops / _FLOPS + packing
+
+    def forward(self, g: ConvGeometry) -> Method:
+        numbers = g.fields()
+        return Method("direct", "conv2d_pack", numbers, g.packed_size, "conv2d_forward", "x", "y", numbers)
+
+    def backward_data(self, g: ConvGeometry) -> Method:
+        numbers, size = g.fields(), g.packed_transposed_size
+        return Method("direct", "conv2d_pack_transposed", numbers, size, "conv2d_backward_data", "dy", "dx", numbers)
+
+
+@dataclasses.dataclass(frozen=True)
+class Winograd:
+    """F(m x m, 3 x 3): 2.25 (m = 4) or 2.78 (m = 3) multiplications a pixel instead of 9, between transforms."""
+
+    m: int
+    name = "winograd"
+
+    @property
+    def title(self) -> str:
+        return f"F({self.m}x{self.m},3x3)"
+
+    def fits(self, g: ConvGeometry) -> bool:
+        plain = (g.kh, g.kw, g.sh, g.sw, g.dh, g.dw, g.groups) == (3, 3, 1, 1, 1, 1, 1)
+        return plain and min(g.c, g.k) >= _LEAST_CHANNELS
+
+    def cost(self, g: ConvGeometry, pack_each_time: bool) -> float:
+        points = (self.m + 2) ** 2
+        squares = g.n * -(-g.oh // self.m) * -(-g.ow // self.m)
+        weights = 4 * points * g.c * g.k
+        block = min(max(_POINT_FLOATS // (points * g.c) // _SQUARES * _SQUARES, _SQUARES), _MOST_SQUARES)
+        products = 2 * points * squares * g.c * g.k / _FLOPS
+        streams = weights * -(-squares // block) / _CACHE
+        transforms = squares * points / 36 * (-(-g.c // _LANES) * _PIXELS + -(-g.k // _LANES) * _SUMS)
+        packing = weights / _PACK if pack_each_time else 0.0
+        return _START + max(products, streams) + transforms + packing
+
+    def forward(self, g: ConvGeometry) -> Method:
+        return self._method(g, adjoint=0, args={})
+
+    def backward_data(self, g: ConvGeometry) -> Method:
+        return self._method(g.adjoint(), adjoint=1, args={"bias": None, "act": 0, "alpha": 0.0})
+
+    def _method(self, g: ConvGeometry, adjoint: int, args: dict[str, Any]) -> Method:
+        pack = {"c": g.c, "k": g.k, "m": self.m, "adjoint": adjoint}
+        size = g.winograd_packed_size(self.m)
+        numbers = {**g.fields(), "m": self.m, **args}
+        return Method("winograd", "winograd_pack", pack, size, "winograd_forward", "x", "y", numbers)
+
+
+#: In the order in which they are preferred where they cost the same.
+_CANDIDATES: tuple[Direct | Winograd, ...] = (Direct(), Winograd(4), Winograd(3))
+
+
+def set_precision(precision: str) -> None:
+    """Choose between convolutions that are as exact as sums in float32 can be, and faster ones that are nearly so.
+
+    Parameters
+    ----------
+    precision : {"fast", "exact"}
+        "fast" (the default) computes 3x3 convolutions of stride 1 by Winograd's minimal filtering where that is
+        faster: errors stay below 2e-5 of the largest result. "exact" adds up products as they are, with errors of
+        some 2e-6. Models that are already built follow at their next call.
+
+    Raises
+    ------
+    ValueError
+        Another name.
+
+    References
+    ----------
+    Lavin and Gray (2016), "Fast Algorithms for Convolutional Neural Networks".
+    """
+    global _precision
+    if precision not in _PRECISIONS:
+        raise unknown_name("precision", precision, _PRECISIONS)
+    _precision = precision
+
+
+def get_precision() -> str:
+    """The setting of `set_precision`: "fast" or "exact"."""
+    return _precision
+
+
+def forced() -> str:
+    """The method that FASTCNN_CONV asks for, "" for none.
+
+    Raises
+    ------
+    ValueError
+        It names no method.
+    """
+    name = os.environ.get("FASTCNN_CONV", "").strip().lower()
+    if name and name not in _METHODS:
+        raise unknown_name("method in the environment variable FASTCNN_CONV:", name, _METHODS)
+    return name
+
+
+def settings() -> tuple[str, str]:
+    """All that a choice depends on besides the shapes."""
+    return _precision, forced()
+
+
+def forward(g: ConvGeometry, pack_each_time: bool) -> Method:
+    """The method for a convolution.
+
+    Parameters
+    ----------
+    pack_each_time : bool
+        Whether packing the weights is part of the cost: not in a prediction, whose weights stay as they are.
+    """
+    best, why = _best(g, pack_each_time)
+    return dataclasses.replace(best.forward(g), why=why)
+
+
+def backward_data(g: ConvGeometry, pack_each_time: bool) -> Method:
+    """The method for the gradient of the convolution `g` with respect to its input."""
+    best, why = _best(g, pack_each_time, adjoint=True)
+    return dataclasses.replace(best.backward_data(g), why=why)
+
+
+def _best(g: ConvGeometry, pack_each_time: bool, adjoint: bool = False) -> tuple[Direct | Winograd, str]:
+    fitting = [c for c in _CANDIDATES if c.fits(g)]
+    costs = {c: c.cost(g.adjoint() if adjoint and c.name == "winograd" else g, pack_each_time) for c in fitting}
+    allowed = fitting
+    reason = ""
+    if len(fitting) == 1:
+        return fitting[0], ""
+    if _precision == "exact":
+        allowed, reason = [c for c in fitting if c.name == "direct"], "precision is exact"
+    elif forced():
+        allowed, reason = [c for c in fitting if c.name == forced()], "FASTCNN_CONV"
+    best = min(allowed, key=costs.__getitem__)
+    expected = ", ".join(f"{c.title} {ns / 1e3:.0f} us" for c, ns in sorted(costs.items(), key=lambda item: item[1]))
+    return best, f"{reason or 'expected'}: {best.title if reason else expected}"
