@@ -68,7 +68,7 @@ def test_a_single_pixel_goes_directly_however_many_channels() -> None:
 
 
 def test_packing_counts_where_it_is_done_each_time() -> None:
-    g = ConvGeometry.of((1, 14, 14, 256), (3, 3, 256, 256), padding="same")
+    g = ConvGeometry.of((4, 7, 7, 512), (3, 3, 512, 512), padding="same")
     assert choose.forward(g, False).name == "winograd"
     assert choose.forward(g, True).name == "direct"
 
