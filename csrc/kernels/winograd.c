@@ -8,11 +8,12 @@
  */
 #include "winograd.h"
 
-/* Points of a block: 512 KiB, half of a common L2. */
-#define POINT_FLOATS 131072
-/* Squares of a block are a multiple of every register tile's rows. */
+/* Squares of a block, a multiple of every register tile's rows. Fewer would have more weights pass for each
+ * product; with 36 and up to 256 channels the points still lie mostly in L2. */
 #define LEAST_SQUARES 12
-#define MOST_SQUARES 48
+#define MOST_SQUARES 36
+/* Points of a block at most: 4 MiB, whatever the channels. */
+#define POINT_FLOATS 1048576
 /* Tiles of work, so that 16 threads have one each. */
 #define ENOUGH_TILES 16
 /* Input channels that winograd_pack transforms at a time: a cache line of weights. */

@@ -9,6 +9,7 @@ one method (``direct`` or ``winograd``) wherever it fits.
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from typing import Any
 
@@ -19,20 +20,29 @@ _METHODS = ("direct", "winograd")
 _PRECISIONS = ("exact", "fast")
 _precision = "fast"
 
-# The model of cost: one core, times in ns, rates as measured with AVX-512. Only the ratio of two candidates decides,
-# and that is much the same on other instruction sets, whose products and transforms are slower alike.
-_FLOPS = 240.0  # of register tiles, a ns
-_CACHE = 40.0  # bytes a ns from the shared cache
-_PACK = 15.0  # bytes a ns of transformed weights written
-_PIXELS = 40.0  # to transform one vector of channels of a square's pixels to points
-_SUMS = 35.0  # and back
+# The model of cost: one core, times in ns, as measured with AVX-512 on a Zen 5 core. Only the ratio of two candidates
+# decides, and that is much the same on other instruction sets, whose products and transforms are slower alike.
 _START = 1500.0
-#: Lanes of the vector that the two times above are of.
+_FLOPS = 240.0  # of register tiles, a ns
+_CACHE = 50.0  # bytes a ns that come from a shared cache or, packed, go there
+_MEMORY = 20.0  # bytes a ns
+_CACHE_BYTES = 8e6  # what a core may expect to find in the cache
 _LANES = 16
-#: Fewer channels leave too little work between the transforms.
-_LEAST_CHANNELS = 32
-#: Squares whose products share one pass over the weights: csrc/kernels/winograd.c.
-_POINT_FLOATS, _SQUARES, _MOST_SQUARES = 131072, 12, 48
+_PIXELS = 55.0  # to transform one vector of channels of a square of 4x4 pixels to points
+_SUMS = 36.0  # and back
+#: csrc/kernels/winograd.c: squares for which the weights pass once.
+_SQUARES = 36
+#: With fewer channels the register tiles have too little to do between the transforms.
+_LEAST_CHANNELS = 16
+
+
+def _packing(elements: int) -> float:
+    return 4 * elements / _CACHE + _spilled(4 * elements)
+
+
+def _spilled(nbytes: int) -> float:
+    """Time for what doesn't stay in the cache."""
+    return max(0.0, nbytes - _CACHE_BYTES) / _MEMORY
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +84,8 @@ class Direct:
         return True
 
     def cost(self, g: ConvGeometry, pack_each_time: bool) -> float:
-        packing = 4 * g.packed_size / _PACK if pack_each_time else 0.0
-        return _START + g.flops / _FLOPS + packing
+        weights = math.prod(g.w_shape)
+        return _START + g.flops / _FLOPS + 4 * weights / _CACHE + (_packing(weights) if pack_each_time else 0.0)
 
     def forward(self, g: ConvGeometry) -> Method:
         numbers = g.fields()
@@ -104,13 +114,12 @@ class Winograd:
     def cost(self, g: ConvGeometry, pack_each_time: bool) -> float:
         points = (self.m + 2) ** 2
         squares = g.n * -(-g.oh // self.m) * -(-g.ow // self.m)
-        weights = 4 * points * g.c * g.k
-        block = min(max(_POINT_FLOATS // (points * g.c) // _SQUARES * _SQUARES, _SQUARES), _MOST_SQUARES)
-        products = 2 * points * squares * g.c * g.k / _FLOPS
-        streams = weights * -(-squares // block) / _CACHE
+        weights = points * g.c * g.k
+        products = 2 * weights * squares / _FLOPS
+        streams = 4 * weights * -(-squares // _SQUARES) / _CACHE
         transforms = squares * points / 36 * (-(-g.c // _LANES) * _PIXELS + -(-g.k // _LANES) * _SUMS)
-        packing = weights / _PACK if pack_each_time else 0.0
-        return _START + max(products, streams) + transforms + packing
+        images = _spilled(4 * (math.prod(g.x_shape) + math.prod(g.y_shape)))
+        return _START + products + streams + transforms + images + (_packing(weights) if pack_each_time else 0.0)
 
     def forward(self, g: ConvGeometry) -> Method:
         return self._method(g, adjoint=0, args={})
