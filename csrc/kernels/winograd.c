@@ -30,11 +30,9 @@ typedef struct {
     int64_t sum_matrix;              /* and of sums, whose rows are FC_NR */
 } cut;
 
-static int64_t m_of(int64_t m) { return m == 3 ? 3 : 4; }
-
 static cut cut_work(const args *a) {
     cut k;
-    const int64_t m = m_of(a->m);
+    const int64_t m = fc_wino_m(a->m);
     k.edge = m + 2;
     k.down = (a->oh + m - 1) / m;
     k.across = (a->ow + m - 1) / m;
@@ -57,10 +55,9 @@ typedef struct {
     float *points, *sums, *patch; /* patch: a square's pixels with zeros around, [edge][edge][channels] */
 } space;
 
-static int64_t patch_row(const args *a) { return FC_ROUND_UP(a->c, 16); }
-
 static size_t space_bytes(const args *a, const cut *k) {
-    return (size_t)(k->edge * k->edge * (k->point_matrix + k->sum_matrix + patch_row(a))) * sizeof(float);
+    return (size_t)(k->edge * k->edge * (k->point_matrix + k->sum_matrix + FC_ROUND_UP(a->c, 16))) *
+           sizeof(float);
 }
 
 static space lay_out(const cut *k, void *scratch) {
@@ -69,71 +66,6 @@ static space lay_out(const cut *k, void *scratch) {
     s.sums = s.points + k->edge * k->edge * k->point_matrix;
     s.patch = s.sums + k->edge * k->edge * k->sum_matrix;
     return s;
-}
-
-/* ---- pixels to points ---- */
-
-/* One vector of channels of a patch, whose pixels lie `row` and `pixel` floats apart. */
-FC_INLINE void transform_patch(const int m, const float *from, int64_t row, int64_t pixel, float *to,
-                               int64_t matrix) {
-    const int edge = m + 2;
-    vf half[FC_WINO_POINTS], d[FC_WINO_EDGE], o[FC_WINO_EDGE];
-    FC_UNROLL(6)
-    for (int j = 0; j < edge; j++) {
-        FC_UNROLL(6)
-        for (int i = 0; i < edge; i++) d[i] = vf_load(from + i * row + j * pixel);
-        fc_wino_pixels(m, d, 1, half + j, edge);
-    }
-    FC_UNROLL(6)
-    for (int i = 0; i < edge; i++) {
-        fc_wino_pixels(m, half + i * edge, 1, o, 1);
-        FC_UNROLL(6)
-        for (int j = 0; j < edge; j++) vf_store(to + (i * edge + j) * matrix, o[j]);
-    }
-}
-
-typedef struct {
-    int64_t image, y, x; /* its first output pixel */
-} square;
-
-static square square_at(const args *a, const cut *k, int64_t index) {
-    const int64_t m = m_of(a->m);
-    const square s = {index / (k->down * k->across), index / k->across % k->down * m, index % k->across * m};
-    return s;
-}
-
-/* The patch of pixels y .. y + edge, x .. x + edge, zero outside the image and in the last vector's lanes
- * past the channels. */
-static void copy_patch(const args *a, const float *image, int64_t y, int64_t x, int64_t edge, float *to) {
-    const int64_t row = patch_row(a);
-    for (int64_t i = y; i < y + edge; i++)
-        for (int64_t j = x; j < x + edge; j++, to += row) {
-            const int inside = i >= 0 && i < a->h && j >= 0 && j < a->w;
-            const int64_t count = inside ? a->c : 0;
-            if (inside) memcpy(to, image + (i * a->w + j) * a->c, (size_t)count * sizeof *to);
-            memset(to + count, 0, (size_t)(row - count) * sizeof *to);
-        }
-}
-
-/* Squares first .. first + count to points. A square whose patch crosses the border, and one whose channels
- * don't fill vectors, goes by way of a copy. */
-FC_INLINE void transform_pixels(const int m, const args *a, const cut *k, const space *s, int64_t first,
-                                int64_t count) {
-    const int64_t edge = m + 2;
-    for (int64_t t = 0; t < count; t++) {
-        const square q = square_at(a, k, first + t);
-        const int64_t y = q.y - a->pt, x = q.x - a->pl;
-        const float *image = a->x + q.image * a->h * a->w * a->c, *from = image + (y * a->w + x) * a->c;
-        int64_t row = a->w * a->c, pixel = a->c;
-        if (y < 0 || x < 0 || y + edge > a->h || x + edge > a->w || a->c % VL != 0) {
-            copy_patch(a, image, y, x, edge, s->patch);
-            from = s->patch;
-            pixel = patch_row(a);
-            row = edge * pixel;
-        }
-        for (int64_t c = 0; c < a->c; c += VL)
-            transform_patch(m, from + c, row, pixel, s->points + t * k->point_row + c, k->point_matrix);
-    }
 }
 
 /* ---- products ---- */
@@ -207,7 +139,7 @@ FC_INLINE void finish_panel(const int m, const args *a, const cut *k, const spac
     const int act = (int)a->act;
     const vf alpha = vf_set1((float)a->alpha);
     for (int64_t t = 0; t < count; t++) {
-        const square q = square_at(a, k, first + t);
+        const fc_square q = fc_square_at(m, k->down, k->across, first + t);
         const int64_t high = fc_min(m, a->oh - q.y), wide = fc_min(m, a->ow - q.x);
         float *to = a->y + ((q.image * a->oh + q.y) * a->ow + q.x) * a->k + col;
         for (int64_t j = 0; j < cols; j += VL) {
@@ -237,12 +169,15 @@ FC_SCRATCH(winograd_forward) {
 FC_INLINE void run_tiles(const int m, const args *a, int64_t begin, int64_t end, void *scratch) {
     const cut k = cut_work(a);
     const space s = lay_out(&k, scratch);
+    const fc_wino_images images = {a->x, a->h, a->w, a->c, a->pt, a->pl, k.down, k.across};
     int64_t ready = -1; /* the block whose points are in scratch: spans of one block follow each other */
     for (int64_t tile = begin; tile < end; tile++) {
         const int64_t block = tile / k.spans, first = block * k.block;
         const int64_t count = fc_min(k.block, k.squares - first),
                       last = fc_min((tile % k.spans + 1) * k.span, k.panels);
-        if (block != ready) transform_pixels(m, a, &k, &s, first, count);
+        if (block != ready)
+            fc_wino_squares(m, m + 2, &images, first, count, 0, a->c, s.points, k.point_row, k.point_matrix,
+                            s.patch);
         ready = block;
         for (int64_t panel = tile % k.spans * k.span; panel < last; panel++) {
             multiply(a, &k, &s, panel, a->packed + panel * k.edge * k.edge * fc_odd_lines(a->c * FC_NR),
@@ -260,7 +195,7 @@ static void run_4(const args *a, int64_t begin, int64_t end, void *scratch) {
 }
 
 FC_RUN(winograd_forward) {
-    if (m_of(a->m) == 3)
+    if (fc_wino_m(a->m) == 3)
         run_3(a, begin, end, scratch);
     else
         run_4(a, begin, end, scratch);
@@ -315,7 +250,8 @@ FC_INLINE void transform_weights(const int m, const float *from, float *to, int6
 
 /* packed: [panel][point][channel][width]. A tile is a panel and PACK_DEPTH channels. */
 FC_RUN(winograd_pack) {
-    const int64_t m = m_of(a->m), points = (m + 2) * (m + 2), steps = (a->c + PACK_DEPTH - 1) / PACK_DEPTH;
+    const int64_t m = fc_wino_m(a->m), points = (m + 2) * (m + 2),
+                  steps = (a->c + PACK_DEPTH - 1) / PACK_DEPTH;
     float *taken = scratch;
     for (int64_t tile = begin; tile < end; tile++) {
         const int64_t panel = tile / steps, c0 = tile % steps * PACK_DEPTH,

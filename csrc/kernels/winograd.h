@@ -17,6 +17,9 @@
 #define FC_WINO_EDGE 6    /* of the largest patch */
 #define FC_WINO_POINTS 36 /* of the largest patch */
 
+/* The argument m of the kernels; whatever isn't 3 counts as 4, as in kernels.def. */
+FC_INLINE int64_t fc_wino_m(int64_t m) { return m == 3 ? 3 : 4; }
+
 /* Scratch memory: rows of channels and the matrices of the points lie an odd number of cache lines apart, so
  * that what is used together doesn't compete for one set of the cache. */
 FC_INLINE int64_t fc_odd_lines(int64_t floats) { return FC_ROUND_UP(floats, 16) | 16; }
@@ -82,6 +85,124 @@ FC_INLINE void fc_wino_sums(const int m, const vf *s, const int from, vf *o, con
     o[to] = vf_fma(vf_set1(2.0f), t, q);
     o[2 * to] = vf_fma(vf_set1(4.0f), r, p);
     o[3 * to] = vf_add(vf_fma(vf_set1(8.0f), t, q), s[5 * from]);
+}
+
+/* A y: m gradients of pixels -> m + 2 points, the adjoint of fc_wino_sums. */
+FC_INLINE void fc_wino_gradients(const int m, const vf *y, const int from, vf *o, const int to) {
+    const vf y0 = y[0], y1 = y[from], y2 = y[2 * from], four = vf_set1(4.0f), two = vf_set1(2.0f);
+    o[0] = y0;
+    if (m == 3) {
+        const vf even = vf_add(y0, y2);
+        o[to] = vf_add(even, y1);
+        o[2 * to] = vf_sub(even, y1);
+        o[3 * to] = vf_fma(four, y2, vf_fma(two, y1, y0));
+        o[4 * to] = y2;
+        return;
+    }
+    const vf y3 = y[3 * from], even = vf_add(y0, y2), odd = vf_add(y1, y3);
+    const vf even2 = vf_fma(four, y2, y0), odd2 = vf_mul(two, vf_fma(four, y3, y1));
+    o[to] = vf_add(even, odd);
+    o[2 * to] = vf_sub(even, odd);
+    o[3 * to] = vf_add(even2, odd2);
+    o[4 * to] = vf_sub(even2, odd2);
+    o[5 * to] = y3;
+}
+
+/* G^T s: m + 2 points -> 3 gradients of weights, the adjoint of fc_wino_weights. */
+FC_INLINE void fc_wino_taps(const int m, const vf *s, const int from, vf *o, const int to) {
+    const vf s0 = s[0], s1 = s[from], s2 = s[2 * from], s3 = s[3 * from], s4 = s[4 * from];
+    const vf half = vf_set1(0.5f), sixth = vf_set1(1.0f / 6.0f);
+    if (m == 3) {
+        const vf a = vf_mul(half, s1), b = vf_mul(sixth, s2);
+        o[0] = vf_sub(vf_fma(half, s0, vf_mul(sixth, s3)), vf_add(a, b));
+        o[to] = vf_fma(vf_set1(1.0f / 3.0f), s3, vf_sub(b, a));
+        o[2 * to] = vf_sub(vf_fma(vf_set1(2.0f / 3.0f), s3, s4), vf_add(a, b));
+        return;
+    }
+    const vf p = vf_mul(sixth, vf_add(s1, s2)), r = vf_add(s3, s4), t = vf_sub(s3, s4);
+    o[0] = vf_sub(vf_fma(vf_set1(0.25f), s0, vf_mul(vf_set1(1.0f / 24.0f), r)), p);
+    o[to] = vf_fma(vf_set1(1.0f / 12.0f), t, vf_mul(sixth, vf_sub(s2, s1)));
+    o[2 * to] = vf_add(vf_sub(vf_mul(sixth, r), p), s[5 * from]);
+}
+
+/* ---- images to points ---- */
+
+/* Images whose squares of m x m output pixels are walked: a square at (y, x) reads x at (y - pt, x - pl). */
+typedef struct {
+    const float *x;
+    int64_t h, w, c, pt, pl;
+    int64_t down, across; /* squares of an image */
+} fc_wino_images;
+
+typedef struct {
+    int64_t image, y, x; /* its first output pixel */
+} fc_square;
+
+FC_INLINE fc_square fc_square_at(int64_t m, int64_t down, int64_t across, int64_t index) {
+    const fc_square s = {index / (down * across), index / across % down * m, index % across * m};
+    return s;
+}
+
+/* Channels c0 .. c0 + channels of the pixels y .. y + edge, x .. x + edge, [edge][edge][row], zero outside
+ * the image and past the channels. */
+FC_INLINE void fc_copy_patch(const fc_wino_images *s, const float *image, int64_t y, int64_t x, int64_t edge,
+                             int64_t c0, int64_t channels, float *to, int64_t row) {
+    for (int64_t i = y; i < y + edge; i++)
+        for (int64_t j = x; j < x + edge; j++, to += row) {
+            const int inside = i >= 0 && i < s->h && j >= 0 && j < s->w;
+            const int64_t count = inside ? channels : 0;
+            if (inside) memcpy(to, image + (i * s->w + j) * s->c + c0, (size_t)count * sizeof *to);
+            memset(to + count, 0, (size_t)(row - count) * sizeof *to);
+        }
+}
+
+/* One vector of channels of a patch of `in` x `in` pixels, m + 2 for pixels and m for gradients, which lie
+ * `row` and `pixel` floats apart, to points `matrix` apart. */
+FC_INLINE void fc_wino_patch(const int m, const int in, const float *from, int64_t row, int64_t pixel,
+                             float *to, int64_t matrix) {
+    const int edge = m + 2;
+    vf half[FC_WINO_POINTS], d[FC_WINO_EDGE], o[FC_WINO_EDGE];
+    FC_UNROLL(6)
+    for (int j = 0; j < in; j++) {
+        FC_UNROLL(6)
+        for (int i = 0; i < in; i++) d[i] = vf_load(from + i * row + j * pixel);
+        if (in == m)
+            fc_wino_gradients(m, d, 1, half + j, in);
+        else
+            fc_wino_pixels(m, d, 1, half + j, in);
+    }
+    FC_UNROLL(6)
+    for (int i = 0; i < edge; i++) {
+        if (in == m)
+            fc_wino_gradients(m, half + i * in, 1, o, 1);
+        else
+            fc_wino_pixels(m, half + i * in, 1, o, 1);
+        FC_UNROLL(6)
+        for (int j = 0; j < edge; j++) vf_store(to + (i * edge + j) * matrix, o[j]);
+    }
+}
+
+/* Squares first .. first + count, channels c0 .. c0 + channels, to points[point][square][channel], of which
+ * squares lie `row` and points `matrix` floats apart. A square whose patch crosses the border, and one whose
+ * channels don't fill vectors, goes by way of a copy; patch: memory for it, in x in x channels rounded up
+ * to 16. */
+FC_INLINE void fc_wino_squares(const int m, const int in, const fc_wino_images *s, int64_t first,
+                               int64_t count, int64_t c0, int64_t channels, float *points, int64_t row,
+                               int64_t matrix, float *patch) {
+    for (int64_t t = 0; t < count; t++) {
+        const fc_square q = fc_square_at(m, s->down, s->across, first + t);
+        const int64_t y = q.y - s->pt, x = q.x - s->pl;
+        const float *image = s->x + q.image * s->h * s->w * s->c, *from = image + (y * s->w + x) * s->c + c0;
+        int64_t line = s->w * s->c, pixel = s->c;
+        if (y < 0 || x < 0 || y + in > s->h || x + in > s->w || channels % VL != 0) {
+            pixel = FC_ROUND_UP(channels, 16);
+            line = in * pixel;
+            fc_copy_patch(s, image, y, x, in, c0, channels, patch, pixel);
+            from = patch;
+        }
+        for (int64_t c = 0; c < channels; c += VL)
+            fc_wino_patch(m, in, from + c, line, pixel, points + t * row + c, matrix);
+    }
 }
 
 #endif

@@ -285,6 +285,17 @@ def winograd_problem(c: Conv, m: int, adjoint: bool) -> Problem:
     """A direct convolution's problem by the other kernels, with their tolerance."""
     problem = (_backward_data if adjoint else _forward)(c, depthwise=False, exact=False)
     problem.steps = _winograd_steps(c, m, adjoint)
+    return _with_norm_error(problem)
+
+
+def winograd_weights_problem(c: Conv, m: int) -> Problem:
+    """As winograd_problem, for the gradient of the weights."""
+    problem = _backward_weights(c, depthwise=False, exact=False)
+    problem.steps[0] = Step("winograd_backward_weights", {**problem.steps[0].args, "m": m})
+    return _with_norm_error(problem)
+
+
+def _with_norm_error(problem: Problem) -> Problem:
     largest = max(float(np.abs(y).max(initial=0.0)) for y in problem.expected.values())
     problem.atol, problem.rtol = WINOGRAD_ERROR * largest, 0.0
     return problem
@@ -326,5 +337,12 @@ def cases() -> Iterator[Case]:
                 f"winograd_{'backward_data' if adjoint else 'forward'}_{m}/{c.name}",
                 ("winograd_pack", "winograd_forward"),
                 lambda rng, c=c, m=m, adjoint=adjoint: winograd_problem(c, m, adjoint),
+                c.large,
+            )
+        for m in (4, 3):
+            yield Case(
+                f"winograd_backward_weights_{m}/{c.name}",
+                ("winograd_backward_weights", "fold"),
+                lambda rng, c=c, m=m: winograd_weights_problem(c, m),
                 c.large,
             )
