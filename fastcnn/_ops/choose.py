@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import unknown_name
@@ -29,9 +30,12 @@ _MEMORY = 20.0  # bytes a ns
 _CACHE_BYTES = 8e6  # what a core may expect to find in the cache
 _LANES = 16
 _PIXELS = 55.0  # to transform one vector of channels of a square of 4x4 pixels to points
-_SUMS = 36.0  # and back
+_SUMS = 36.0  # and back; also of a square of dy to points
+_TAPS = 40.0  # one vector of sums over all squares to the gradients of weights
 #: csrc/kernels/winograd.c: squares for which the weights pass once.
 _SQUARES = 36
+#: csrc/kernels/winograd_weights.c: channels of a tile, which transforms for itself.
+_SPAN = 64
 #: With fewer channels the register tiles have too little to do between the transforms.
 _LEAST_CHANNELS = 16
 
@@ -74,6 +78,25 @@ class Method:
     why: str = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class WeightGradient:
+    """How the gradient of the weights is computed: a kernel that reads `x` and `dy` and writes `dweights`.
+
+    Attributes
+    ----------
+    args : dict
+        The kernel's numbers, among them `parts`.
+    parts : int
+        Partial sums in `dweights`, for `fold` to add up.
+    """
+
+    name: str
+    kernel: str
+    args: dict[str, int]
+    parts: int
+    why: str = ""
+
+
 class Direct:
     """The sum as it is written, by register tiles: any convolution."""
 
@@ -87,6 +110,9 @@ class Direct:
         weights = math.prod(g.w_shape)
         return _START + g.flops / _FLOPS + 4 * weights / _CACHE + (_packing(weights) if pack_each_time else 0.0)
 
+    def weights_cost(self, g: ConvGeometry) -> float:
+        return _START + g.flops / _FLOPS + g.weight_parts * 4 * math.prod(g.w_shape) / _CACHE
+
     def forward(self, g: ConvGeometry) -> Method:
         numbers = g.fields()
         return Method("direct", "conv2d_pack", numbers, g.packed_size, "conv2d_forward", "x", "y", numbers)
@@ -94,6 +120,10 @@ class Direct:
     def backward_data(self, g: ConvGeometry) -> Method:
         numbers, size = g.fields(), g.packed_transposed_size
         return Method("direct", "conv2d_pack_transposed", numbers, size, "conv2d_backward_data", "dy", "dx", numbers)
+
+    def backward_weights(self, g: ConvGeometry) -> WeightGradient:
+        parts = g.weight_parts
+        return WeightGradient("direct", "conv2d_backward_weights", {**g.fields(), "parts": parts}, parts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,20 +142,38 @@ class Winograd:
         return plain and min(g.c, g.k) >= _LEAST_CHANNELS
 
     def cost(self, g: ConvGeometry, pack_each_time: bool) -> float:
-        points = (self.m + 2) ** 2
-        squares = g.n * -(-g.oh // self.m) * -(-g.ow // self.m)
-        weights = points * g.c * g.k
-        products = 2 * weights * squares / _FLOPS
-        streams = 4 * weights * -(-squares // _SQUARES) / _CACHE
-        transforms = squares * points / 36 * (-(-g.c // _LANES) * _PIXELS + -(-g.k // _LANES) * _SUMS)
+        weights = self._points * g.c * g.k
+        streams = 4 * weights * -(-self._squares(g) // _SQUARES) / _CACHE
+        return _START + self._work(g, 1, 1) + streams + (_packing(weights) if pack_each_time else 0.0)
+
+    def weights_cost(self, g: ConvGeometry) -> float:
+        taps = self._points / 36 * _TAPS / _LANES + 4 * 9 / _CACHE
+        return _START + self._work(g, -(-g.k // _SPAN), -(-g.c // _SPAN)) + g.weight_parts * taps * g.c * g.k
+
+    @property
+    def _points(self) -> int:
+        return (self.m + 2) ** 2
+
+    def _squares(self, g: ConvGeometry) -> int:
+        return g.n * -(-g.oh // self.m) * -(-g.ow // self.m)
+
+    def _work(self, g: ConvGeometry, x_times: int, y_times: int) -> float:
+        """Products, transforms (of x and of y, so many times each), and what of the images is not in the cache."""
+        vectors = x_times * -(-g.c // _LANES) * _PIXELS + y_times * -(-g.k // _LANES) * _SUMS
+        products = 2 * self._points * g.c * g.k / _FLOPS
         images = _spilled(4 * (math.prod(g.x_shape) + math.prod(g.y_shape)))
-        return _START + products + streams + transforms + images + (_packing(weights) if pack_each_time else 0.0)
+        return self._squares(g) * (products + self._points / 36 * vectors) + images
 
     def forward(self, g: ConvGeometry) -> Method:
         return self._method(g, adjoint=0, args={})
 
     def backward_data(self, g: ConvGeometry) -> Method:
         return self._method(g.adjoint(), adjoint=1, args={"bias": None, "act": 0, "alpha": 0.0})
+
+    def backward_weights(self, g: ConvGeometry) -> WeightGradient:
+        parts = g.weight_parts
+        numbers = {**g.fields(), "m": self.m, "parts": parts}
+        return WeightGradient("winograd", "winograd_backward_weights", numbers, parts)
 
     def _method(self, g: ConvGeometry, adjoint: int, args: dict[str, Any]) -> Method:
         pack = {"c": g.c, "k": g.k, "m": self.m, "adjoint": adjoint}
@@ -195,27 +243,35 @@ def forward(g: ConvGeometry, pack_each_time: bool) -> Method:
     pack_each_time : bool
         Whether packing the weights is part of the cost: not in a prediction, whose weights stay as they are.
     """
-    best, why = _best(g, pack_each_time)
+    best, why = _best(g, lambda c: c.cost(g, pack_each_time))
     return dataclasses.replace(best.forward(g), why=why)
 
 
 def backward_data(g: ConvGeometry, pack_each_time: bool) -> Method:
     """The method for the gradient of the convolution `g` with respect to its input."""
-    best, why = _best(g, pack_each_time, adjoint=True)
+    best, why = _best(g, lambda c: c.cost(g if isinstance(c, Direct) else g.adjoint(), pack_each_time))
     return dataclasses.replace(best.backward_data(g), why=why)
 
 
-def _best(g: ConvGeometry, pack_each_time: bool, adjoint: bool = False) -> tuple[Direct | Winograd, str]:
+def backward_weights(g: ConvGeometry) -> WeightGradient:
+    """The method for the gradient of the convolution `g` with respect to its weights; depthwise ones have but one."""
+    if g.is_depthwise:
+        parts = g.weight_parts
+        return WeightGradient("depthwise", "depthwise_backward_weights", {**g.fields(), "parts": parts}, parts)
+    best, why = _best(g, lambda c: c.weights_cost(g))
+    return dataclasses.replace(best.backward_weights(g), why=why)
+
+
+def _best(g: ConvGeometry, cost: Callable[[Direct | Winograd], float]) -> tuple[Direct | Winograd, str]:
+    """The cheapest candidate of those that fit and are allowed, and the reason; no reason without a choice."""
     fitting = [c for c in _CANDIDATES if c.fits(g)]
-    costs = {c: c.cost(g.adjoint() if adjoint and c.name == "winograd" else g, pack_each_time) for c in fitting}
-    allowed = fitting
-    reason = ""
     if len(fitting) == 1:
         return fitting[0], ""
-    if _precision == "exact":
-        allowed, reason = [c for c in fitting if c.name == "direct"], "precision is exact"
-    elif forced():
-        allowed, reason = [c for c in fitting if c.name == forced()], "FASTCNN_CONV"
-    best = min(allowed, key=costs.__getitem__)
-    expected = ", ".join(f"{c.title} {ns / 1e3:.0f} us" for c, ns in sorted(costs.items(), key=lambda item: item[1]))
-    return best, f"{reason or 'expected'}: {best.title if reason else expected}"
+    costs = {c: cost(c) for c in fitting}
+    name, reason = ("direct", "precision is exact") if _precision == "exact" else (forced(), "FASTCNN_CONV")
+    best = min((c for c in fitting if name in ("", c.name)), key=costs.__getitem__)
+    if name:
+        return best, f"{reason}: {best.title}"
+    return best, "expected: " + ", ".join(
+        f"{c.title} {costs[c] / 1e3:.0f} us" for c in sorted(costs, key=costs.__getitem__)
+    )

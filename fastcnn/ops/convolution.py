@@ -280,7 +280,8 @@ def _forward(
 
 def _backward(g: ConvGeometry, dy: Floats, x: Floats, w: Floats, where: str) -> tuple[Floats, Floats, Floats]:
     dx = empty(g.x_shape, f"{where}: dx")
-    partial = empty((g.weight_parts, *g.w_shape), f"{where}: dw")
+    gradient = choose.backward_weights(g.flat())
+    partial = empty((gradient.parts, *g.w_shape), f"{where}: dw")
     if dx.size == 0:  # an empty batch: sums over nothing
         dw, db = empty(g.w_shape, "dw"), empty((g.k,), "db")
         dw.fill(0)
@@ -288,11 +289,9 @@ def _backward(g: ConvGeometry, dy: Floats, x: Floats, w: Floats, where: str) -> 
         return dx, dw, db
     if g.is_depthwise:
         core.call("depthwise_backward_data", dy=dy, weights=w, dx=dx, **g.fields())
-        core.call("depthwise_backward_weights", x=x, dy=dy, dweights=partial, parts=g.weight_parts, **g.fields())
     else:
         _by_method(choose.backward_data(g.flat(), True), dy, w, dx, where)
-        fields = g.flat().fields()
-        core.call("conv2d_backward_weights", x=x, dy=dy, dweights=partial, parts=g.weight_parts, **fields)
+    core.call(gradient.kernel, x=x, dy=dy, dweights=partial, **gradient.args)
     return dx, _folded(partial), _column_sums(dy, g.k)
 
 

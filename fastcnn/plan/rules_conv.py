@@ -59,15 +59,13 @@ def _backward_data(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
 
 
 def _backward_weights(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
-    x, dy = node.inputs[0], node.inputs[1]
-    assert x is not None and dy is not None
-    kernel = "depthwise_backward_weights" if geometry.is_depthwise else "conv2d_backward_weights"
-    flat = geometry if geometry.is_depthwise else geometry.flat()
-    parts = flat.weight_parts
+    x, dy = _two(node)
+    method = choose.backward_weights(geometry.flat())
+    parts = method.parts
     count = low.size(node.outputs[0])
     out = low.write(node.outputs[0])
     target: Buffer = out if parts == 1 else low.temporary(parts * count, name="partial sums")
-    low.step(kernel, node, x=low.read(x), dy=low.read(dy), dweights=target, parts=parts, **flat.fields())
+    low.step(method.kernel, node, x=low.read(x), dy=low.read(dy), dweights=target, **method.args).why = method.why
     if parts > 1:
         low.step("fold", node, x=target, y=out, parts=parts, count=count)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases.case import Problem, generator
-from cases.convolution import Conv, winograd_problem
+from cases.convolution import Conv, winograd_problem, winograd_weights_problem
 from cases.convolution import problems as convolution_problems
 from cases.elementwise import binary_numbers
 from cases.pooling import Pool
@@ -80,8 +80,8 @@ def test_convolution(data: st.DataObject, exact: bool, depthwise: bool, isa: str
 def test_winograd(shape: Any, k: int, padding: Any, act: str, m: int, adjoint: bool, isa: str) -> None:
     conv = Conv("drawn", shape, k, padding=padding, act=act, bias=k % 3 > 0)
     assume(_fits(conv))
-    problem = winograd_problem(conv, m, adjoint)
-    check(problem, run(problem))
+    for problem in (winograd_problem(conv, m, adjoint), winograd_weights_problem(conv, m)):
+        check(problem, run(problem))
 
 
 @st.composite

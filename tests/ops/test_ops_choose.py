@@ -24,12 +24,12 @@ def settings_restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     choose.set_precision("fast")
 
 
-def both(g: ConvGeometry) -> tuple[choose.Method, choose.Method]:
-    return choose.forward(g, False), choose.backward_data(g, False)
+def every(g: ConvGeometry) -> tuple[choose.Method | choose.WeightGradient, ...]:
+    return choose.forward(g, False), choose.backward_data(g, False), choose.backward_weights(g)
 
 
 def test_large_maps_of_many_channels_go_by_winograd() -> None:
-    for method in both(LARGE):
+    for method in every(LARGE):
         assert method.name == "winograd"
         assert method.args["m"] == 4
         assert method.why.startswith("expected: F(4x4,3x3) ")
@@ -56,14 +56,14 @@ def test_maps_of_three_pixels_take_squares_of_three() -> None:
 )
 def test_what_winograd_does_not_fit_goes_directly(g: ConvGeometry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FASTCNN_CONV", "winograd")
-    for method in both(g):
+    for method in every(g):
         assert method.name == "direct"
         assert method.why == ""
 
 
 def test_a_single_pixel_goes_directly_however_many_channels() -> None:
     """Its 25 or 36 matrices of weights would be read for one square."""
-    for method in both(ConvGeometry.of((1, 3, 3, 512), (3, 3, 512, 512))):
+    for method in every(ConvGeometry.of((1, 3, 3, 512), (3, 3, 512, 512))):
         assert method.name == "direct"
 
 
@@ -77,7 +77,7 @@ def test_packing_counts_where_it_is_done_each_time() -> None:
 def test_the_environment_forces_a_method(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FASTCNN_CONV", name)
     for g in (LARGE, ConvGeometry.of((1, 3, 3, 512), (3, 3, 512, 512))):
-        for method in both(g):
+        for method in every(g):
             assert method.name == name.strip().lower()
             assert method.why.startswith("FASTCNN_CONV: ")
 
@@ -93,7 +93,7 @@ def test_exact_is_direct_whatever_is_forced(monkeypatch: pytest.MonkeyPatch) -> 
     fastcnn.set_precision("exact")
     assert fastcnn.get_precision() == "exact"
     monkeypatch.setenv("FASTCNN_CONV", "winograd")
-    for method in both(LARGE):
+    for method in every(LARGE):
         assert method.name == "direct"
         assert method.why == "precision is exact: direct"
 
