@@ -10,7 +10,7 @@
 #include "winograd.h"
 
 /* Squares of a block. */
-#define BLOCK 24
+#define BLOCK 48
 /* Channels of a tile, in and out. Every tile transforms for itself: fewer channels transform more often. */
 #define SPAN 64
 
