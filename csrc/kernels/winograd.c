@@ -14,6 +14,9 @@
 #define MOST_SQUARES 36
 /* Points of a block at most: 4 MiB, whatever the channels. */
 #define POINT_FLOATS 1048576
+/* Input channels that are added up in registers before their sum goes to the sums in memory: rounding errors
+ * grow with the length of a sum, and here they are those of terms larger than the result. */
+#define DEPTH 256
 /* Tiles of work, so that 16 threads have one each. */
 #define ENOUGH_TILES 16
 /* Input channels that winograd_pack transforms at a time: a cache line of weights. */
@@ -83,23 +86,26 @@ static void multiply(const args *a, const cut *k, const space *s, int64_t panel,
     t.a_seg = &at;
     t.b_seg = &start;
     t.segs = 1;
-    t.len = a->c;
     t.a_step = 1;
     t.vectors = fc_panel_vectors(a->k, panel);
     t.cols = t.vectors * VL;
     t.b_step = t.cols;
     t.c = sums;
     for (int64_t point = 0; point < k->edge * k->edge; point++) {
-        t.b = b + point * fc_odd_lines(a->c * t.b_step);
         t.c_offset = point * k->sum_matrix;
-        at = point * k->point_matrix;
         for (int64_t first = 0; first < count; first += FC_MR) {
             t.rows = (int)fc_min(FC_MR, count - first);
             for (int i = 0; i < t.rows; i++) {
                 rows[i] = s->points + (first + i) * k->point_row;
                 sums[i] = s->sums + (first + i) * FC_NR;
             }
-            FC_NAME(fc_tile_run)(&t);
+            for (int64_t c = 0; c < a->c; c += DEPTH) {
+                t.len = fc_min(DEPTH, a->c - c);
+                t.add = c > 0;
+                t.b = b + point * fc_odd_lines(a->c * t.b_step) + c * t.b_step;
+                at = point * k->point_matrix + c;
+                FC_NAME(fc_tile_run)(&t);
+            }
         }
     }
 }
