@@ -21,7 +21,7 @@ _MODULES = (
 )  # fmt: skip
 _NAMES = {
     "Input": "layers", "Model": "models", "Sequential": "models", "Variable": "graph", "get_num_threads": "_ops",
-    "set_num_threads": "_ops",
+    "get_precision": "_ops", "set_num_threads": "_ops", "set_precision": "_ops",
 }  # fmt: skip
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         utils,
         viz,
     )
-    from ._ops import get_num_threads, set_num_threads
+    from ._ops import get_num_threads, get_precision, set_num_threads, set_precision
     from .graph import Variable
     from .layers import Input
     from .models import Model, Sequential
@@ -70,6 +70,7 @@ __all__ = [
     "callbacks",
     "datasets",
     "get_num_threads",
+    "get_precision",
     "initializers",
     "layers",
     "losses",
@@ -81,6 +82,7 @@ __all__ = [
     "reference",
     "regularizers",
     "set_num_threads",
+    "set_precision",
     "set_seed",
     "utils",
     "viz",

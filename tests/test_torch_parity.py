@@ -132,7 +132,15 @@ def exact_torch() -> Any:
     torch.set_float32_matmul_precision(before[1])
 
 
-@pytest.mark.usefixtures("exact_torch")
+@pytest.fixture(params=["fast", "exact"])
+def precision(request: pytest.FixtureRequest) -> Any:
+    """Convolutions by Winograd where that is faster, and none."""
+    fastcnn.set_precision(request.param)
+    yield request.param
+    fastcnn.set_precision("fast")
+
+
+@pytest.mark.usefixtures("exact_torch", "precision")
 def test_the_whole_curve_is_pytorchs() -> None:
     fastcnn.set_seed(3)
     model = classic()
@@ -144,7 +152,7 @@ def test_the_whole_curve_is_pytorchs() -> None:
 
 
 @pytest.mark.usefixtures("exact_torch")
-def test_each_step_of_adam_is_pytorchs() -> None:
+def test_each_step_of_adam_is_pytorchs(precision: str) -> None:
     fastcnn.set_seed(0)
     model = classic()
     beside, free = Twin(model.get_weights()), Twin(model.get_weights())
@@ -161,7 +169,10 @@ def test_each_step_of_adam_is_pytorchs() -> None:
     np.testing.assert_allclose(ours, beside_us, rtol=RTOL)
     # The gradients as well: nearly always to rounding, and where a ReLU or a maximum tips over, to little.
     assert np.median(apart) < 1e-5
-    assert max(apart) < 1e-2
+    assert max(apart[1:]) < 1e-2
+    # As long as biases are 0, sums over an empty background are exactly 0, and Winograd's nearly: ReLU's slope there
+    # is as good 1 as it is 0.
+    assert apart[0] < (1e-2 if precision == "exact" else 0.1)
     # On its own PyTorch's curve is the same one until rounding has grown into another path to the same place.
     np.testing.assert_allclose(ours[:5], on_its_own[:5], rtol=1e-3)
     np.testing.assert_allclose(ours.reshape(-1, 50).mean(1), on_its_own.reshape(-1, 50).mean(1), rtol=0.03)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from .choose import get_precision, set_precision
 from .waiting import short_waits
 
 with short_waits():
     from . import core, threads
     from .threads import cpu_info, get_num_threads, set_num_threads
 
-__all__ = ["core", "cpu_info", "get_num_threads", "set_num_threads"]
+__all__ = ["core", "cpu_info", "get_num_threads", "get_precision", "set_num_threads", "set_precision"]
 
 threads.start()

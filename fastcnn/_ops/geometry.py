@@ -180,6 +180,18 @@ class ConvGeometry:
         """Elements of the weights packed for the gradient of x (conv2d_pack_transposed)."""
         return self.groups * self.kh * self.kw * (self.k // self.groups) * _round_up(self.c // self.groups, 64)
 
+    def winograd_packed_size(self, m: int) -> int:
+        """Elements of the weights transformed for F(m x m, 3 x 3) (winograd_pack)."""
+        return (m + 2) ** 2 * (self.c + 2) * _round_up(self.k, 64)
+
+    def adjoint(self) -> ConvGeometry:
+        """The convolution that takes dy to dx, with weights rotated and channels exchanged; strides must be 1.
+
+        Its padding is negative where the convolution's own is wider than the kernel.
+        """
+        pads = {"pt": (self.kh - 1) * self.dh - self.pt, "pl": (self.kw - 1) * self.dw - self.pl}
+        return dataclasses.replace(self, h=self.oh, w=self.ow, c=self.k, oh=self.h, ow=self.w, k=self.c, **pads)
+
     @property
     def weight_parts(self) -> int:
         """Partial sums of the weights' gradient: up to 16, of at least 256 pixels each (a share of 57 lost a fifth of

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import callbacks as cb
-from .._ops import core
+from .._ops import choose, core
 from ..errors import unknown_name
 from ..graph import Value, Variable, rebuild
 from ..layers.base import Layer, LayerCall
@@ -172,7 +172,7 @@ class Network(Layer):
 
     def _cached(self, key: Any, make: Callable[[], Plan]) -> Plan:
         """A plan made before, if it still fits, else a new one; the least used are forgotten."""
-        key = (*key, core.isa())
+        key = (*key, core.isa(), *choose.settings())
         with core.lock:
             plan = self._plans.get(key)
             if plan is not None and plan.current:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from .._ops import core
+from .._ops import choose, core
 from .._ops.arrays import as_float32, as_images, empty, result, same_shape
 from .._ops.geometry import ConvGeometry, row_parts
 from .._ops.kinds import FUSED, UNARY
@@ -272,10 +272,7 @@ def _forward(
     if g.is_depthwise:
         core.call("depthwise_forward", x=x, weights=w, bias=bias, y=y, **g.fields(), **act)
     else:
-        fields = g.flat().fields()
-        packed = empty((g.packed_size,), f"{where}: the packed weights")
-        core.call("conv2d_pack", weights=w, packed=packed, **fields)
-        core.call("conv2d_forward", x=x, packed=packed, bias=bias, y=y, **fields, **act)
+        _by_method(choose.forward(g.flat(), True), x, w, y, where, bias=bias, **act)
     if fused != activation:
         activate_in_place(y, activation)
     return y
@@ -283,7 +280,8 @@ def _forward(
 
 def _backward(g: ConvGeometry, dy: Floats, x: Floats, w: Floats, where: str) -> tuple[Floats, Floats, Floats]:
     dx = empty(g.x_shape, f"{where}: dx")
-    partial = empty((g.weight_parts, *g.w_shape), f"{where}: dw")
+    gradient = choose.backward_weights(g.flat())
+    partial = empty((gradient.parts, *g.w_shape), f"{where}: dw")
     if dx.size == 0:  # an empty batch: sums over nothing
         dw, db = empty(g.w_shape, "dw"), empty((g.k,), "db")
         dw.fill(0)
@@ -291,14 +289,17 @@ def _backward(g: ConvGeometry, dy: Floats, x: Floats, w: Floats, where: str) -> 
         return dx, dw, db
     if g.is_depthwise:
         core.call("depthwise_backward_data", dy=dy, weights=w, dx=dx, **g.fields())
-        core.call("depthwise_backward_weights", x=x, dy=dy, dweights=partial, parts=g.weight_parts, **g.fields())
     else:
-        fields = g.flat().fields()
-        packed = empty((g.packed_transposed_size,), f"{where}: the packed weights")
-        core.call("conv2d_pack_transposed", weights=w, packed=packed, **fields)
-        core.call("conv2d_backward_data", dy=dy, packed=packed, dx=dx, **fields)
-        core.call("conv2d_backward_weights", x=x, dy=dy, dweights=partial, parts=g.weight_parts, **fields)
+        _by_method(choose.backward_data(g.flat(), True), dy, w, dx, where)
+    core.call(gradient.kernel, x=x, dy=dy, dweights=partial, **gradient.args)
     return dx, _folded(partial), _column_sums(dy, g.k)
+
+
+def _by_method(method: choose.Method, source: Floats, w: Floats, target: Floats, where: str, **args: Any) -> None:
+    """Run the two kernels of a method."""
+    packed = empty((method.packed_size,), f"{where}: the packed weights")
+    core.call(method.pack, weights=w, packed=packed, **method.pack_args)
+    core.call(method.kernel, packed=packed, **{method.source: source, method.result: target}, **args, **method.args)
 
 
 def _folded(partial: Floats) -> Floats:

@@ -28,13 +28,14 @@ def lowers(op: str) -> Callable[[Rule], Rule]:
 
 @dataclasses.dataclass
 class Step:
-    """One kernel call: its arguments (numbers and buffers), and what it is there for."""
+    """One kernel call: its arguments (numbers and buffers), what it is there for, and why by this kernel."""
 
     kernel: str
     args: dict[str, Any]
     name: str
     shape: tuple[int, ...]
     steady: bool = False
+    why: str = ""
 
 
 class Lowering:
@@ -154,11 +155,11 @@ class Lowering:
         """Whether anything reads this result."""
         return self._uses.get(id(value), 0) > 0
 
-    def step(self, kernel: str, node: Node, shape: Any = None, **args: Any) -> None:
+    def step(self, kernel: str, node: Node, shape: Any = None, **args: Any) -> Step:
         """Add a kernel call; buffers, numbers and arrays by the kernel's argument names."""
-        self.add(kernel, node.name, self.shape(node.outputs[0]) if shape is None else tuple(shape), **args)
+        return self.add(kernel, node.name, self.shape(node.outputs[0]) if shape is None else tuple(shape), **args)
 
-    def add(self, kernel: str, name: str, shape: tuple[int, ...], **args: Any) -> None:
+    def add(self, kernel: str, name: str, shape: tuple[int, ...], **args: Any) -> Step:
         from .._ops import core
 
         fields = core.KERNELS[kernel].by_name
@@ -169,6 +170,7 @@ class Lowering:
             for kind, buffer in buffers:
                 buffer.steady = buffer.steady or kind != "in"
         self.steps.append(Step(kernel, args, name, shape, steady))
+        return self.steps[-1]
 
     def dropout_site(self, node: Node) -> int:
         """A number for each dropout layer, the same for its two directions."""

@@ -21,7 +21,10 @@ _ALWAYS = 2**31
 
 @dataclasses.dataclass(frozen=True)
 class PlanStep:
-    """One line of a plan: the kernel, the layer it is for, its result's shape, FLOPs and bytes touched."""
+    """One line of a plan: the kernel, the layer it is for, its result's shape, FLOPs and bytes touched.
+
+    `once` marks what is computed once for given weights, `why` is the reason for the kernel where there was a choice.
+    """
 
     kernel: str
     layer: str
@@ -29,6 +32,7 @@ class PlanStep:
     flops: float
     bytes: float
     once: bool
+    why: str = ""
 
 
 class Plan:
@@ -76,15 +80,14 @@ class Plan:
         return [np.empty(shape, dtype) for shape, dtype in self.outputs]
 
     def __str__(self) -> str:
-        rows = [("layer", "kernel", "result", "MFLOP", "MB")]
+        rows = [("layer", "kernel", "result", "MFLOP", "MB", "why")]
         for s in self.steps:
             shape = "x".join(str(d) for d in s.shape) or "1"
             kernel = f"{s.kernel} (once)" if s.once else s.kernel
-            rows.append((s.layer, kernel, shape, f"{s.flops / 1e6:.2f}", f"{s.bytes / 1e6:.2f}"))
-        widths = [max(len(r[i]) for r in rows) for i in range(5)]
-        lines = [
-            "  ".join(c.rjust(w) if i > 2 else c.ljust(w) for i, (c, w) in enumerate(zip(r, widths))) for r in rows
-        ]
+            rows.append((s.layer, kernel, shape, f"{s.flops / 1e6:.2f}", f"{s.bytes / 1e6:.2f}", s.why))
+        widths = [max(len(r[i]) for r in rows) for i in range(6)]
+        lines = ["  ".join(c.rjust(w) if i in (3, 4) else c.ljust(w) for i, (c, w) in enumerate(zip(r, widths)))
+                 for r in rows]  # fmt: skip
         lines.insert(1, "-" * len(lines[0]))
         lines.append(
             f"{len(self.steps)} kernels, {self.flops / 1e6:.1f} MFLOP a run, {self.arena_bytes / 2**20:.2f} MiB arena, "
@@ -123,7 +126,7 @@ def _describe(step: Step) -> PlanStep:
     call = core.Call(step.kernel, {k: v for k, v in step.args.items() if fields[k].dtype is None})
     given = {k for k, v in step.args.items() if v is not None}
     size = sum(n for k, n in call.needed().items() if k in given)
-    return PlanStep(step.kernel, step.name, step.shape, call.flops, size, step.steady)
+    return PlanStep(step.kernel, step.name, step.shape, call.flops, size, step.steady, step.why)
 
 
 def inference_plan(shapes: Mapping[Value, Sequence[int]], outputs: Sequence[Value]) -> Plan:

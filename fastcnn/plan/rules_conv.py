@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._ops import choose
 from .._ops.geometry import ConvGeometry, row_parts
 from .._ops.kinds import UNARY
 from ..graph import Node, Value
@@ -27,19 +28,24 @@ def _forward(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
     b = node.inputs[2] if len(node.inputs) > 2 else None
     assert x is not None and w is not None
     args = {
-        "x": low.read(x),
         "bias": low.read(b) if b is not None else None,
         "act": UNARY[node.attrs["activation"]],
         "alpha": node.attrs["alpha"],
     }
     if geometry.is_depthwise:
-        low.step("depthwise_forward", node, weights=low.read(w), y=low.write(node.outputs[0]),
+        low.step("depthwise_forward", node, x=low.read(x), weights=low.read(w), y=low.write(node.outputs[0]),
                  **args, **geometry.fields())  # fmt: skip
         return
-    flat = geometry.flat()
-    packed = low.temporary(flat.packed_size, name="packed weights")
-    low.step("conv2d_pack", node, flat.w_shape, weights=low.read(w), packed=packed, **flat.fields())
-    low.step("conv2d_forward", node, packed=packed, y=low.write(node.outputs[0]), **args, **flat.fields())
+    _by_method(low, node, choose.forward(geometry.flat(), low.training), args)
+
+
+def _by_method(low: Lowering, node: Node, method: choose.Method, args: dict[str, Any]) -> None:
+    """The two kernels of a method: from the node's first input and weights to its output."""
+    source, w = _two(node)
+    packed = low.temporary(method.packed_size, name="packed weights")
+    low.step(method.pack, node, low.shape(w), weights=low.read(w), packed=packed, **method.pack_args)
+    tensors = {method.source: low.read(source), method.result: low.write(node.outputs[0])}
+    low.step(method.kernel, node, packed=packed, **tensors, **args, **method.args).why = method.why
 
 
 def _backward_data(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
@@ -49,23 +55,17 @@ def _backward_data(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
         low.step("depthwise_backward_data", node, dy=low.read(dy), weights=low.read(w),
                  dx=low.write(node.outputs[0]), **geometry.fields())  # fmt: skip
         return
-    flat = geometry.flat()
-    packed = low.temporary(flat.packed_transposed_size, name="packed weights")
-    low.step("conv2d_pack_transposed", node, flat.w_shape, weights=low.read(w), packed=packed, **flat.fields())
-    low.step("conv2d_backward_data", node, dy=low.read(dy), packed=packed, dx=low.write(node.outputs[0]),
-             **flat.fields())  # fmt: skip
+    _by_method(low, node, choose.backward_data(geometry.flat(), low.training), {})
 
 
 def _backward_weights(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
-    x, dy = node.inputs[0], node.inputs[1]
-    assert x is not None and dy is not None
-    kernel = "depthwise_backward_weights" if geometry.is_depthwise else "conv2d_backward_weights"
-    flat = geometry if geometry.is_depthwise else geometry.flat()
-    parts = flat.weight_parts
+    x, dy = _two(node)
+    method = choose.backward_weights(geometry.flat())
+    parts = method.parts
     count = low.size(node.outputs[0])
     out = low.write(node.outputs[0])
     target: Buffer = out if parts == 1 else low.temporary(parts * count, name="partial sums")
-    low.step(kernel, node, x=low.read(x), dy=low.read(dy), dweights=target, parts=parts, **flat.fields())
+    low.step(method.kernel, node, x=low.read(x), dy=low.read(dy), dweights=target, **method.args).why = method.why
     if parts > 1:
         low.step("fold", node, x=target, y=out, parts=parts, count=count)
 

@@ -191,6 +191,24 @@ DEPTHWISE = [
     Conv("large_multiplier", (2, 28, 28, 40), 80, padding="same", groups=40, parts=8, large=True),
 ]
 
+#: 3x3, stride 1: what Winograd convolution takes. Maps around the sizes of one and several squares of output.
+WINOGRAD = [
+    Conv("one_pixel", (1, 1, 1, 1), 1, padding="same"),
+    Conv("one_window", (2, 3, 3, 40), 40, act="relu"),
+    *(Conv(f"map_{h}x{w}", (2, h, w, 16), 32, padding="same") for h, w in ((2, 9), (3, 3), (4, 4), (5, 6), (7, 8))),
+    *(Conv(f"filters_{k}", (1, 6, 6, 5), k, act="relu6") for k in (1, 7, 16, 31, 33, 64, 65, 96, 130)),
+    *(Conv(f"channels_{c}", (1, 7, 6, c), 9, act="leaky_relu", bias=c % 2 > 0) for c in (2, 15, 16, 17, 48, 130)),
+    Conv("classic_2", (2, 13, 13, 32), 64, act="relu"),
+    Conv("classic_3", (3, 5, 5, 64), 64, act="relu", parts=1),
+    Conv("full", (1, 4, 5, 8), 12, padding=2),
+    Conv("asymmetric", (2, 6, 5, 16), 16, padding=((0, 2), (1, 0)), act="relu"),
+    Conv("padding_over_kernel", (1, 3, 6, 4), 6, padding=((4, 5), (3, 4))),
+    Conv("many_squares", (9, 14, 13, 8), 40, padding="same", parts=2),
+    Conv("deep", (1, 5, 9, 700), 40, padding="same"),
+    Conv("batch_0", (0, 5, 5, 32), 32),
+    Conv("large", (4, 22, 22, 40), 70, padding="same", act="relu", parts=8, large=True),
+]
+
 
 def _codes(c: Conv) -> dict[str, Any]:
     return {"act": list(ref.UNARY).index(c.act), "alpha": SLOPE}
@@ -243,6 +261,46 @@ def _backward_weights(c: Conv, depthwise: bool, exact: bool) -> Problem:
     return _finished(Problem(steps, {"x": a["x"], "dy": a["dy"]}, {"dw": dw}), exact)
 
 
+#: Errors of Winograd convolution, as a part of the largest result: rounding there follows the largest terms.
+WINOGRAD_ERROR = 2e-5
+
+
+def _winograd_steps(c: Conv, m: int, adjoint: bool) -> list[Step]:
+    """Packing and convolution, or with `adjoint` the convolution that takes dy to dx."""
+    numbers = c.numbers
+    tensors: dict[str, Any] = {"x": "x", "bias": "b" if c.bias else None, "y": "y", **_codes(c)}
+    if adjoint:
+        _, oh, ow, k = c.out
+        numbers |= {"h": oh, "w": ow, "c": k, "oh": c.shape[1], "ow": c.shape[2], "k": c.c}
+        numbers |= {"pt": 2 - c.corner[0], "pl": 2 - c.corner[1]}
+        tensors = {"x": "dy", "bias": None, "y": "dx", "act": 0, "alpha": 0.0}
+    pack = {"weights": "w", "packed": "packed", "c": numbers["c"], "k": numbers["k"], "m": m, "adjoint": int(adjoint)}
+    return [
+        Step("winograd_pack", pack),
+        Step("winograd_forward", {"packed": "packed", **tensors, **numbers, "m": m}),
+    ]
+
+
+def winograd_problem(c: Conv, m: int, adjoint: bool) -> Problem:
+    """A direct convolution's problem by the other kernels, with their tolerance."""
+    problem = (_backward_data if adjoint else _forward)(c, depthwise=False, exact=False)
+    problem.steps = _winograd_steps(c, m, adjoint)
+    return _with_norm_error(problem)
+
+
+def winograd_weights_problem(c: Conv, m: int) -> Problem:
+    """As winograd_problem, for the gradient of the weights."""
+    problem = _backward_weights(c, depthwise=False, exact=False)
+    problem.steps[0] = Step("winograd_backward_weights", {**problem.steps[0].args, "m": m})
+    return _with_norm_error(problem)
+
+
+def _with_norm_error(problem: Problem) -> Problem:
+    largest = max(float(np.abs(y).max(initial=0.0)) for y in problem.expected.values())
+    problem.atol, problem.rtol = WINOGRAD_ERROR * largest, 0.0
+    return problem
+
+
 #: kind: what makes its problem, and the kernel that packs its weights.
 _KINDS = {
     "forward": (_forward, "conv2d_pack"),
@@ -273,3 +331,18 @@ def cases() -> Iterator[Case]:
                         lambda rng, make=make, c=c, d=depthwise, e=exact: make(c, d, e),
                         c.large,
                     )
+    for c in WINOGRAD:
+        for m, adjoint in ((4, False), (3, False), (4, True), (3, True)):
+            yield Case(
+                f"winograd_{'backward_data' if adjoint else 'forward'}_{m}/{c.name}",
+                ("winograd_pack", "winograd_forward"),
+                lambda rng, c=c, m=m, adjoint=adjoint: winograd_problem(c, m, adjoint),
+                c.large,
+            )
+        for m in (4, 3):
+            yield Case(
+                f"winograd_backward_weights_{m}/{c.name}",
+                ("winograd_backward_weights", "fold"),
+                lambda rng, c=c, m=m: winograd_weights_problem(c, m),
+                c.large,
+            )

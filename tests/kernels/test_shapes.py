@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases.case import Problem, generator
-from cases.convolution import Conv
+from cases.convolution import Conv, winograd_problem, winograd_weights_problem
 from cases.convolution import problems as convolution_problems
 from cases.elementwise import binary_numbers
 from cases.pooling import Pool
@@ -65,6 +65,22 @@ def _fits(window: Conv | Pool) -> bool:
 @given(data=st.data(), exact=st.booleans())
 def test_convolution(data: st.DataObject, exact: bool, depthwise: bool, isa: str) -> None:
     for problem in convolution_problems(data.draw(convolutions(depthwise)), depthwise, exact):
+        check(problem, run(problem))
+
+
+@drawn
+@given(
+    shape=st.tuples(st.integers(0, 3), st.integers(1, 15), st.integers(1, 15), st.integers(1, 70)),
+    k=st.integers(1, 140),
+    padding=pads,
+    act=st.sampled_from(["linear", "relu", "leaky_relu", "relu6"]),
+    m=st.sampled_from([3, 4]),
+    adjoint=st.booleans(),
+)
+def test_winograd(shape: Any, k: int, padding: Any, act: str, m: int, adjoint: bool, isa: str) -> None:
+    conv = Conv("drawn", shape, k, padding=padding, act=act, bias=k % 3 > 0)
+    assume(_fits(conv))
+    for problem in (winograd_problem(conv, m, adjoint), winograd_weights_problem(conv, m)):
         check(problem, run(problem))
 
 

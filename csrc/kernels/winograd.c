@@ -1,0 +1,275 @@
+/* Winograd convolution (contract in kernels.def, transforms in winograd.h).
+ *
+ * Output is cut into squares of m x m pixels. A tile of work is a block of squares times a span of panels of
+ * output channels. The block's patches are transformed for all channels into points[point][square][channel];
+ * then for each panel the (m + 2)^2 products of points and weights go to sums[point][square][column] and
+ * these are transformed back into y. All of it stays in the worker's L2 cache, through which the weights
+ * stream once a block.
+ */
+#include "winograd.h"
+
+/* Squares of a block, a multiple of every register tile's rows. Fewer would have more weights pass for each
+ * product; with 36 and up to 256 channels the points still lie mostly in L2. */
+#define LEAST_SQUARES 12
+#define MOST_SQUARES 36
+/* Points of a block at most: 4 MiB, whatever the channels. */
+#define POINT_FLOATS 1048576
+/* Input channels that are added up in registers before their sum goes to the sums in memory: rounding errors
+ * grow with the length of a sum, and here they are those of terms larger than the result. */
+#define DEPTH 256
+/* Tiles of work, so that 16 threads have one each. */
+#define ENOUGH_TILES 16
+/* Input channels that winograd_pack transforms at a time: a cache line of weights. */
+#define PACK_DEPTH 16
+
+typedef fc_winograd_forward_args args;
+
+typedef struct {
+    int64_t edge;                    /* m + 2 */
+    int64_t down, across, squares;   /* squares of an image's columns and rows, and of all images */
+    int64_t block, blocks;           /* squares of a block */
+    int64_t panels, span, spans;     /* panels of one tile of work */
+    int64_t point_row, point_matrix; /* floats from square to square and from point to point: of points */
+    int64_t sum_matrix;              /* and of sums, whose rows are FC_NR */
+} cut;
+
+static cut cut_work(const args *a) {
+    cut k;
+    const int64_t m = fc_wino_m(a->m);
+    k.edge = m + 2;
+    k.down = (a->oh + m - 1) / m;
+    k.across = (a->ow + m - 1) / m;
+    k.squares = a->n * k.down * k.across;
+    k.point_row = fc_odd_lines(a->c);
+    const int64_t fit = POINT_FLOATS / (k.edge * k.edge * k.point_row) / LEAST_SQUARES * LEAST_SQUARES;
+    k.block = fc_min(fc_max(fit, LEAST_SQUARES), MOST_SQUARES);
+    k.block = fc_min(k.block, FC_ROUND_UP(k.squares, LEAST_SQUARES));
+    k.blocks = k.block ? (k.squares + k.block - 1) / k.block : 0;
+    k.panels = fc_panels(a->k);
+    const int64_t wanted = k.blocks ? fc_min((ENOUGH_TILES + k.blocks - 1) / k.blocks, k.panels) : 1;
+    k.span = (k.panels + wanted - 1) / wanted;
+    k.spans = (k.panels + k.span - 1) / k.span;
+    k.point_matrix = fc_odd_lines(k.block * k.point_row);
+    k.sum_matrix = fc_odd_lines(k.block * FC_NR);
+    return k;
+}
+
+typedef struct {
+    float *points, *sums, *patch; /* patch: a square's pixels with zeros around, [edge][edge][channels] */
+} space;
+
+static size_t space_bytes(const args *a, const cut *k) {
+    return (size_t)(k->edge * k->edge * (k->point_matrix + k->sum_matrix + FC_ROUND_UP(a->c, 16))) *
+           sizeof(float);
+}
+
+static space lay_out(const cut *k, void *scratch) {
+    space s;
+    s.points = scratch;
+    s.sums = s.points + k->edge * k->edge * k->point_matrix;
+    s.patch = s.sums + k->edge * k->edge * k->sum_matrix;
+    return s;
+}
+
+/* ---- products ---- */
+
+/* sums = points x weights for one panel of output channels; b: its weights, [point][channel][width]. */
+static void multiply(const args *a, const cut *k, const space *s, int64_t panel, const float *b,
+                     int64_t count) {
+    const float *rows[FC_MR];
+    float *sums[FC_MR];
+    const int64_t start = 0;
+    int64_t at = 0;
+    fc_tile t;
+    memset(&t, 0, sizeof t);
+    t.a = rows;
+    t.a_seg = &at;
+    t.b_seg = &start;
+    t.segs = 1;
+    t.a_step = 1;
+    t.vectors = fc_panel_vectors(a->k, panel);
+    t.cols = t.vectors * VL;
+    t.b_step = t.cols;
+    t.c = sums;
+    for (int64_t point = 0; point < k->edge * k->edge; point++) {
+        t.c_offset = point * k->sum_matrix;
+        for (int64_t first = 0; first < count; first += FC_MR) {
+            t.rows = (int)fc_min(FC_MR, count - first);
+            for (int i = 0; i < t.rows; i++) {
+                rows[i] = s->points + (first + i) * k->point_row;
+                sums[i] = s->sums + (first + i) * FC_NR;
+            }
+            for (int64_t c = 0; c < a->c; c += DEPTH) {
+                t.len = fc_min(DEPTH, a->c - c);
+                t.add = c > 0;
+                t.b = b + point * fc_odd_lines(a->c * t.b_step) + c * t.b_step;
+                at = point * k->point_matrix + c;
+                FC_NAME(fc_tile_run)(&t);
+            }
+        }
+    }
+}
+
+/* ---- sums to pixels ---- */
+
+FC_INLINE vf activated(vf v, int act, vf alpha) {
+    if (act == FC_LEAKY_RELU) return vf_blend(vm_lt(v, vf_zero()), vf_mul(v, alpha), v);
+    if (act == FC_RELU || act == FC_RELU6) v = vf_max(vf_zero(), v);
+    return act == FC_RELU6 ? vf_min(vf_set1(6.0f), v) : v;
+}
+
+/* One vector of channels of a square: `high` x `wide` of its pixels and n lanes lie within y. */
+FC_INLINE void finish_square(const int m, const float *from, int64_t matrix, vf bias, int act, vf alpha,
+                             float *to, int64_t row, int64_t pixel, int64_t high, int64_t wide, int64_t n) {
+    const int edge = m + 2;
+    vf half[FC_WINO_POINTS], s[FC_WINO_EDGE], o[FC_WINO_EDGE];
+    FC_UNROLL(6)
+    for (int j = 0; j < edge; j++) {
+        FC_UNROLL(6)
+        for (int i = 0; i < edge; i++) s[i] = vf_load(from + (i * edge + j) * matrix);
+        fc_wino_sums(m, s, 1, half + j, edge);
+    }
+    FC_UNROLL(4)
+    for (int i = 0; i < m; i++) {
+        fc_wino_sums(m, half + i * edge, 1, o, 1);
+        FC_UNROLL(4)
+        for (int j = 0; j < m; j++)
+            if (i < high && j < wide)
+                vf_store_tail(to + i * row + j * pixel, activated(vf_add(o[j], bias), act, alpha), n);
+    }
+}
+
+FC_INLINE void finish_panel(const int m, const args *a, const cut *k, const space *s, int64_t panel,
+                            int64_t first, int64_t count) {
+    const int64_t col = panel * FC_NR, cols = fc_min(FC_NR, a->k - col), row = a->ow * a->k;
+    const int act = (int)a->act;
+    const vf alpha = vf_set1((float)a->alpha);
+    for (int64_t t = 0; t < count; t++) {
+        const fc_square q = fc_square_at(m, k->down, k->across, first + t);
+        const int64_t high = fc_min(m, a->oh - q.y), wide = fc_min(m, a->ow - q.x);
+        float *to = a->y + ((q.image * a->oh + q.y) * a->ow + q.x) * a->k + col;
+        for (int64_t j = 0; j < cols; j += VL) {
+            const float *from = s->sums + t * FC_NR + j;
+            const vf bias = a->bias ? vf_load_tail(a->bias + col + j, cols - j) : vf_zero();
+            if (high == m && wide == m && cols - j >= VL) /* constants: no branches are left */
+                finish_square(m, from, k->sum_matrix, bias, act, alpha, to + j, row, a->k, m, m, VL);
+            else
+                finish_square(m, from, k->sum_matrix, bias, act, alpha, to + j, row, a->k, high, wide,
+                              cols - j);
+        }
+    }
+}
+
+/* ---- the kernel ---- */
+
+FC_TILES(winograd_forward) {
+    const cut k = cut_work(a);
+    return k.blocks * k.spans;
+}
+
+FC_SCRATCH(winograd_forward) {
+    const cut k = cut_work(a);
+    return space_bytes(a, &k);
+}
+
+FC_INLINE void run_tiles(const int m, const args *a, int64_t begin, int64_t end, void *scratch) {
+    const cut k = cut_work(a);
+    const space s = lay_out(&k, scratch);
+    const fc_wino_images images = {a->x, a->h, a->w, a->c, a->pt, a->pl, k.down, k.across};
+    int64_t ready = -1; /* the block whose points are in scratch: spans of one block follow each other */
+    for (int64_t tile = begin; tile < end; tile++) {
+        const int64_t block = tile / k.spans, first = block * k.block;
+        const int64_t count = fc_min(k.block, k.squares - first),
+                      last = fc_min((tile % k.spans + 1) * k.span, k.panels);
+        if (block != ready)
+            fc_wino_squares(m, m + 2, &images, first, count, 0, a->c, s.points, k.point_row, k.point_matrix,
+                            s.patch);
+        ready = block;
+        for (int64_t panel = tile % k.spans * k.span; panel < last; panel++) {
+            multiply(a, &k, &s, panel, a->packed + panel * k.edge * k.edge * fc_odd_lines(a->c * FC_NR),
+                     count);
+            finish_panel(m, a, &k, &s, panel, first, count);
+        }
+    }
+}
+
+static void run_3(const args *a, int64_t begin, int64_t end, void *scratch) {
+    run_tiles(3, a, begin, end, scratch);
+}
+static void run_4(const args *a, int64_t begin, int64_t end, void *scratch) {
+    run_tiles(4, a, begin, end, scratch);
+}
+
+FC_RUN(winograd_forward) {
+    if (fc_wino_m(a->m) == 3)
+        run_3(a, begin, end, scratch);
+    else
+        run_4(a, begin, end, scratch);
+}
+
+/* ---- weights to points ---- */
+
+/* The weights of PACK_DEPTH channels and a panel, zero past the last column: [tap][channel][width]. */
+static size_t taken_bytes(void) { return 9 * PACK_DEPTH * FC_NR * sizeof(float); }
+
+FC_SCRATCH(winograd_pack) {
+    (void)a;
+    return taken_bytes();
+}
+
+FC_TILES(winograd_pack) { return fc_panels(a->k) * ((a->c + PACK_DEPTH - 1) / PACK_DEPTH); }
+
+static void take_weights(const fc_winograd_pack_args *a, int64_t c0, int64_t depth, int64_t col,
+                         int64_t width, float *to) {
+    const int64_t cols = fc_min(a->k - col, width);
+    for (int64_t tap = 0; tap < 9; tap++, to += PACK_DEPTH * FC_NR) {
+        if (!a->adjoint) {
+            const float *from = a->weights + (tap * a->c + c0) * a->k + col;
+            for (int64_t c = 0; c < depth; c++)
+                for (int64_t j = 0; j < width; j += VL)
+                    vf_store(to + c * width + j,
+                             j < cols ? vf_load_tail(from + c * a->k + j, cols - j) : vf_zero());
+            continue;
+        }
+        const float *from = a->weights + ((8 - tap) * a->k + col) * a->c + c0;
+        for (int64_t j = 0; j < width; j++)
+            for (int64_t c = 0; c < depth; c++) to[c * width + j] = j < cols ? from[j * a->c + c] : 0.0f;
+    }
+}
+
+FC_INLINE void transform_weights(const int m, const float *from, float *to, int64_t matrix) {
+    const int edge = m + 2;
+    vf half[FC_WINO_EDGE * 3], g[3], o[FC_WINO_EDGE];
+    FC_UNROLL(3)
+    for (int j = 0; j < 3; j++) {
+        FC_UNROLL(3)
+        for (int i = 0; i < 3; i++) g[i] = vf_load(from + (i * 3 + j) * PACK_DEPTH * FC_NR);
+        fc_wino_weights(m, g, 1, half + j, 3);
+    }
+    FC_UNROLL(6)
+    for (int i = 0; i < edge; i++) {
+        fc_wino_weights(m, half + i * 3, 1, o, 1);
+        FC_UNROLL(6)
+        for (int j = 0; j < edge; j++) vf_store(to + (i * edge + j) * matrix, o[j]);
+    }
+}
+
+/* packed: [panel][point][channel][width]. A tile is a panel and PACK_DEPTH channels. */
+FC_RUN(winograd_pack) {
+    const int64_t m = fc_wino_m(a->m), points = (m + 2) * (m + 2),
+                  steps = (a->c + PACK_DEPTH - 1) / PACK_DEPTH;
+    float *taken = scratch;
+    for (int64_t tile = begin; tile < end; tile++) {
+        const int64_t panel = tile / steps, c0 = tile % steps * PACK_DEPTH,
+                      depth = fc_min(PACK_DEPTH, a->c - c0);
+        const int64_t col = panel * FC_NR, width = fc_panel_vectors(a->k, panel) * VL;
+        const int64_t matrix = fc_odd_lines(a->c * width);
+        float *to = a->packed + panel * points * fc_odd_lines(a->c * FC_NR) + c0 * width;
+        take_weights(a, c0, depth, col, width, taken);
+        for (int64_t i = 0; i < depth * width; i += VL)
+            if (m == 3)
+                transform_weights(3, taken + i, to + i, matrix);
+            else
+                transform_weights(4, taken + i, to + i, matrix);
+    }
+}

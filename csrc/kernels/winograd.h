@@ -1,0 +1,208 @@
+/* The transforms of Winograd's minimal filtering F(m x m, 3 x 3), m = 3 or 4 (Lavin and Gray 2016, "Fast
+ * Algorithms for Convolutional Neural Networks", section 4).
+ *
+ * With d a patch of m + 2 x m + 2 pixels and g a kernel of 3 x 3, the m x m pixels that the kernel gives on
+ * the patch are  y = A^T [ (G g G^T) . (B^T d B) ] A  where . multiplies element by element. Over many
+ * channels the products become (m + 2)^2 products of matrices, with 36 multiplications where 16 pixels took
+ * 144.
+ *
+ * The matrices are those of the points 0, 1, -1, 2 (, -2) and infinity. Each function below multiplies one
+ * vector of vectors (lanes are channels) by one of them: in and out lie `from` and `to` vectors apart. m is a
+ * constant at every call, so that nothing of the choice is left in the machine code.
+ */
+#ifndef FC_WINOGRAD_H
+#define FC_WINOGRAD_H
+#include "gemm.h"
+
+#define FC_WINO_EDGE 6    /* of the largest patch */
+#define FC_WINO_POINTS 36 /* of the largest patch */
+
+/* The argument m of the kernels; whatever isn't 3 counts as 4, as in kernels.def. */
+FC_INLINE int64_t fc_wino_m(int64_t m) { return m == 3 ? 3 : 4; }
+
+/* Scratch memory: rows of channels and the matrices of the points lie an odd number of cache lines apart, so
+ * that what is used together doesn't compete for one set of the cache. */
+FC_INLINE int64_t fc_odd_lines(int64_t floats) { return FC_ROUND_UP(floats, 16) | 16; }
+
+/* B^T d: m + 2 pixels -> m + 2 points. */
+FC_INLINE void fc_wino_pixels(const int m, const vf *d, const int from, vf *o, const int to) {
+    const vf d0 = d[0], d1 = d[from], d2 = d[2 * from], d3 = d[3 * from], d4 = d[4 * from];
+    const vf two = vf_set1(2.0f);
+    if (m == 3) {
+        const vf a = vf_sub(d3, d1);
+        o[0] = vf_add(vf_fma(two, vf_sub(d0, d2), d3), vf_neg(d1));
+        o[to] = vf_fma(vf_set1(-2.0f), d1, vf_sub(d3, d2));
+        o[2 * to] = vf_fma(two, d1, vf_fma(vf_set1(-3.0f), d2, d3));
+        o[3 * to] = a;
+        o[4 * to] = vf_fma(vf_set1(-2.0f), a, vf_sub(d4, d2));
+        return;
+    }
+    const vf d5 = d[5 * from], four = vf_set1(4.0f), minus4 = vf_set1(-4.0f), minus5 = vf_set1(-5.0f);
+    const vf a = vf_fma(minus4, d2, d4), b = vf_fma(minus4, d1, d3), c = vf_sub(d4, d2);
+    const vf e = vf_sub(d3, d1);
+    o[0] = vf_fma(four, d0, vf_fma(minus5, d2, d4));
+    o[to] = vf_add(a, b);
+    o[2 * to] = vf_sub(a, b);
+    o[3 * to] = vf_fma(two, e, c);
+    o[4 * to] = vf_fma(vf_set1(-2.0f), e, c);
+    o[5 * to] = vf_fma(four, d1, vf_fma(minus5, d3, d5));
+}
+
+/* G g: 3 weights -> m + 2 points. */
+FC_INLINE void fc_wino_weights(const int m, const vf *g, const int from, vf *o, const int to) {
+    const vf g0 = g[0], g1 = g[from], g2 = g[2 * from], ends = vf_add(g0, g2);
+    const vf sixth = vf_set1(1.0f / 6.0f);
+    if (m == 3) {
+        o[0] = vf_mul(vf_set1(0.5f), g0);
+        o[to] = vf_mul(vf_set1(-0.5f), vf_add(ends, g1));
+        o[2 * to] = vf_mul(sixth, vf_sub(g1, ends));
+        o[3 * to] = vf_mul(sixth, vf_fma(vf_set1(4.0f), g2, vf_fma(vf_set1(2.0f), g1, g0)));
+        o[4 * to] = g2;
+        return;
+    }
+    const vf outer = vf_mul(vf_set1(1.0f / 24.0f), vf_fma(vf_set1(4.0f), g2, g0));
+    const vf twelfth = vf_mul(vf_set1(1.0f / 12.0f), g1);
+    o[0] = vf_mul(vf_set1(0.25f), g0);
+    o[to] = vf_mul(vf_neg(sixth), vf_add(ends, g1));
+    o[2 * to] = vf_mul(sixth, vf_sub(g1, ends));
+    o[3 * to] = vf_add(outer, twelfth);
+    o[4 * to] = vf_sub(outer, twelfth);
+    o[5 * to] = g2;
+}
+
+/* A^T s: m + 2 points -> m pixels. */
+FC_INLINE void fc_wino_sums(const int m, const vf *s, const int from, vf *o, const int to) {
+    const vf s0 = s[0], s1 = s[from], s2 = s[2 * from], s3 = s[3 * from], s4 = s[4 * from];
+    const vf p = vf_add(s1, s2), q = vf_sub(s1, s2);
+    if (m == 3) {
+        o[0] = vf_add(vf_add(s0, p), s3);
+        o[to] = vf_fma(vf_set1(2.0f), s3, q);
+        o[2 * to] = vf_add(vf_fma(vf_set1(4.0f), s3, p), s4);
+        return;
+    }
+    const vf r = vf_add(s3, s4), t = vf_sub(s3, s4);
+    o[0] = vf_add(vf_add(s0, p), r);
+    o[to] = vf_fma(vf_set1(2.0f), t, q);
+    o[2 * to] = vf_fma(vf_set1(4.0f), r, p);
+    o[3 * to] = vf_add(vf_fma(vf_set1(8.0f), t, q), s[5 * from]);
+}
+
+/* A y: m gradients of pixels -> m + 2 points, the adjoint of fc_wino_sums. */
+FC_INLINE void fc_wino_gradients(const int m, const vf *y, const int from, vf *o, const int to) {
+    const vf y0 = y[0], y1 = y[from], y2 = y[2 * from], four = vf_set1(4.0f), two = vf_set1(2.0f);
+    o[0] = y0;
+    if (m == 3) {
+        const vf even = vf_add(y0, y2);
+        o[to] = vf_add(even, y1);
+        o[2 * to] = vf_sub(even, y1);
+        o[3 * to] = vf_fma(four, y2, vf_fma(two, y1, y0));
+        o[4 * to] = y2;
+        return;
+    }
+    const vf y3 = y[3 * from], even = vf_add(y0, y2), odd = vf_add(y1, y3);
+    const vf even2 = vf_fma(four, y2, y0), odd2 = vf_mul(two, vf_fma(four, y3, y1));
+    o[to] = vf_add(even, odd);
+    o[2 * to] = vf_sub(even, odd);
+    o[3 * to] = vf_add(even2, odd2);
+    o[4 * to] = vf_sub(even2, odd2);
+    o[5 * to] = y3;
+}
+
+/* G^T s: m + 2 points -> 3 gradients of weights, the adjoint of fc_wino_weights. */
+FC_INLINE void fc_wino_taps(const int m, const vf *s, const int from, vf *o, const int to) {
+    const vf s0 = s[0], s1 = s[from], s2 = s[2 * from], s3 = s[3 * from], s4 = s[4 * from];
+    const vf half = vf_set1(0.5f), sixth = vf_set1(1.0f / 6.0f);
+    if (m == 3) {
+        const vf a = vf_mul(half, s1), b = vf_mul(sixth, s2);
+        o[0] = vf_sub(vf_fma(half, s0, vf_mul(sixth, s3)), vf_add(a, b));
+        o[to] = vf_fma(vf_set1(1.0f / 3.0f), s3, vf_sub(b, a));
+        o[2 * to] = vf_sub(vf_fma(vf_set1(2.0f / 3.0f), s3, s4), vf_add(a, b));
+        return;
+    }
+    const vf p = vf_mul(sixth, vf_add(s1, s2)), r = vf_add(s3, s4), t = vf_sub(s3, s4);
+    o[0] = vf_sub(vf_fma(vf_set1(0.25f), s0, vf_mul(vf_set1(1.0f / 24.0f), r)), p);
+    o[to] = vf_fma(vf_set1(1.0f / 12.0f), t, vf_mul(sixth, vf_sub(s2, s1)));
+    o[2 * to] = vf_add(vf_sub(vf_mul(sixth, r), p), s[5 * from]);
+}
+
+/* ---- images to points ---- */
+
+/* Images whose squares of m x m output pixels are walked: a square at (y, x) reads x at (y - pt, x - pl). */
+typedef struct {
+    const float *x;
+    int64_t h, w, c, pt, pl;
+    int64_t down, across; /* squares of an image */
+} fc_wino_images;
+
+typedef struct {
+    int64_t image, y, x; /* its first output pixel */
+} fc_square;
+
+FC_INLINE fc_square fc_square_at(int64_t m, int64_t down, int64_t across, int64_t index) {
+    const fc_square s = {index / (down * across), index / across % down * m, index % across * m};
+    return s;
+}
+
+/* Channels c0 .. c0 + channels of the pixels y .. y + edge, x .. x + edge, [edge][edge][row], zero outside
+ * the image and past the channels. */
+FC_INLINE void fc_copy_patch(const fc_wino_images *s, const float *image, int64_t y, int64_t x, int64_t edge,
+                             int64_t c0, int64_t channels, float *to, int64_t row) {
+    for (int64_t i = y; i < y + edge; i++)
+        for (int64_t j = x; j < x + edge; j++, to += row) {
+            const int inside = i >= 0 && i < s->h && j >= 0 && j < s->w;
+            const int64_t count = inside ? channels : 0;
+            if (inside) memcpy(to, image + (i * s->w + j) * s->c + c0, (size_t)count * sizeof *to);
+            memset(to + count, 0, (size_t)(row - count) * sizeof *to);
+        }
+}
+
+/* One vector of channels of a patch of `in` x `in` pixels, m + 2 for pixels and m for gradients, which lie
+ * `row` and `pixel` floats apart, to points `matrix` apart. */
+FC_INLINE void fc_wino_patch(const int m, const int in, const float *from, int64_t row, int64_t pixel,
+                             float *to, int64_t matrix) {
+    const int edge = m + 2;
+    vf half[FC_WINO_POINTS], d[FC_WINO_EDGE], o[FC_WINO_EDGE];
+    FC_UNROLL(6)
+    for (int j = 0; j < in; j++) {
+        FC_UNROLL(6)
+        for (int i = 0; i < in; i++) d[i] = vf_load(from + i * row + j * pixel);
+        if (in == m)
+            fc_wino_gradients(m, d, 1, half + j, in);
+        else
+            fc_wino_pixels(m, d, 1, half + j, in);
+    }
+    FC_UNROLL(6)
+    for (int i = 0; i < edge; i++) {
+        if (in == m)
+            fc_wino_gradients(m, half + i * in, 1, o, 1);
+        else
+            fc_wino_pixels(m, half + i * in, 1, o, 1);
+        FC_UNROLL(6)
+        for (int j = 0; j < edge; j++) vf_store(to + (i * edge + j) * matrix, o[j]);
+    }
+}
+
+/* Squares first .. first + count, channels c0 .. c0 + channels, to points[point][square][channel], of which
+ * squares lie `row` and points `matrix` floats apart. A square whose patch crosses the border, and one whose
+ * channels don't fill vectors, goes by way of a copy; patch: memory for it, in x in x channels rounded up
+ * to 16. */
+FC_INLINE void fc_wino_squares(const int m, const int in, const fc_wino_images *s, int64_t first,
+                               int64_t count, int64_t c0, int64_t channels, float *points, int64_t row,
+                               int64_t matrix, float *patch) {
+    for (int64_t t = 0; t < count; t++) {
+        const fc_square q = fc_square_at(m, s->down, s->across, first + t);
+        const int64_t y = q.y - s->pt, x = q.x - s->pl;
+        const float *image = s->x + q.image * s->h * s->w * s->c, *from = image + (y * s->w + x) * s->c + c0;
+        int64_t line = s->w * s->c, pixel = s->c;
+        if (y < 0 || x < 0 || y + in > s->h || x + in > s->w || channels % VL != 0) {
+            pixel = FC_ROUND_UP(channels, 16);
+            line = in * pixel;
+            fc_copy_patch(s, image, y, x, in, c0, channels, patch, pixel);
+            from = patch;
+        }
+        for (int64_t c = 0; c < channels; c += VL)
+            fc_wino_patch(m, in, from + c, line, pixel, points + t * row + c, matrix);
+    }
+}
+
+#endif

@@ -1,0 +1,159 @@
+/* The gradient of a convolution with respect to its weights in the Winograd domain (contract in kernels.def,
+ * transforms in winograd.h): with d a patch of x and y the square of dy above it,
+ *   dweights = G^T [ sum over squares of (B^T d B) . (A y A^T) ] G
+ * which over the channels is (m + 2)^2 products of matrices, channels in x squares x channels out.
+ *
+ * A tile of work is a part of the squares x a span of input channels x a span of panels of output channels,
+ * so chosen that its sums and the points of a block of squares stay in the worker's L2 cache. Blocks are
+ * added to the sums one after the other, which also keeps rounding errors small.
+ */
+#include "winograd.h"
+
+/* Squares of a block. */
+#define BLOCK 48
+/* Channels of a tile, in and out. Every tile transforms for itself: fewer channels transform more often. */
+#define SPAN 64
+
+typedef fc_winograd_backward_weights_args args;
+
+typedef struct {
+    int64_t edge;                  /* m + 2 */
+    int64_t down, across, squares; /* squares of an image's columns and rows, and of all images */
+    int64_t spans_in, spans_out;   /* tiles across the channels */
+    int64_t row, matrix;           /* floats from square to square and from point to point */
+    int64_t sum_matrix;            /* from point to point of sums, [channel][SPAN] */
+} cut;
+
+static cut cut_work(const args *a) {
+    cut k;
+    const int64_t m = fc_wino_m(a->m);
+    k.edge = m + 2;
+    k.down = (a->oh + m - 1) / m;
+    k.across = (a->ow + m - 1) / m;
+    k.squares = a->n * k.down * k.across;
+    k.spans_in = (a->c + SPAN - 1) / SPAN;
+    k.spans_out = (a->k + SPAN - 1) / SPAN;
+    k.row = fc_odd_lines(SPAN);
+    k.matrix = fc_odd_lines(BLOCK * k.row);
+    k.sum_matrix = fc_odd_lines(SPAN * SPAN);
+    return k;
+}
+
+typedef struct {
+    float *pixels, *gradients, *sums, *patch;
+} space;
+
+FC_TILES(winograd_backward_weights) {
+    const cut k = cut_work(a);
+    return a->parts * k.spans_in * k.spans_out;
+}
+
+FC_SCRATCH(winograd_backward_weights) {
+    const cut k = cut_work(a);
+    return (size_t)(k.edge * k.edge * (2 * k.matrix + k.sum_matrix + SPAN)) * sizeof(float);
+}
+
+static space lay_out(const cut *k, void *scratch) {
+    const int64_t points = k->edge * k->edge;
+    space s;
+    s.pixels = scratch;
+    s.gradients = s.pixels + points * k->matrix;
+    s.sums = s.gradients + points * k->matrix;
+    s.patch = s.sums + points * k->sum_matrix;
+    return s;
+}
+
+/* The channels of a tile. */
+typedef struct {
+    int64_t c0, c, k0, k;
+} channels;
+
+/* sums (+)= pixels^T x gradients of a block of squares. */
+static void multiply(const cut *k, const space *s, const channels *ch, int64_t squares, int add) {
+    const float *rows[FC_MR];
+    float *sums[FC_MR];
+    const int64_t start = 0;
+    int64_t at = 0;
+    fc_tile t;
+    memset(&t, 0, sizeof t);
+    t.a = rows;
+    t.a_seg = &at;
+    t.b_seg = &start;
+    t.segs = 1;
+    t.len = squares;
+    t.a_step = t.b_step = k->row;
+    t.c = sums;
+    t.add = add;
+    for (int64_t point = 0; point < k->edge * k->edge; point++) {
+        at = point * k->matrix;
+        for (int64_t col = 0; col < ch->k; col += FC_NR) {
+            t.vectors = fc_panel_vectors(ch->k, col / FC_NR);
+            t.cols = t.vectors * VL;
+            t.b = s->gradients + point * k->matrix + col;
+            t.c_offset = point * k->sum_matrix + col;
+            for (int64_t c = 0; c < ch->c; c += FC_MR) {
+                t.rows = (int)fc_min(FC_MR, ch->c - c);
+                for (int i = 0; i < t.rows; i++) {
+                    rows[i] = s->pixels + c + i;
+                    sums[i] = s->sums + (c + i) * SPAN;
+                }
+                FC_NAME(fc_tile_run)(&t);
+            }
+        }
+    }
+}
+
+/* The sums of all points to the nine weights of each pair of channels. */
+FC_INLINE void finish(const int m, const args *a, const cut *k, const space *s, const channels *ch,
+                      float *out) {
+    const int edge = m + 2;
+    vf half[FC_WINO_EDGE * 3], d[FC_WINO_EDGE], o[3];
+    for (int64_t c = 0; c < ch->c; c++)
+        for (int64_t col = 0; col < ch->k; col += VL) {
+            const float *from = s->sums + c * SPAN + col;
+            float *to = out + (ch->c0 + c) * a->k + ch->k0 + col;
+            FC_UNROLL(6)
+            for (int j = 0; j < edge; j++) {
+                FC_UNROLL(6)
+                for (int i = 0; i < edge; i++) d[i] = vf_load(from + (i * edge + j) * k->sum_matrix);
+                fc_wino_taps(m, d, 1, half + j, edge);
+            }
+            FC_UNROLL(3)
+            for (int i = 0; i < 3; i++) {
+                fc_wino_taps(m, half + i * edge, 1, o, 1);
+                FC_UNROLL(3)
+                for (int j = 0; j < 3; j++) vf_store_tail(to + (i * 3 + j) * a->c * a->k, o[j], ch->k - col);
+            }
+        }
+}
+
+FC_INLINE void run_tile(const int m, const args *a, const cut *k, const space *s, int64_t tile) {
+    const fc_wino_images x = {a->x, a->h, a->w, a->c, a->pt, a->pl, k->down, k->across};
+    const fc_wino_images dy = {a->dy, a->oh, a->ow, a->k, 0, 0, k->down, k->across};
+    const int64_t out = tile % k->spans_out, in = tile / k->spans_out % k->spans_in;
+    const int64_t part = tile / (k->spans_out * k->spans_in);
+    const channels ch = {in * SPAN, fc_min(SPAN, a->c - in * SPAN), out * SPAN,
+                         fc_min(SPAN, a->k - out * SPAN)};
+    const int64_t begin = k->squares * part / a->parts, end = k->squares * (part + 1) / a->parts;
+    if (begin == end) memset(s->sums, 0, (size_t)(k->edge * k->edge * k->sum_matrix) * sizeof *s->sums);
+    for (int64_t first = begin; first < end; first += BLOCK) {
+        const int64_t count = fc_min(BLOCK, end - first);
+        fc_wino_squares(m, m + 2, &x, first, count, ch.c0, ch.c, s->pixels, k->row, k->matrix, s->patch);
+        fc_wino_squares(m, m, &dy, first, count, ch.k0, ch.k, s->gradients, k->row, k->matrix, s->patch);
+        multiply(k, s, &ch, count, first > begin);
+    }
+    finish(m, a, k, s, &ch, a->dweights + part * 9 * a->c * a->k);
+}
+
+static void run_3(const args *a, const cut *k, const space *s, int64_t tile) { run_tile(3, a, k, s, tile); }
+static void run_4(const args *a, const cut *k, const space *s, int64_t tile) { run_tile(4, a, k, s, tile); }
+
+FC_RUN(winograd_backward_weights) {
+    const cut k = cut_work(a);
+    const space s = lay_out(&k, scratch);
+    for (int64_t tile = begin; tile < end; tile++)
+        if (fc_wino_m(a->m) == 3)
+            run_3(a, &k, &s, tile);
+        else
+            run_4(a, &k, &s, tile);
+}

@@ -1,0 +1,277 @@
+"""Which kernels compute a convolution: of an ordered list of candidates, the one expected to be fastest.
+
+Each candidate says whether it can compute a convolution, what that is expected to cost, and which kernels with which
+arguments do it. The planner and `ops` ask here, so both compute the same. The choice depends on the shapes and on two
+settings, never on the number of threads: `set_precision`, and the environment variable ``FASTCNN_CONV``, which forces
+one method (``direct`` or ``winograd``) wherever it fits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import unknown_name
+from .geometry import ConvGeometry
+
+_METHODS = ("direct", "winograd")
+_PRECISIONS = ("exact", "fast")
+_precision = "fast"
+
+# The model of cost: one core, times in ns, as measured with AVX-512 on a Zen 5 core. Only the ratio of two candidates
+# decides, and that is much the same on other instruction sets, whose products and transforms are slower alike.
+_START = 1500.0
+_FLOPS = 240.0  # of register tiles, a ns
+_CACHE = 50.0  # bytes a ns that come from a shared cache or, packed, go there
+_MEMORY = 20.0  # bytes a ns
+_CACHE_BYTES = 8e6  # what a core may expect to find in the cache
+_LANES = 16
+_PIXELS = 55.0  # to transform one vector of channels of a square of 4x4 pixels to points
+_SUMS = 36.0  # and back; also of a square of dy to points
+_TAPS = 40.0  # one vector of sums over all squares to the gradients of weights
+#: csrc/kernels/winograd.c: squares for which the weights pass once.
+_SQUARES = 36
+#: csrc/kernels/winograd_weights.c: channels of a tile, which transforms for itself.
+_SPAN = 64
+#: With fewer channels the register tiles have too little to do between the transforms.
+_LEAST_CHANNELS = 16
+
+
+def _packing(elements: int) -> float:
+    return 4 * elements / _CACHE + _spilled(4 * elements)
+
+
+def _spilled(nbytes: int) -> float:
+    """Time for what doesn't stay in the cache."""
+    return max(0.0, nbytes - _CACHE_BYTES) / _MEMORY
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """How one direction of a convolution is computed: a kernel that packs the weights, and one that works on them.
+
+    Attributes
+    ----------
+    name : str
+        "direct" or "winograd".
+    pack, kernel : str
+        The kernels. `pack` reads `weights` and writes `packed`, of `packed_size` elements.
+    pack_args, args : dict
+        Their numbers.
+    source, result : str
+        The kernel's names for the tensor it reads and the one it writes.
+    why : str
+        What was expected of the candidates, for people.
+    """
+
+    name: str
+    pack: str
+    pack_args: dict[str, int]
+    packed_size: int
+    kernel: str
+    source: str
+    result: str
+    args: dict[str, Any]
+    why: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightGradient:
+    """How the gradient of the weights is computed: a kernel that reads `x` and `dy` and writes `dweights`.
+
+    Attributes
+    ----------
+    args : dict
+        The kernel's numbers, among them `parts`.
+    parts : int
+        Partial sums in `dweights`, for `fold` to add up.
+    """
+
+    name: str
+    kernel: str
+    args: dict[str, int]
+    parts: int
+    why: str = ""
+
+
+class Direct:
+    """The sum as it is written, by register tiles: any convolution."""
+
+    name = "direct"
+    title = "direct"
+
+    def fits(self, g: ConvGeometry) -> bool:
+        return True
+
+    def cost(self, g: ConvGeometry, pack_each_time: bool) -> float:
+        weights = math.prod(g.w_shape)
+        return _START + g.flops / _FLOPS + 4 * weights / _CACHE + (_packing(weights) if pack_each_time else 0.0)
+
+    def weights_cost(self, g: ConvGeometry) -> float:
+        return _START + g.flops / _FLOPS + g.weight_parts * 4 * math.prod(g.w_shape) / _CACHE
+
+    def forward(self, g: ConvGeometry) -> Method:
+        numbers = g.fields()
+        return Method("direct", "conv2d_pack", numbers, g.packed_size, "conv2d_forward", "x", "y", numbers)
+
+    def backward_data(self, g: ConvGeometry) -> Method:
+        numbers, size = g.fields(), g.packed_transposed_size
+        return Method("direct", "conv2d_pack_transposed", numbers, size, "conv2d_backward_data", "dy", "dx", numbers)
+
+    def backward_weights(self, g: ConvGeometry) -> WeightGradient:
+        parts = g.weight_parts
+        return WeightGradient("direct", "conv2d_backward_weights", {**g.fields(), "parts": parts}, parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Winograd:
+    """F(m x m, 3 x 3): 2.25 (m = 4) or 2.78 (m = 3) multiplications a pixel instead of 9, between transforms."""
+
+    m: int
+    name = "winograd"
+
+    @property
+    def title(self) -> str:
+        return f"F({self.m}x{self.m},3x3)"
+
+    def fits(self, g: ConvGeometry) -> bool:
+        plain = (g.kh, g.kw, g.sh, g.sw, g.dh, g.dw, g.groups) == (3, 3, 1, 1, 1, 1, 1)
+        return plain and min(g.c, g.k) >= _LEAST_CHANNELS
+
+    def cost(self, g: ConvGeometry, pack_each_time: bool) -> float:
+        weights = self._points * g.c * g.k
+        streams = 4 * weights * -(-self._squares(g) // _SQUARES) / _CACHE
+        return _START + self._work(g, 1, 1) + streams + (_packing(weights) if pack_each_time else 0.0)
+
+    def weights_cost(self, g: ConvGeometry) -> float:
+        taps = self._points / 36 * _TAPS / _LANES + 4 * 9 / _CACHE
+        return _START + self._work(g, -(-g.k // _SPAN), -(-g.c // _SPAN)) + g.weight_parts * taps * g.c * g.k
+
+    @property
+    def _points(self) -> int:
+        return (self.m + 2) ** 2
+
+    def _squares(self, g: ConvGeometry) -> int:
+        return g.n * -(-g.oh // self.m) * -(-g.ow // self.m)
+
+    def _work(self, g: ConvGeometry, x_times: int, y_times: int) -> float:
+        """Products, transforms (of x and of y, so many times each), and what of the images is not in the cache."""
+        vectors = x_times * -(-g.c // _LANES) * _PIXELS + y_times * -(-g.k // _LANES) * _SUMS
+        products = 2 * self._points * g.c * g.k / _FLOPS
+        images = _spilled(4 * (math.prod(g.x_shape) + math.prod(g.y_shape)))
+        return self._squares(g) * (products + self._points / 36 * vectors) + images
+
+    def forward(self, g: ConvGeometry) -> Method:
+        return self._method(g, adjoint=0, args={})
+
+    def backward_data(self, g: ConvGeometry) -> Method:
+        return self._method(g.adjoint(), adjoint=1, args={"bias": None, "act": 0, "alpha": 0.0})
+
+    def backward_weights(self, g: ConvGeometry) -> WeightGradient:
+        parts = g.weight_parts
+        numbers = {**g.fields(), "m": self.m, "parts": parts}
+        return WeightGradient("winograd", "winograd_backward_weights", numbers, parts)
+
+    def _method(self, g: ConvGeometry, adjoint: int, args: dict[str, Any]) -> Method:
+        pack = {"c": g.c, "k": g.k, "m": self.m, "adjoint": adjoint}
+        size = g.winograd_packed_size(self.m)
+        numbers = {**g.fields(), "m": self.m, **args}
+        return Method("winograd", "winograd_pack", pack, size, "winograd_forward", "x", "y", numbers)
+
+
+#: In the order in which they are preferred where they cost the same.
+_CANDIDATES: tuple[Direct | Winograd, ...] = (Direct(), Winograd(4), Winograd(3))
+
+
+def set_precision(precision: str) -> None:
+    """Choose between convolutions that are as exact as sums in float32 can be, and faster ones that are nearly so.
+
+    Parameters
+    ----------
+    precision : {"fast", "exact"}
+        "fast" (the default) computes 3x3 convolutions of stride 1 by Winograd's minimal filtering where that is
+        faster: errors stay below 2e-5 of the largest result. "exact" adds up products as they are, with errors of
+        some 2e-6. Models that are already built follow at their next call.
+
+    Raises
+    ------
+    ValueError
+        Another name.
+
+    References
+    ----------
+    Lavin and Gray (2016), "Fast Algorithms for Convolutional Neural Networks".
+    """
+    global _precision
+    if precision not in _PRECISIONS:
+        raise unknown_name("precision", precision, _PRECISIONS)
+    _precision = precision
+
+
+def get_precision() -> str:
+    """The setting of `set_precision`: "fast" or "exact"."""
+    return _precision
+
+
+def forced() -> str:
+    """The method that FASTCNN_CONV asks for, "" for none.
+
+    Raises
+    ------
+    ValueError
+        It names no method.
+    """
+    name = os.environ.get("FASTCNN_CONV", "").strip().lower()
+    if name and name not in _METHODS:
+        raise unknown_name("method in the environment variable FASTCNN_CONV:", name, _METHODS)
+    return name
+
+
+def settings() -> tuple[str, str]:
+    """All that a choice depends on besides the shapes."""
+    return _precision, forced()
+
+
+def forward(g: ConvGeometry, pack_each_time: bool) -> Method:
+    """The method for a convolution.
+
+    Parameters
+    ----------
+    pack_each_time : bool
+        Whether packing the weights is part of the cost: not in a prediction, whose weights stay as they are.
+    """
+    best, why = _best(g, lambda c: c.cost(g, pack_each_time))
+    return dataclasses.replace(best.forward(g), why=why)
+
+
+def backward_data(g: ConvGeometry, pack_each_time: bool) -> Method:
+    """The method for the gradient of the convolution `g` with respect to its input."""
+    best, why = _best(g, lambda c: c.cost(g if isinstance(c, Direct) else g.adjoint(), pack_each_time))
+    return dataclasses.replace(best.backward_data(g), why=why)
+
+
+def backward_weights(g: ConvGeometry) -> WeightGradient:
+    """The method for the gradient of the convolution `g` with respect to its weights; depthwise ones have but one."""
+    if g.is_depthwise:
+        parts = g.weight_parts
+        return WeightGradient("depthwise", "depthwise_backward_weights", {**g.fields(), "parts": parts}, parts)
+    best, why = _best(g, lambda c: c.weights_cost(g))
+    return dataclasses.replace(best.backward_weights(g), why=why)
+
+
+def _best(g: ConvGeometry, cost: Callable[[Direct | Winograd], float]) -> tuple[Direct | Winograd, str]:
+    """The cheapest candidate of those that fit and are allowed, and the reason; no reason without a choice."""
+    fitting = [c for c in _CANDIDATES if c.fits(g)]
+    if len(fitting) == 1:
+        return fitting[0], ""
+    costs = {c: cost(c) for c in fitting}
+    name, reason = ("direct", "precision is exact") if _precision == "exact" else (forced(), "FASTCNN_CONV")
+    best = min((c for c in fitting if name in ("", c.name)), key=costs.__getitem__)
+    if name:
+        return best, f"{reason}: {best.title}"
+    return best, "expected: " + ", ".join(
+        f"{c.title} {costs[c] / 1e3:.0f} us" for c in sorted(costs, key=costs.__getitem__)
+    )
