@@ -11,7 +11,7 @@ import math
 import operator
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from .errors import shown
 
@@ -57,13 +57,20 @@ def real_number(value: Any, name: str, low: float = 0.0, high: float = math.inf,
 
 
 def pair(value: Any, name: str, minimum: int = 1) -> tuple[int, int]:
-    """An int or two ints, as (rows, columns)."""
-    if isinstance(value, (tuple, list)):
+    """An int or two ints (a tuple, list or array), as (rows, columns)."""
+    if _is_sequence(value):
         if len(value) != 2:
             raise ValueError(f"{name} must be an int or a pair (rows, columns), received {shown(value)}")
         return whole_number(value[0], name, minimum), whole_number(value[1], name, minimum)
     number = whole_number(value, name, minimum)
     return number, number
+
+
+def _is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
+    """Whether `value` has parts: a tuple, a list, an array with an axis."""
+    if isinstance(value, Sequence):
+        return not isinstance(value, (str, bytes))
+    return bool(getattr(value, "shape", ()))
 
 
 def check_padding(padding: Padding, name: str = "padding") -> str | Pads:
@@ -75,7 +82,7 @@ def check_padding(padding: Padding, name: str = "padding") -> str | Pads:
                 f'{name} must be "valid", "same", an int or ((top, bottom), (left, right)), received {padding!r}'
             )
         return low
-    if isinstance(padding, (tuple, list)):
+    if _is_sequence(padding):
         if len(padding) != 2:
             raise ValueError(f"{name} must be ((top, bottom), (left, right)), received {shown(padding)}")
         rows, columns = pair(padding[0], name, 0), pair(padding[1], name, 0)

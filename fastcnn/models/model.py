@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from .network import as_list
 from .trainer import Trainer
@@ -72,6 +72,13 @@ class Model(Trainer):
 
         self._require_built()
         load_weights(self, filepath)
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """Neither copied nor pickled: a model's memory is its own, and what is pickled runs code when it is read."""
+        raise TypeError(
+            f"model {self.name!r} can't be pickled or deep-copied: use fastcnn.models.clone_model(model) and "
+            f"set_weights for a copy, model.save(path) for a file"
+        )
 
     def get_config(self) -> dict[str, Any]:
         from .saving import functional_config

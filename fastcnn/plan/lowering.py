@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._ops import core
 from ..graph import Node, Spec, Value, clock, topological
 from .memory import Buffer
 
@@ -160,8 +161,6 @@ class Lowering:
         return self.add(kernel, node.name, self.shape(node.outputs[0]) if shape is None else tuple(shape), **args)
 
     def add(self, kernel: str, name: str, shape: tuple[int, ...], **args: Any) -> Step:
-        from .._ops import core
-
         fields = core.KERNELS[kernel].by_name
         buffers = [(fields[k].kind, b) for k, b in args.items() if isinstance(b, Buffer)]
         steady = not self.training and all(b.steady for kind, b in buffers if kind != "out")

@@ -12,7 +12,7 @@ from .lowering import Lowering, lowers
 from .memory import Buffer
 
 
-def _conv_geometry(low: Lowering, x: tuple[int, ...], w: tuple[int, ...], attrs: dict[str, Any]) -> ConvGeometry:
+def _conv_geometry(x: tuple[int, ...], w: tuple[int, ...], attrs: dict[str, Any]) -> ConvGeometry:
     return ConvGeometry.of(x, w, attrs["strides"], attrs["padding"], attrs["dilation"], attrs["groups"])
 
 
@@ -73,19 +73,19 @@ def _backward_weights(low: Lowering, node: Node, geometry: ConvGeometry) -> None
 @lowers("conv2d")
 def conv2d(low: Lowering, node: Node) -> None:
     x, w = _two(node)
-    _forward(low, node, _conv_geometry(low, low.shape(x), low.shape(w), node.attrs))
+    _forward(low, node, _conv_geometry(low.shape(x), low.shape(w), node.attrs))
 
 
 @lowers("conv2d_backward_data")
 def conv2d_backward_data(low: Lowering, node: Node) -> None:
     _, w = _two(node)
-    _backward_data(low, node, _conv_geometry(low, low.shape(node.attrs["like"]), low.shape(w), node.attrs))
+    _backward_data(low, node, _conv_geometry(low.shape(node.attrs["like"]), low.shape(w), node.attrs))
 
 
 @lowers("conv2d_backward_weights")
 def conv2d_backward_weights(low: Lowering, node: Node) -> None:
     x, _ = _two(node)
-    _backward_weights(low, node, _conv_geometry(low, low.shape(x), low.shape(node.attrs["like"]), node.attrs))
+    _backward_weights(low, node, _conv_geometry(low.shape(x), low.shape(node.attrs["like"]), node.attrs))
 
 
 @lowers("dense")

@@ -13,7 +13,7 @@ from .lowering import Lowering, Step
 from .memory import Buffer
 from .plan import Plan
 
-#: Given (first element, buffer of gradients from there, count), the optimizer's kernel calls as (kernel, arguments).
+#: Given the flat weights and the buffer of their gradients, the optimizer's kernel calls as (kernel, arguments).
 Update = Callable[[np.ndarray, Buffer], Sequence[tuple[str, dict[str, Any]]]]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
 import re
 import signal
 import struct
@@ -143,6 +145,13 @@ def test_clone_has_new_weights() -> None:
     clone.set_weights(model.get_weights())
     x, _ = joined_data()
     assert same_bits(clone.predict(x), model.predict(x))
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, copy.copy, pickle.dumps, lambda model: pickle.dumps([model], 0)])
+def test_models_are_not_pickled(duplicate: Callable[[Any], Any]) -> None:
+    for model in (small(), joined()):
+        with pytest.raises(TypeError, match=rf"model '{model.name}' can't be .*clone_model.* model\.save\(path\)"):
+            duplicate(model)
 
 
 def test_load_without_compiling(file: Path) -> None:

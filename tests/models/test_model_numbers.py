@@ -15,7 +15,7 @@ from model_tools import LABELS, X, small
 from fastcnn import layers as L  # noqa: N812
 from fastcnn import losses, optimizers, regularizers
 from fastcnn.models import load_model
-from fastcnn.shapes import real_number
+from fastcnn.shapes import check_padding, pair, real_number
 
 KINDS = (np.float16, np.float32, np.float64, np.int8, np.uint32, int, float, Fraction)
 
@@ -53,6 +53,30 @@ def test_numbers_of_numpy_wherever_one_is_asked_for(tmp_path: Path) -> None:
         model.compile("sgd", "sparse_categorical_crossentropy", loss_weights=weights)
         model.save(tmp_path / "m")
         assert load_model(tmp_path / "m").evaluate(X, LABELS, verbose=0) == model.evaluate(X, LABELS, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [(3, 2), [3, 2], np.array([3, 2]), np.array([3, 2], np.uint8), (np.int64(3), np.array(2))],
+    ids=lambda value: repr(value),
+)
+def test_pairs_of_any_kind(value: Any) -> None:
+    assert pair(value, "a") == (3, 2)
+    layer = L.Conv2D(4, value, strides=value, padding=(value, value))
+    expected = L.Conv2D(4, (3, 2), strides=(3, 2), padding=((3, 2), (3, 2)))
+    assert {**layer.get_config(), "name": ""} == {**expected.get_config(), "name": ""}
+    json.dumps(layer.get_config())
+
+
+def test_what_is_no_pair() -> None:
+    for value in ((1, 2, 3), [1], np.array([1, 2, 3]), np.zeros((3, 2), int), range(1, 4)):
+        with pytest.raises(ValueError, match=r"^a must be an int or a pair \(rows, columns\), received "):
+            pair(value, "a")
+    for value in ("33", b"33", {3: 3}, 2.0, np.array([1.0, 2.0]), np.ones((2, 2), int), None):
+        with pytest.raises(TypeError, match=r"^a must be an integer, received "):
+            pair(value, "a")
+    with pytest.raises(ValueError, match=r"^padding must be \(\(top, bottom\), \(left, right\)\), received array"):
+        check_padding(np.array([1, 2, 3]))
 
 
 def test_numbers_that_no_layer_can_use() -> None:
