@@ -5,6 +5,7 @@ compiled several times, with the flags of one instruction set each, and linked i
 """
 
 import hashlib
+import itertools
 import os
 import platform
 import sys
@@ -33,14 +34,19 @@ MSVC_FLAGS = {"portable": [], "avx2": ["/arch:AVX2"], "avx512": ["/arch:AVX512"]
 
 def target_machine() -> str:
     """The processor built for: cross builds on macOS and Windows say it through these variables."""
-    if "arm64" in os.environ.get("ARCHFLAGS", "") or "arm64" in os.environ.get("VSCMD_ARG_TGT_ARCH", ""):
-        return "arm64"
-    return platform.machine().lower()
+    words = os.environ.get("ARCHFLAGS", "").split()
+    asked = {architecture for flag, architecture in itertools.pairwise(words) if flag == "-arch"}
+    if len(asked) > 1:
+        raise SystemExit(
+            f"ARCHFLAGS asks for {' and '.join(sorted(asked))} in one build, but each has kernels of its own, compiled "
+            f"with its own flags: build once for each"
+        )
+    return (asked.pop() if asked else os.environ.get("VSCMD_ARG_TGT_ARCH") or platform.machine()).lower()
 
 
 def instruction_sets() -> list[str]:
     machine = target_machine()
-    if machine in ("x86_64", "amd64"):
+    if machine in ("x86_64", "amd64", "x64"):
         return ["portable", "avx2", "avx512"]
     if machine in ("aarch64", "arm64"):
         return ["portable", "neon"]

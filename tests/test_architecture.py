@@ -1,4 +1,4 @@
-"""Imports point downward only, as docs/architecture.md draws it."""
+"""Imports point downward only, as the table of docs/architecture.md has it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ import fastcnn
 
 PACKAGE = Path(fastcnn.__file__).parent
 
-ROOT = Path(__file__).parent.parent
+DOCUMENT = Path(__file__).parent.parent / "docs" / "architecture.md"
 #: The document's table, a row a line: parts in code quotes first. The rows above may import those below.
-TABLE = (
-    (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## Who may import whom")[1].split("\n## ")[0]
-)
+TABLE = DOCUMENT.read_text(encoding="utf-8").split("## Who may import whom")[1].split("\n## ")[0]
 ROWS = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in reversed(TABLE.splitlines()) if line.startswith("| `")]
 RANK = {part: rank for rank, row in enumerate(ROWS) for part in row}
 #: The executable specification must not lean on what it is there to check.
@@ -59,9 +57,7 @@ def test_every_part_has_its_place() -> None:
     parts = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in FILES}
     assert len(ROWS) > 8
     assert sum(map(len, ROWS)) == len(RANK), "a part is in the table of docs/architecture.md twice"
-    assert parts == set(RANK), (
-        f"there or in the table of docs/architecture.md, but not in both: {sorted(parts ^ set(RANK))}"
-    )
+    assert parts == set(RANK), f"in the package or in the table, but not in both: {sorted(parts ^ set(RANK))}"
     assert {"_ops", "cli", "graph"} <= parts  # the files were found at all
 
 

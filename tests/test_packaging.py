@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
+import itertools
+import os
+import platform
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +92,44 @@ def test_plotting_without_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyP
     with pytest.raises(ImportError, match=r'pip install "fastcnn\[plot\]"'):
         plot_history({"loss": [1.0]}, tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
+
+
+SETUP = Path(__file__).parent.parent / "setup.py"
+X86, ARM = ["portable", "avx2", "avx512"], ["portable", "neon"]
+
+
+@pytest.fixture
+def instruction_sets(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """The function of setup.py, on a machine and in an environment to be given; without running the rest."""
+    if not SETUP.exists():
+        pytest.skip("the package is tested without its sources here")
+    wanted = ("target_machine", "instruction_sets")
+    parts = [p for p in ast.parse(SETUP.read_text(encoding="utf-8")).body if getattr(p, "name", "") in wanted]
+    names: dict[str, Any] = {"itertools": itertools, "os": os, "platform": platform}
+    exec(compile(ast.Module(parts, []), str(SETUP), "exec"), names)
+
+    def on(machine: str, **environment: str) -> list[str]:
+        monkeypatch.setattr(platform, "machine", lambda: machine)
+        for name in ("ARCHFLAGS", "VSCMD_ARG_TGT_ARCH"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return names["instruction_sets"]()
+
+    return on
+
+
+def test_instruction_sets_are_those_of_the_machine_built_for(instruction_sets: Callable[..., list[str]]) -> None:
+    assert instruction_sets("x86_64") == instruction_sets("AMD64") == X86
+    assert instruction_sets("aarch64") == instruction_sets("arm64") == ARM
+    assert instruction_sets("riscv64") == ["portable"]
+    assert instruction_sets("arm64", ARCHFLAGS="-arch x86_64") == X86
+    assert instruction_sets("x86_64", ARCHFLAGS="-arch arm64") == instruction_sets("arm64", ARCHFLAGS="") == ARM
+    assert instruction_sets("x86_64", ARCHFLAGS="-arch arm64 -O2 -arch arm64") == ARM
+    assert instruction_sets("AMD64", VSCMD_ARG_TGT_ARCH="arm64") == ARM
+    assert instruction_sets("ARM64", VSCMD_ARG_TGT_ARCH="x64") == X86
+    with pytest.raises(SystemExit, match="ARCHFLAGS asks for arm64 and x86_64 in one build"):
+        instruction_sets("arm64", ARCHFLAGS="-arch x86_64 -arch arm64")
 
 
 def test_import_leaves_the_environment_as_it_was() -> None:
