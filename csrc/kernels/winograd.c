@@ -8,8 +8,8 @@
  */
 #include "winograd.h"
 
-/* Squares of a block, a multiple of every register tile's rows. Fewer would have more weights pass for each
- * product; with 36 and up to 256 channels the points still lie mostly in L2. */
+/* Squares of a block, a multiple of every register tile's rows. With 36 and up to 256 channels the points
+ * still lie mostly in L2, and weights pass seldom enough. */
 #define LEAST_SQUARES 12
 #define MOST_SQUARES 36
 /* Points of a block at most: 4 MiB, whatever the channels. */
@@ -17,8 +17,12 @@
 /* Input channels that are added up in registers before their sum goes to the sums in memory: rounding errors
  * grow with the length of a sum, and here they are those of terms larger than the result. */
 #define DEPTH 256
-/* Tiles of work, so that 16 threads have one each. */
+/* Tiles of work, so that 16 threads have one each: by smaller blocks where the weights pass quickly (4 MiB),
+ * then by spans of columns, which cost another transform of the block's patches where two threads share it.
+ */
 #define ENOUGH_TILES 16
+#define WEIGHT_FLOATS 1048576
+#define LEAST_COLUMNS 64
 /* Input channels that winograd_pack transforms at a time: a cache line of weights. */
 #define PACK_DEPTH 16
 
@@ -41,12 +45,15 @@ static cut cut_work(const args *a) {
     k.across = (a->ow + m - 1) / m;
     k.squares = a->n * k.down * k.across;
     k.point_row = fc_odd_lines(a->c);
+    const int64_t weights = k.edge * k.edge * a->c * a->k;
     const int64_t fit = POINT_FLOATS / (k.edge * k.edge * k.point_row) / LEAST_SQUARES * LEAST_SQUARES;
-    k.block = fc_min(fc_max(fit, LEAST_SQUARES), MOST_SQUARES);
-    k.block = fc_min(k.block, FC_ROUND_UP(k.squares, LEAST_SQUARES));
-    k.blocks = k.block ? (k.squares + k.block - 1) / k.block : 0;
+    const int64_t most = fc_min(fc_max(fit, LEAST_SQUARES), MOST_SQUARES);
+    const int64_t share = FC_ROUND_UP((k.squares + ENOUGH_TILES - 1) / ENOUGH_TILES, LEAST_SQUARES);
+    k.block = weights > WEIGHT_FLOATS ? most : fc_min(fc_max(share, LEAST_SQUARES), most);
+    k.blocks = (k.squares + k.block - 1) / k.block;
     k.panels = fc_panels(a->k);
-    const int64_t wanted = k.blocks ? fc_min((ENOUGH_TILES + k.blocks - 1) / k.blocks, k.panels) : 1;
+    const int64_t wide = (a->k + LEAST_COLUMNS - 1) / LEAST_COLUMNS;
+    const int64_t wanted = k.blocks ? fc_min((ENOUGH_TILES + k.blocks - 1) / k.blocks, wide) : 1;
     k.span = (k.panels + wanted - 1) / wanted;
     k.spans = (k.panels + k.span - 1) / k.span;
     k.point_matrix = fc_odd_lines(k.block * k.point_row);
