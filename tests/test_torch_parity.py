@@ -151,10 +151,14 @@ def test_the_whole_curve_is_pytorchs() -> None:
     np.testing.assert_allclose(losses[:, 0], losses[:, 1], rtol=1e-3)
 
 
-@pytest.mark.usefixtures("exact_torch")
-def test_each_step_of_adam_is_pytorchs(precision: str) -> None:
+@pytest.mark.usefixtures("exact_torch", "precision")
+def test_each_step_of_adam_is_pytorchs() -> None:
     fastcnn.set_seed(0)
     model = classic()
+    # Biases of 0 make sums over the empty background exactly 0, and Winograd's only nearly: on which side of ReLU's
+    # corner they fall, and so a few percent of the first gradients, would be up to rounding.
+    generator = np.random.default_rng(1)
+    model.set_weights([w if w.ndim > 1 else generator.uniform(0.01, 0.05, w.shape) for w in model.get_weights()])
     beside, free = Twin(model.get_weights()), Twin(model.get_weights())
     losses, apart = np.empty((STEPS, 3)), []
     for step, batch in enumerate(batches()):
@@ -169,10 +173,7 @@ def test_each_step_of_adam_is_pytorchs(precision: str) -> None:
     np.testing.assert_allclose(ours, beside_us, rtol=RTOL)
     # The gradients as well: nearly always to rounding, and where a ReLU or a maximum tips over, to little.
     assert np.median(apart) < 1e-5
-    assert max(apart[1:]) < 1e-2
-    # As long as biases are 0, sums over an empty background are exactly 0, and Winograd's nearly: ReLU's slope there
-    # is as good 1 as it is 0.
-    assert apart[0] < (1e-2 if precision == "exact" else 0.1)
+    assert max(apart) < 1e-2
     # On its own PyTorch's curve is the same one until rounding has grown into another path to the same place.
     np.testing.assert_allclose(ours[:5], on_its_own[:5], rtol=1e-3)
     np.testing.assert_allclose(ours.reshape(-1, 50).mean(1), on_its_own.reshape(-1, 50).mean(1), rtol=0.03)
