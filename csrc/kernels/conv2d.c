@@ -17,7 +17,15 @@ static fc_correlation forward_correlation(const fc_conv2d_forward_args *a) {
                         a->bias,
                         a->y,
                         (int)a->act,
-                        (float)a->alpha};
+                        (float)a->alpha,
+                        a->pool ? NULL : a->residual,
+                        NULL,
+                        a->pool != 0,
+                        a->index};
+    if (a->pool) {
+        s.y.count &= ~(int64_t)1;
+        s.x.count &= ~(int64_t)1;
+    }
     fc_correlation_flatten(&s);
     return s;
 }

@@ -3,9 +3,26 @@
 #include "correlation.h"
 
 static fc_correlation phase_correlation(const fc_conv2d_backward_data_args *a, const fc_phase *p) {
-    fc_correlation s = {p->y, p->x,  a->n,      a->oh,     a->ow, a->k,
-                        a->h, a->w,  a->c,      a->groups, a->dy, a->packed + p->packed,
-                        NULL, a->dx, FC_LINEAR, 0.0f};
+    fc_correlation s = {p->y,
+                        p->x,
+                        a->n,
+                        a->oh,
+                        a->ow,
+                        a->k,
+                        a->h,
+                        a->w,
+                        a->c,
+                        a->groups,
+                        a->dy,
+                        a->packed + p->packed,
+                        NULL,
+                        a->dx,
+                        a->saved ? (int)a->act : FC_LINEAR,
+                        (float)a->alpha,
+                        a->residual,
+                        a->saved,
+                        0,
+                        NULL};
     fc_correlation_flatten(&s);
     return s;
 }

@@ -7,8 +7,13 @@
  * Borders: a block's pixels are sorted by which taps fall into the image. Those that share all of them (the
  * interior is the largest such class) go through register tiles together, over just those taps: nothing is
  * copied, and no zeros are multiplied, which saves a third of the work on small maps.
+ *
+ * Pooling: blocks are pairs of rows, and a panel's results for one go to a buffer in the L1 cache first, from
+ * which their maxima are taken. What is four times as large never leaves the core.
  */
 #include "correlation.h"
+
+#include "epilogue.h"
 
 /* Piece of a panel that stays in the L2 cache while all rows pass it: 128 KiB. Pieces that fit L1 measured
  * slower: L2 feeds a tile well enough, and each piece costs a turn of the sums through memory. */
@@ -17,6 +22,8 @@
 #define BLOCK_FLOATS 65536
 /* A tile smaller than this isn't worth handing to a thread: some 5 us. */
 #define TILE_FLOPS 1000000
+/* Results of a panel before they are pooled: 32 KiB. */
+#define POOL_FLOATS 8192
 /* As many tiles as keep 16 threads evenly busy. */
 #define ENOUGH_TILES 64
 
@@ -111,7 +118,12 @@ static cut cut_work(const fc_correlation *s) {
     const int64_t few = k.pixels / ENOUGH_TILES + 1;
     const int64_t least = fc_max((int64_t)(TILE_FLOPS / (flops * (double)k.units)), 4 * FC_MR);
     block = FC_ROUND_UP(fc_min(block, fc_max(few, least)), FC_MR);
-    if (k.y_ranges > 1 || k.x_ranges > 1) {
+    if (s->pool) {
+        const int64_t pair = fc_max(2 * s->x.count, 1);
+        k.pieces = 1;
+        k.block = fc_max(fc_min(block, POOL_FLOATS / FC_NR) / pair, 1) * pair;
+        k.blocks = (k.pixels + k.block - 1) / k.block;
+    } else if (k.y_ranges > 1 || k.x_ranges > 1) {
         cut_with_borders(s, &k, block);
     } else {
         k.pieces = 1;
@@ -156,6 +168,7 @@ typedef struct {
 typedef struct {
     const float **src; /* where each pixel reads its first tap, channel 0; class by class */
     float **dst;
+    float *full; /* a panel's results before pooling, [pixel][FC_NR] */
     range *y, *x;
     pixel_class *classes;
     int64_t *a_seg, *b_seg;
@@ -174,6 +187,8 @@ static size_t place_state(const fc_correlation *s, const cut *k, char *memory, b
     PLACE(classes, k->y_ranges * k->x_ranges);
     PLACE(a_seg, s->y.taps * s->x.taps);
     PLACE(b_seg, s->y.taps * s->x.taps);
+    at = FC_ROUND_UP(at, 64);
+    PLACE(full, s->pool ? k->block * FC_NR : 0);
 #undef PLACE
     return at;
 }
@@ -202,10 +217,12 @@ static int64_t list_pixels(const fc_correlation *s, block_state *b, int64_t at, 
             const int64_t dy = s->y.out_start + s->y.out_step * i, dx = s->x.out_start + s->x.out_step * j0;
             const int taps = y->t1 > 0 && x->t1 > 0; /* else there is nothing to point at */
             const float *src = taps ? s->src + ((n * s->h + sy) * s->w + sx) * s->c : s->src;
-            float *dst = s->dst + ((n * s->oh + dy) * s->ow + dx) * s->k;
+            const int64_t pixel = n * image_pixels + i * s->x.count + j0 - p0;
+            float *dst = s->pool ? b->full + pixel * FC_NR : s->dst + ((n * s->oh + dy) * s->ow + dx) * s->k;
+            const int64_t dst_step = s->pool ? FC_NR : s->x.out_step * s->k;
             for (int64_t j = 0; j < j1 - j0; j++, at++) {
                 b->src[at] = taps ? src + j * s->x.src_step * s->c : src;
-                b->dst[at] = dst + j * s->x.out_step * s->k;
+                b->dst[at] = dst + j * dst_step;
             }
         }
     }
@@ -237,7 +254,7 @@ typedef struct {
 /* One chunk of the reduction for all pixels of a class, clipped to the class's taps. Taps whose sources lie
  * one after the other are one segment: of a kernel's row, kw c floats. */
 static void run_chunk(const fc_correlation *s, const block_state *b, const pixel_class *c, const chunk *k,
-                      fc_tile *t, int64_t g) {
+                      fc_tile *t, int64_t g, const float *bias) {
     const range *y = c->y, *x = c->x;
     const int64_t cg = s->c / s->groups, len = k->c1 - k->c0;
     const int64_t r0 = fc_max(k->r0, y->t0), r1 = fc_min(k->r1, y->t1);
@@ -255,8 +272,10 @@ static void run_chunk(const fc_correlation *s, const block_state *b, const pixel
         }
     const int last = none || (r1 == y->t1 && q1 == x->t1 && k->c1 == cg);
     t->add = !none && (r0 > y->t0 || q0 > x->t0 || k->c0 > 0);
-    t->bias = !t->add && s->bias ? s->bias + t->c_offset : NULL;
+    t->bias = t->add ? NULL : bias;
     t->act = last ? s->act : FC_LINEAR;
+    t->residual = last ? s->residual : NULL;
+    t->saved = last ? s->saved : NULL;
     for (int64_t p = 0; p < c->count; p += FC_MR) {
         t->a = b->src + c->first + p;
         t->c = b->dst + c->first + p;
@@ -280,7 +299,9 @@ static void run_unit(const fc_correlation *s, const cut *k, const block_state *b
     t.b_step = t.vectors * VL;
     t.cols = (int)fc_min(kg - col, t.b_step);
     t.b = s->packed + g * depth * fc_packed_cols(kg) + depth * col;
-    t.c_offset = g * kg + col;
+    t.c_offset = s->pool ? 0 : g * kg + col;
+    t.dst = s->dst;
+    const float *bias = s->bias ? s->bias + g * kg + col : NULL;
     const int64_t limit = PANEL_FLOATS / t.b_step, kh = fc_max(s->y.taps, 1), kw = fc_max(s->x.taps, 1);
     const int64_t rows = fc_max(limit / (kw * cg), 1), cols = fc_min(fc_max(limit / cg, 1), kw);
     const int64_t pieces = (cg + limit - 1) / limit;
@@ -292,10 +313,31 @@ static void run_unit(const fc_correlation *s, const cut *k, const block_state *b
             for (int64_t i = 0; i < pieces; i++) {
                 c.c0 = cg * i / pieces;
                 c.c1 = cg * (i + 1) / pieces;
-                for (int64_t j = 0; j < b->class_count; j++) run_chunk(s, b, &b->classes[j], &c, &t, g);
+                for (int64_t j = 0; j < b->class_count; j++) run_chunk(s, b, &b->classes[j], &c, &t, g, bias);
             }
         }
     }
+}
+
+/* The maxima of a panel's results for the pixels p0 .. p1, pairs of whole rows. */
+static void pool_unit(const fc_correlation *s, const cut *k, const block_state *b, int64_t unit, int64_t p0,
+                      int64_t p1) {
+    const int64_t kg = s->k / s->groups, first = unit % k->panels * FC_NR, cols = fc_min(kg - first, FC_NR);
+    const int64_t col = unit / k->panels * kg + first, wide = s->x.count / 2, row_step = s->x.count * FC_NR;
+    const float *from = b->full;
+    for (int64_t row = p0 / s->x.count; row < p1 / s->x.count; row += 2, from += row_step)
+        for (int64_t j = 0; j < wide; j++, from += 2 * FC_NR) {
+            const int64_t n = row / s->y.count, i = row % s->y.count / 2;
+            const int64_t to = ((n * (s->oh / 2) + i) * (s->ow / 2) + j) * s->k + col;
+            for (int64_t c = 0; c < cols; c += VL) {
+                const float *below = from + row_step;
+                vi index;
+                const vf best = fc_max_2x2(vf_load(from + c), vf_load(from + FC_NR + c), vf_load(below + c),
+                                           vf_load(below + FC_NR + c), &index);
+                vf_store_tail(s->dst + to + c, best, cols - c);
+                if (s->index) vi_to_u8_n(s->index + to + c, index, (int)fc_min(cols - c, VL));
+            }
+        }
 }
 
 void FC_NAME(fc_correlation_run)(const fc_correlation *s, int64_t begin, int64_t end, void *scratch) {
@@ -304,15 +346,17 @@ void FC_NAME(fc_correlation_run)(const fc_correlation *s, int64_t begin, int64_t
     place_state(s, &k, scratch, &b);
     list_ranges(&s->y, s->h, b.y);
     list_ranges(&s->x, s->w, b.x);
-    int64_t prepared = -1;
+    int64_t prepared = -1, p0 = 0, p1 = 0;
     for (int64_t tile = begin; tile < end; tile++) {
         const int64_t block = tile / k.spans, first = tile % k.spans * k.span;
         if (block != prepared) {
-            int64_t p0, p1;
             block_range(s, &k, block, &p0, &p1);
             prepare_block(s, &k, p0, p1, &b);
             prepared = block;
         }
-        for (int64_t unit = first; unit < fc_min(first + k.span, k.units); unit++) run_unit(s, &k, &b, unit);
+        for (int64_t unit = first; unit < fc_min(first + k.span, k.units); unit++) {
+            run_unit(s, &k, &b, unit);
+            if (s->pool) pool_unit(s, &k, &b, unit, p0, p1);
+        }
     }
 }

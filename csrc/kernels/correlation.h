@@ -26,6 +26,11 @@ typedef struct {
     float *dst;
     int act;
     float alpha;
+    const float *residual, *saved; /* as in fc_tile; NULL where pool is set */
+    /* dst takes the maxima of 2 x 2 positions, [n][oh / 2][ow / 2][k], and index, if there is one, their
+     * places. The axes' counts are even, their steps in the output 1. */
+    int pool;
+    uint8_t *index;
 } fc_correlation;
 
 /* tiles, scratch and run as in fastcnn.h. Either both axes have taps or none has: then
@@ -37,8 +42,9 @@ void FC_NAME(fc_correlation_run)(const fc_correlation *s, int64_t begin, int64_t
 /* A 1x1 kernel without stride or padding is a product of matrices: one row of all pixels. */
 FC_INLINE void fc_correlation_flatten(fc_correlation *s) {
     const fc_axis *y = &s->y, *x = &s->x;
-    if (y->taps == 1 && y->src_step == 1 && y->src_start == 0 && y->out_step == 1 && y->count == s->h &&
-        x->taps == 1 && x->src_step == 1 && x->src_start == 0 && x->out_step == 1 && x->count == s->w) {
+    if (!s->pool && y->taps == 1 && y->src_step == 1 && y->src_start == 0 && y->out_step == 1 &&
+        y->count == s->h && x->taps == 1 && x->src_step == 1 && x->src_start == 0 && x->out_step == 1 &&
+        x->count == s->w) {
         s->w = s->ow = s->x.count = s->n * s->h * s->w;
         s->n = s->h = s->oh = s->y.count = 1;
     }

@@ -1,17 +1,21 @@
 /* The register tile (contract in gemm.h), one function for each number of rows and vectors. */
 #include "gemm.h"
 
-/* Tiles at the rim, and leaky ReLU: the sums come in memory, sums[rows][vectors VL]. */
+#include "epilogue.h"
+
+/* Tiles at the rim, and what is rare or small beside the products: the sums come in memory,
+ * sums[rows][vectors VL]. */
 static void finish_in_memory(const fc_tile *t, const float *sums) {
+    const vf alpha = vf_set1(t->alpha);
     for (int i = 0; i < t->rows; i++, sums += t->vectors * VL) {
         float *c = t->c[i] + t->c_offset;
+        const float *residual = t->residual ? t->residual + (c - t->dst) : NULL;
+        const float *saved = t->saved ? t->saved + (c - t->dst) : NULL;
         for (int j = 0; j < t->cols; j += VL) {
             const int n = t->cols - j;
             vf v = vf_load(sums + j);
             if (t->add) v = vf_add(v, vf_load_tail(c + j, n));
-            if (t->act == FC_LEAKY_RELU) v = vf_blend(vm_lt(v, vf_zero()), vf_mul(v, vf_set1(t->alpha)), v);
-            if (t->act == FC_RELU || t->act == FC_RELU6) v = vf_max(vf_zero(), v);
-            if (t->act == FC_RELU6) v = vf_min(vf_set1(6.0f), v);
+            v = fc_finished(v, residual ? residual + j : NULL, saved ? saved + j : NULL, n, t->act, alpha);
             vf_store_tail(c + j, v, n);
         }
     }
@@ -68,7 +72,7 @@ FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv) {
             b += b_step;
         }
     }
-    if (t->rows < mr || t->cols < nv * VL || t->act == FC_LEAKY_RELU) {
+    if (t->rows < mr || t->cols < nv * VL || t->act == FC_LEAKY_RELU || t->residual || t->saved) {
         float sums[FC_MR * FC_NR];
         EACH_VECTOR(vf_store(sums + (i * nv + j) * VL, acc[i][j]))
         finish_in_memory(t, sums);

@@ -37,6 +37,11 @@ typedef struct {
     const float *bias;       /* cols values that each row's sums start from, or NULL */
     int act;                 /* fc_unary up to FC_RELU6, applied last */
     float alpha;
+    /* Or NULL: tensors as large as that which c points into, which starts at dst. The first is added before
+     * the activation. With the second, which is an activation's result, sums are gradients to go back through
+     * it. */
+    const float *residual, *saved;
+    const float *dst;
 } fc_tile;
 
 void FC_NAME(fc_tile_run)(const fc_tile *tile);

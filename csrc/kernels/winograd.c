@@ -6,6 +6,7 @@
  * these are transformed back into y. All of it stays in the worker's L2 cache, through which the weights
  * stream once a block.
  */
+#include "epilogue.h"
 #include "winograd.h"
 
 /* Squares of a block, a multiple of every register tile's rows. With 36 and up to 256 channels the points
@@ -119,50 +120,105 @@ static void multiply(const args *a, const cut *k, const space *s, int64_t panel,
 
 /* ---- sums to pixels ---- */
 
-FC_INLINE vf activated(vf v, int act, vf alpha) {
-    if (act == FC_LEAKY_RELU) return vf_blend(vm_lt(v, vf_zero()), vf_mul(v, alpha), v);
-    if (act == FC_RELU || act == FC_RELU6) v = vf_max(vf_zero(), v);
-    return act == FC_RELU6 ? vf_min(vf_set1(6.0f), v) : v;
-}
-
-/* One vector of channels of a square: `high` x `wide` of its pixels and n lanes lie within y. */
-FC_INLINE void finish_square(const int m, const float *from, int64_t matrix, vf bias, int act, vf alpha,
-                             float *to, int64_t row, int64_t pixel, int64_t high, int64_t wide, int64_t n) {
+/* One vector of channels of a square to its pixels before bias, row by row. */
+FC_INLINE void square_sums(const int m, const float *from, int64_t matrix, vf *half) {
     const int edge = m + 2;
-    vf half[FC_WINO_POINTS], s[FC_WINO_EDGE], o[FC_WINO_EDGE];
+    vf s[FC_WINO_EDGE];
     FC_UNROLL(6)
     for (int j = 0; j < edge; j++) {
         FC_UNROLL(6)
         for (int i = 0; i < edge; i++) s[i] = vf_load(from + (i * edge + j) * matrix);
         fc_wino_sums(m, s, 1, half + j, edge);
     }
+}
+
+/* Where a vector of channels of a square goes, and what of it lies within y. */
+typedef struct {
+    int64_t at, row, pixel; /* in y: the square's first pixel; from row to row and from pixel to pixel */
+    int64_t high, wide, n;
+    vf bias, alpha;
+    int act;
+} target;
+
+FC_INLINE void finish_square(const int m, const args *a, const float *from, int64_t matrix, const target *t) {
+    vf half[FC_WINO_POINTS], o[FC_WINO_EDGE];
+    square_sums(m, from, matrix, half);
     FC_UNROLL(4)
     for (int i = 0; i < m; i++) {
-        fc_wino_sums(m, half + i * edge, 1, o, 1);
+        fc_wino_sums(m, half + i * (m + 2), 1, o, 1);
         FC_UNROLL(4)
         for (int j = 0; j < m; j++)
-            if (i < high && j < wide)
-                vf_store_tail(to + i * row + j * pixel, activated(vf_add(o[j], bias), act, alpha), n);
+            if (i < t->high && j < t->wide) {
+                const int64_t at = t->at + i * t->row + j * t->pixel;
+                vf_store_tail(a->y + at,
+                              fc_finished(vf_add(o[j], t->bias), a->residual ? a->residual + at : NULL,
+                                          a->saved ? a->saved + at : NULL, t->n, t->act, t->alpha),
+                              t->n);
+            }
     }
 }
 
-FC_INLINE void finish_panel(const int m, const args *a, const cut *k, const space *s, int64_t panel,
-                            int64_t first, int64_t count) {
-    const int64_t col = panel * FC_NR, cols = fc_min(FC_NR, a->k - col), row = a->ow * a->k;
-    const int act = (int)a->act;
-    const vf alpha = vf_set1((float)a->alpha);
-    for (int64_t t = 0; t < count; t++) {
-        const fc_square q = fc_square_at(m, k->down, k->across, first + t);
-        const int64_t high = fc_min(m, a->oh - q.y), wide = fc_min(m, a->ow - q.x);
-        float *to = a->y + ((q.image * a->oh + q.y) * a->ow + q.x) * a->k + col;
+/* The same for the 2 x 2 maxima of the 4 x 4 pixels: they never leave the registers. */
+FC_INLINE void finish_pooled(const args *a, const float *from, int64_t matrix, const target *t) {
+    vf half[FC_WINO_POINTS], upper[4], lower[4];
+    square_sums(4, from, matrix, half);
+    FC_UNROLL(2)
+    for (int i = 0; i < 2; i++) {
+        fc_wino_sums(4, half + 2 * i * 6, 1, upper, 1);
+        fc_wino_sums(4, half + (2 * i + 1) * 6, 1, lower, 1);
+        FC_UNROLL(4)
+        for (int j = 0; j < 4; j++) {
+            upper[j] = fc_activated(vf_add(upper[j], t->bias), t->act, t->alpha);
+            lower[j] = fc_activated(vf_add(lower[j], t->bias), t->act, t->alpha);
+        }
+        FC_UNROLL(2)
+        for (int j = 0; j < 2; j++)
+            if (i < t->high && j < t->wide) {
+                const int64_t at = t->at + i * t->row + j * t->pixel;
+                vi index;
+                const vf best =
+                    fc_max_2x2(upper[2 * j], upper[2 * j + 1], lower[2 * j], lower[2 * j + 1], &index);
+                vf_store_tail(a->y + at, best, t->n);
+                if (a->index) vi_to_u8_n(a->index + at, index, (int)fc_min(t->n, VL));
+            }
+    }
+}
+
+FC_INLINE void finish(const int m, const int pool, const args *a, const float *from, int64_t matrix,
+                      const target *t) {
+    if (pool)
+        finish_pooled(a, from, matrix, t);
+    else
+        finish_square(m, a, from, matrix, t);
+}
+
+FC_INLINE void finish_panel(const int m, const int pool, const args *a, const cut *k, const space *s,
+                            int64_t panel, int64_t first, int64_t count) {
+    const int64_t col = panel * FC_NR, cols = fc_min(FC_NR, a->k - col), by = pool ? 2 : 1, side = m / by;
+    const int64_t oh = a->oh / by, ow = a->ow / by;
+    target t;
+    t.row = ow * a->k;
+    t.pixel = a->k;
+    t.act = (int)a->act;
+    t.alpha = vf_set1((float)a->alpha);
+    for (int64_t i = 0; i < count; i++) {
+        const fc_square q = fc_square_at(m, k->down, k->across, first + i);
+        const int64_t y = q.y / by, x = q.x / by, high = fc_min(side, oh - y), wide = fc_min(side, ow - x);
+        const int64_t to = ((q.image * oh + y) * ow + x) * a->k + col;
         for (int64_t j = 0; j < cols; j += VL) {
-            const float *from = s->sums + t * FC_NR + j;
-            const vf bias = a->bias ? vf_load_tail(a->bias + col + j, cols - j) : vf_zero();
-            if (high == m && wide == m && cols - j >= VL) /* constants: no branches are left */
-                finish_square(m, from, k->sum_matrix, bias, act, alpha, to + j, row, a->k, m, m, VL);
-            else
-                finish_square(m, from, k->sum_matrix, bias, act, alpha, to + j, row, a->k, high, wide,
-                              cols - j);
+            const float *from = s->sums + i * FC_NR + j;
+            t.bias = a->bias ? vf_load_tail(a->bias + col + j, cols - j) : vf_zero();
+            t.at = to + j;
+            if (high == side && wide == side && cols - j >= VL) { /* constants: no branches are left */
+                t.high = t.wide = side;
+                t.n = VL;
+                finish(m, pool, a, from, k->sum_matrix, &t);
+            } else {
+                t.high = high;
+                t.wide = wide;
+                t.n = cols - j;
+                finish(m, pool, a, from, k->sum_matrix, &t);
+            }
         }
     }
 }
@@ -195,7 +251,10 @@ FC_INLINE void run_tiles(const int m, const args *a, int64_t begin, int64_t end,
         for (int64_t panel = tile % k.spans * k.span; panel < last; panel++) {
             multiply(a, &k, &s, panel, a->packed + panel * k.edge * k.edge * fc_odd_lines(a->c * FC_NR),
                      count);
-            finish_panel(m, a, &k, &s, panel, first, count);
+            if (m == 4 && a->pool)
+                finish_panel(m, 1, a, &k, &s, panel, first, count);
+            else
+                finish_panel(m, 0, a, &k, &s, panel, first, count);
         }
     }
 }

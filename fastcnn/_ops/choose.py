@@ -36,6 +36,8 @@ _TAPS = 40.0  # one vector of sums over all squares to the gradients of weights
 _SQUARES = 36
 #: csrc/kernels/winograd_weights.c: channels of a tile, which transforms for itself.
 _SPAN = 64
+#: Nothing beside the convolution.
+_PLAIN = {"act": 0, "alpha": 0.0}
 #: With fewer channels the register tiles have too little to do between the transforms.
 _LEAST_CHANNELS = 16
 
@@ -60,7 +62,7 @@ class Method:
     pack, kernel : str
         The kernels. `pack` reads `weights` and writes `packed`, of `packed_size` elements.
     pack_args, args : dict
-        Their numbers.
+        Their numbers. A caller may replace `act`, `alpha` and, having asked for it, `pool`.
     source, result : str
         The kernel's names for the tensor it reads and the one it writes.
     why : str
@@ -102,6 +104,7 @@ class Direct:
 
     name = "direct"
     title = "direct"
+    pools = True
 
     def fits(self, g: ConvGeometry) -> bool:
         return True
@@ -114,12 +117,12 @@ class Direct:
         return _START + g.flops / _FLOPS + g.weight_parts * 4 * math.prod(g.w_shape) / _CACHE
 
     def forward(self, g: ConvGeometry) -> Method:
-        numbers = g.fields()
-        return Method("direct", "conv2d_pack", numbers, g.packed_size, "conv2d_forward", "x", "y", numbers)
+        args = {**g.fields(), **_PLAIN, "pool": 0}
+        return Method("direct", "conv2d_pack", g.fields(), g.packed_size, "conv2d_forward", "x", "y", args)
 
     def backward_data(self, g: ConvGeometry) -> Method:
-        numbers, size = g.fields(), g.packed_transposed_size
-        return Method("direct", "conv2d_pack_transposed", numbers, size, "conv2d_backward_data", "dy", "dx", numbers)
+        args, size = {**g.fields(), **_PLAIN}, g.packed_transposed_size
+        return Method("direct", "conv2d_pack_transposed", g.fields(), size, "conv2d_backward_data", "dy", "dx", args)
 
     def backward_weights(self, g: ConvGeometry) -> WeightGradient:
         parts = g.weight_parts
@@ -136,6 +139,11 @@ class Winograd:
     @property
     def title(self) -> str:
         return f"F({self.m}x{self.m},3x3)"
+
+    @property
+    def pools(self) -> bool:
+        """Whether windows of 2x2 lie within the squares, so that it can take their maxima on the way out."""
+        return self.m % 2 == 0
 
     def fits(self, g: ConvGeometry) -> bool:
         plain = (g.kh, g.kw, g.sh, g.sw, g.dh, g.dw, g.groups) == (3, 3, 1, 1, 1, 1, 1)
@@ -165,20 +173,20 @@ class Winograd:
         return self._squares(g) * (products + self._points / 36 * vectors) + images
 
     def forward(self, g: ConvGeometry) -> Method:
-        return self._method(g, adjoint=0, args={})
+        return self._method(g, adjoint=0)
 
     def backward_data(self, g: ConvGeometry) -> Method:
-        return self._method(g.adjoint(), adjoint=1, args={"bias": None, "act": 0, "alpha": 0.0})
+        return self._method(g.adjoint(), adjoint=1)
 
     def backward_weights(self, g: ConvGeometry) -> WeightGradient:
         parts = g.weight_parts
         numbers = {**g.fields(), "m": self.m, "parts": parts}
         return WeightGradient("winograd", "winograd_backward_weights", numbers, parts)
 
-    def _method(self, g: ConvGeometry, adjoint: int, args: dict[str, Any]) -> Method:
+    def _method(self, g: ConvGeometry, adjoint: int) -> Method:
         pack = {"c": g.c, "k": g.k, "m": self.m, "adjoint": adjoint}
         size = g.winograd_packed_size(self.m)
-        numbers = {**g.fields(), "m": self.m, **args}
+        numbers = {**g.fields(), **_PLAIN, "m": self.m, "pool": 0}
         return Method("winograd", "winograd_pack", pack, size, "winograd_forward", "x", "y", numbers)
 
 
@@ -235,21 +243,25 @@ def settings() -> tuple[str, str]:
     return _precision, forced()
 
 
-def forward(g: ConvGeometry, pack_each_time: bool) -> Method:
+def forward(g: ConvGeometry, pack_each_time: bool, pool: bool = False) -> Method:
     """The method for a convolution.
 
     Parameters
     ----------
     pack_each_time : bool
         Whether packing the weights is part of the cost: not in a prediction, whose weights stay as they are.
+    pool : bool
+        Whether the kernel is to take the maxima of 2x2 windows of the result.
     """
-    best, why = _best(g, lambda c: c.cost(g, pack_each_time))
+    fitting = [c for c in _CANDIDATES if c.fits(g) and (c.pools or not pool)]
+    best, why = _best(fitting, lambda c: c.cost(g, pack_each_time))
     return dataclasses.replace(best.forward(g), why=why)
 
 
 def backward_data(g: ConvGeometry, pack_each_time: bool) -> Method:
     """The method for the gradient of the convolution `g` with respect to its input."""
-    best, why = _best(g, lambda c: c.cost(g if isinstance(c, Direct) else g.adjoint(), pack_each_time))
+    fitting = [c for c in _CANDIDATES if c.fits(g)]
+    best, why = _best(fitting, lambda c: c.cost(g if isinstance(c, Direct) else g.adjoint(), pack_each_time))
     return dataclasses.replace(best.backward_data(g), why=why)
 
 
@@ -258,13 +270,14 @@ def backward_weights(g: ConvGeometry) -> WeightGradient:
     if g.is_depthwise:
         parts = g.weight_parts
         return WeightGradient("depthwise", "depthwise_backward_weights", {**g.fields(), "parts": parts}, parts)
-    best, why = _best(g, lambda c: c.weights_cost(g))
+    best, why = _best([c for c in _CANDIDATES if c.fits(g)], lambda c: c.weights_cost(g))
     return dataclasses.replace(best.backward_weights(g), why=why)
 
 
-def _best(g: ConvGeometry, cost: Callable[[Direct | Winograd], float]) -> tuple[Direct | Winograd, str]:
+def _best(
+    fitting: list[Direct | Winograd], cost: Callable[[Direct | Winograd], float]
+) -> tuple[Direct | Winograd, str]:
     """The cheapest candidate of those that fit and are allowed, and the reason; no reason without a choice."""
-    fitting = [c for c in _CANDIDATES if c.fits(g)]
     if len(fitting) == 1:
         return fitting[0], ""
     costs = {c: cost(c) for c in fitting}

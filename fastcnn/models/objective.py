@@ -16,7 +16,7 @@ from ..graph import Value
 from ..graph.functional import binary
 from ..losses import Loss
 from ..optimizers import Optimizer
-from ..plan import FlatStore, Plan, fuse_activations, inference_plan, trainable_with_gradient, training_plan
+from ..plan import FlatStore, Plan, fuse_epilogues, inference_plan, trainable_with_gradient, training_plan
 from ..shapes import real_number
 
 _numbers = itertools.count()
@@ -73,7 +73,7 @@ class Objective:
         if weighted in self._graphs:
             return self._graphs[weighted]
         model = self.model
-        outputs = fuse_activations(model.outputs)
+        outputs = fuse_epilogues(model.outputs)
         targets, weights, predictions, totals = [], [], [], []
         seeds: dict[Value, Value] = {}
         for name, loss, scale, value in zip(model.output_names, self.losses, self.scales, outputs):

@@ -299,7 +299,7 @@ def _by_method(method: choose.Method, source: Floats, w: Floats, target: Floats,
     """Run the two kernels of a method."""
     packed = empty((method.packed_size,), f"{where}: the packed weights")
     core.call(method.pack, weights=w, packed=packed, **method.pack_args)
-    core.call(method.kernel, packed=packed, **{method.source: source, method.result: target}, **args, **method.args)
+    core.call(method.kernel, packed=packed, **{method.source: source, method.result: target}, **{**method.args, **args})
 
 
 def _folded(partial: Floats) -> Floats:

@@ -1,41 +1,222 @@
-"""Changes to a graph that keep its results and save work."""
+"""Changes to a graph that keep its results and save work.
+
+Two kinds: what follows a convolution is done by its kernel, on the way out (activations, residuals, pooling), and
+steps of the backward pass change places where the later one has less to do.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from .._ops.kinds import FUSED
-from ..graph import Node, Value, topological
+from .._ops.kinds import FROM_RESULT, FUSED
+from ..graph import Node, Value, apply, emit, topological
+
+#: What becomes of a node, given its new inputs: new results, or None to keep it.
+Rule = Callable[["Rewrite", Node, "list[Value | None]"], "Sequence[Value] | None"]
 
 
-def fuse_activations(outputs: Sequence[Value]) -> list[Value]:
-    """Let convolution and dense layers apply the activation that follows them, in their own pass over the data.
+class Rewrite:
+    """One walk over a graph in which a rule replaces nodes; what depends on them is made anew."""
 
-    Only where nothing else reads the layer's result before the activation.
+    def __init__(self, outputs: Sequence[Value], rule: Rule) -> None:
+        order = topological(outputs)
+        self._uses: dict[int, int] = {}
+        self._new: dict[int, Value] = {}
+        nodes: dict[int, Node] = {}
+        for value in [*outputs, *(v for node in order for v in node.inputs if v is not None)]:
+            self._uses[id(value)] = self._uses.get(id(value), 0) + 1
+        for node in order:
+            inputs = [None if v is None else self.now(v) for v in node.inputs]
+            results = rule(self, node, inputs)
+            # A node among the attributes is the one whose random numbers are drawn again.
+            attrs = {k: nodes.get(id(v), v) if isinstance(v, Node) else v for k, v in node.attrs.items()}
+            if results is None:
+                if all(a is b for a, b in zip(inputs, node.inputs)) and all(
+                    v is node.attrs[k] for k, v in attrs.items()
+                ):
+                    continue
+                nodes[id(node)] = again = Node(node.op, inputs, attrs, node.name)
+                results = again.outputs
+            self._new.update({id(old): fresh for old, fresh in zip(node.outputs, results)})
+        self.outputs = [self.now(v) for v in outputs]
+
+    def now(self, value: Value) -> Value:
+        """What has become of a value of the old graph."""
+        return self._new.get(id(value), value)
+
+    def once(self, value: Value) -> bool:
+        """Whether only one node of the old graph reads it."""
+        return self._uses.get(id(value), 0) == 1
+
+
+def _op(value: Value | None) -> str:
+    return value.node.op.name if value is not None and value.node is not None else ""
+
+
+def _again(node: Node, inputs: Sequence[Value | None], **attrs: Any) -> Value:
+    """The node's result with other inputs and some other attributes."""
+    return emit(node.op.name, inputs, {**node.attrs, **attrs}, name=node.name)
+
+
+def _padded(inputs: Sequence[Value | None], count: int) -> list[Value | None]:
+    return [*inputs, *[None] * (count - len(inputs))]
+
+
+def _is_depthwise(node: Node) -> bool:
+    weights = node.inputs[1]
+    return node.attrs.get("groups", 1) > 1 and weights is not None and weights.shape[2] == 1
+
+
+# ---------------------------------------------------------------- on the way out
+
+
+def fuse_epilogues(outputs: Sequence[Value]) -> list[Value]:
+    """Let convolution and dense layers add what is added to their result, and apply the activation that follows, in
+    their own pass over the data.
+
+    Only where nothing else reads the layer's result before that.
     """
-    order = topological(outputs)
-    uses: dict[int, int] = {}
-    for value in [*outputs, *(v for node in order for v in node.inputs if v is not None)]:
-        uses[id(value)] = uses.get(id(value), 0) + 1
-    new: dict[int, Value] = {}
-    for node in order:
-        inputs = [None if v is None else new.get(id(v), v) for v in node.inputs]
-        producer = inputs[0].node if inputs and inputs[0] is not None else None
-        source = node.inputs[0] if node.inputs else None
-        if (
-            node.op.name == "unary"
-            and node.attrs["kind"] in FUSED
-            and producer is not None
-            and source is not None
-            and producer.op.name in ("conv2d", "dense")
-            and producer.attrs["activation"] == "linear"
-            and uses[id(source)] == 1
-        ):
-            attrs = {**producer.attrs, "activation": node.attrs["kind"], "alpha": node.attrs["alpha"]}
-            again = Node(producer.op, producer.inputs, attrs, producer.name)
-        elif any(a is not b for a, b in zip(inputs, node.inputs)):
-            again = Node(node.op, inputs, node.attrs, node.name)
-        else:
+    return Rewrite(outputs, _fuse_epilogue).outputs
+
+
+def _fuse_epilogue(r: Rewrite, node: Node, inputs: list[Value | None]) -> Sequence[Value] | None:
+    if node.op.name == "binary" and node.attrs["kind"] == "add":
+        for mine, other in ((0, 1), (1, 0)):
+            layer, source, added = inputs[mine], node.inputs[mine], inputs[other]
+            if layer is None or added is None or source is None or layer.shape != added.shape or not r.once(source):
+                continue
+            if _op(layer) in ("conv2d", "dense") and _takes_residual(layer.node):
+                return [_again(layer.node, [*_padded(layer.node.inputs, 3), added])]
+        return None
+    if node.op.name == "unary" and node.attrs["kind"] in FUSED:
+        layer, source = inputs[0], node.inputs[0]
+        if _op(layer) not in ("conv2d", "dense") or source is None or not r.once(source):
+            return None
+        assert layer is not None and layer.node is not None
+        if layer.node.attrs["activation"] == "linear":
+            attrs = {"activation": node.attrs["kind"], "alpha": node.attrs["alpha"]}
+            return [_again(layer.node, layer.node.inputs, **attrs)]
+    return None
+
+
+def _takes_residual(layer: Node) -> bool:
+    return layer.attrs["activation"] == "linear" and len(layer.inputs) < 4 and not _is_depthwise(layer)
+
+
+def fuse_pools(outputs: Sequence[Value]) -> list[Value]:
+    """Let convolutions take the maxima of 2x2 windows of their result, which then is never written.
+
+    Only where nothing else reads that result: in training, after `fuse_backward`.
+    """
+    return Rewrite(outputs, _fuse_pool).outputs
+
+
+def _fuse_pool(r: Rewrite, node: Node, inputs: list[Value | None]) -> Sequence[Value] | None:
+    layer, source = inputs[0] if inputs else None, node.inputs[0] if inputs else None
+    if node.op.name != "max_pool2d" or _op(layer) != "conv2d" or source is None or not r.once(source):
+        return None
+    assert layer is not None and layer.node is not None
+    conv = layer.node
+    if not _is_2x2(node, source) or len(conv.inputs) > 3 or _is_depthwise(conv):
+        return None
+    return apply("conv2d_max_pool2d", conv.inputs, conv.attrs, conv.name).outputs
+
+
+def _is_2x2(pool: Node, x: Value) -> bool:
+    """Windows of 2x2 side by side, none of them in padding."""
+    window, padding = pool.attrs["pool_size"], pool.attrs["padding"]
+    even = all(size is not None and size % 2 == 0 for size in x.shape[1:3])
+    return (
+        window == (2, 2)
+        and pool.attrs["strides"] in (None, (2, 2))
+        and (padding == "valid" or (padding == "same" and even))
+    )
+
+
+# ---------------------------------------------------------------- on the way back
+
+
+def fuse_backward(outputs: Sequence[Value]) -> list[Value]:
+    """Less work for gradients.
+
+    - A gradient goes back through an activation and then to the bias before it is spread over the windows of max
+      pooling, not after: the same numbers, a quarter of them where windows are 2x2.
+    - Gradients with respect to the input of a convolution or dense layer go through the activation before it, and are
+      added to those from elsewhere, in the layer's own kernel.
+    """
+    return Rewrite(outputs, _fuse_backward).outputs
+
+
+def _fuse_backward(r: Rewrite, node: Node, inputs: list[Value | None]) -> Sequence[Value] | None:
+    name, dy = node.op.name, inputs[0] if inputs else None
+    if name == "bias_gradient" and dy is not None and _op(dy) == "max_pool2d_backward":
+        # Every window has a maximum, so that the sum over it is its gradient, unless it lies in padding.
+        assert dy.node is not None
+        if dy.node.attrs["padding"] in ("valid", "same"):
+            return [_again(node, [dy.node.inputs[0]])]
+    if name == "unary_backward" and node.attrs["kind"] in FROM_RESULT:
+        return _before_pool(r, node) or _through_layer(r, node.inputs[0], node.inputs[1], node)
+    if name == "binary" and node.attrs["kind"] == "add":
+        return _add_to_gradient(r, node, inputs)
+    return None
+
+
+def _before_pool(r: Rewrite, node: Node) -> Sequence[Value] | None:
+    """The activation's derivative at the maxima only: elsewhere the gradient is 0."""
+    dy, saved = node.inputs
+    if dy is None or _op(dy) != "max_pool2d_backward" or not r.once(dy):
+        return None
+    assert dy.node is not None
+    index = dy.node.inputs[1]
+    assert index is not None and index.node is not None
+    pool = index.node
+    if pool.op.name != "max_pool2d" or pool.inputs[0] is not saved:
+        return None
+    pooled = _through_layer(r, dy.node.inputs[0], pool.outputs[0], node)
+    if pooled is None:
+        before = dy.node.inputs[0]
+        assert before is not None
+        pooled = [_again(node, [r.now(before), r.now(pool.outputs[0])])]
+    return [_again(dy.node, [pooled[0], r.now(index)])]
+
+
+_BACKWARD_DATA = ("conv2d_backward_data", "dense_backward_data")
+
+
+def _through_layer(r: Rewrite, dy: Value | None, saved: Value | None, node: Node) -> Sequence[Value] | None:
+    """`node`, which takes dy back through an activation, as part of the layer's kernel that makes dy; that may be
+    reshaped on the way.
+    """
+    assert dy is not None and saved is not None
+    made = dy
+    while _op(made) == "reshape" and r.once(made):
+        assert made.node is not None and made.node.inputs[0] is not None
+        made = made.node.inputs[0]
+    now = r.now(made)
+    if _op(now) not in _BACKWARD_DATA or not r.once(made) or node.attrs["kind"] not in FUSED:
+        return None
+    assert now.node is not None
+    layer = now.node
+    inputs = _padded(layer.inputs, 4)
+    if inputs[3] is not None or _is_depthwise(layer):
+        return None
+    result = r.now(saved)
+    inputs[3] = result if made is dy else emit("reshape", [result], {"like": layer.attrs["like"]}, name=node.name)
+    value = _again(layer, inputs, activation=node.attrs["kind"], alpha=node.attrs["alpha"])
+    return [value if made is dy else emit("reshape", [value], {"like": dy}, name=node.name)]
+
+
+def _add_to_gradient(r: Rewrite, node: Node, inputs: list[Value | None]) -> Sequence[Value] | None:
+    for mine, other in ((0, 1), (1, 0)):
+        made, source, added = inputs[mine], node.inputs[mine], inputs[other]
+        if made is None or source is None or added is None or made.shape != added.shape or not r.once(source):
             continue
-        new.update({id(old): fresh for old, fresh in zip(node.outputs, again.outputs)})
-    return [new.get(id(v), v) for v in outputs]
+        if (
+            _op(made) in _BACKWARD_DATA
+            and made.node is not None
+            and len(made.node.inputs) < 3
+            and not _is_depthwise(made.node)
+        ):
+            return [_again(made.node, [*made.node.inputs, added])]
+    return None

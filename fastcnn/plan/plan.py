@@ -14,6 +14,7 @@ from ..graph import Value, clock
 from . import rules_conv, rules_other  # noqa: F401  (they register how operations are lowered)
 from .lowering import Lowering, Step
 from .memory import Buffer, lay_out
+from .passes import fuse_pools
 
 #: A buffer that holds something from one run to the next lives from before the first step to after the last.
 _ALWAYS = 2**31
@@ -131,6 +132,6 @@ def _describe(step: Step) -> PlanStep:
 
 def inference_plan(shapes: Mapping[Value, Sequence[int]], outputs: Sequence[Value]) -> Plan:
     """The plan of a prediction: `outputs` from inputs of the given shapes."""
-    lowering = Lowering(shapes, outputs, training=False)
+    lowering = Lowering(shapes, fuse_pools(outputs), training=False)
     lowering.lower()
     return Plan(lowering)

@@ -23,20 +23,27 @@ def _dense_geometry(x: tuple[int, ...], w: tuple[int, ...]) -> ConvGeometry:
     return ConvGeometry.dense(rows, w[0], w[1])
 
 
-def _forward(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
-    x, w = node.inputs[0], node.inputs[1]
-    b = node.inputs[2] if len(node.inputs) > 2 else None
-    assert x is not None and w is not None
-    args = {
-        "bias": low.read(b) if b is not None else None,
-        "act": UNARY[node.attrs["activation"]],
-        "alpha": node.attrs["alpha"],
-    }
+def _forward(low: Lowering, node: Node, geometry: ConvGeometry, pool: bool = False) -> None:
+    x, w = _two(node)
+    args = {**_inputs(low, node, 2, "bias", "residual"), **_activation(node)}
     if geometry.is_depthwise:
+        del args["residual"]
         low.step("depthwise_forward", node, x=low.read(x), weights=low.read(w), y=low.write(node.outputs[0]),
                  **args, **geometry.fields())  # fmt: skip
         return
-    _by_method(low, node, choose.forward(geometry.flat(), low.training), args)
+    if pool:
+        args |= {"pool": 1, "index": low.write(node.outputs[1]) if low.wanted(node.outputs[1]) else None}
+    _by_method(low, node, choose.forward(geometry if pool else geometry.flat(), low.training, pool), args)
+
+
+def _activation(node: Node) -> dict[str, Any]:
+    return {"act": UNARY[node.attrs["activation"]], "alpha": node.attrs["alpha"]}
+
+
+def _inputs(low: Lowering, node: Node, first: int, *names: str) -> dict[str, Any]:
+    """The node's further inputs by the kernel's names; those that it hasn't are None."""
+    values = [*node.inputs[first:], *[None] * len(names)]
+    return {name: None if value is None else low.read(value) for name, value in zip(names, values)}
 
 
 def _by_method(low: Lowering, node: Node, method: choose.Method, args: dict[str, Any]) -> None:
@@ -45,17 +52,19 @@ def _by_method(low: Lowering, node: Node, method: choose.Method, args: dict[str,
     packed = low.temporary(method.packed_size, name="packed weights")
     low.step(method.pack, node, low.shape(w), weights=low.read(w), packed=packed, **method.pack_args)
     tensors = {method.source: low.read(source), method.result: low.write(node.outputs[0])}
-    low.step(method.kernel, node, packed=packed, **tensors, **args, **method.args).why = method.why
+    low.step(method.kernel, node, packed=packed, **tensors, **{**method.args, **args}).why = method.why
 
 
 def _backward_data(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
-    dy, w = node.inputs[0], node.inputs[1]
-    assert dy is not None and w is not None
+    dy, w = _two(node)
     if geometry.is_depthwise:
         low.step("depthwise_backward_data", node, dy=low.read(dy), weights=low.read(w),
                  dx=low.write(node.outputs[0]), **geometry.fields())  # fmt: skip
         return
-    _by_method(low, node, choose.backward_data(geometry.flat(), low.training), {})
+    args = _inputs(low, node, 2, "residual", "saved")
+    if args["saved"] is not None:
+        args |= _activation(node)
+    _by_method(low, node, choose.backward_data(geometry.flat(), low.training), args)
 
 
 def _backward_weights(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
@@ -74,6 +83,12 @@ def _backward_weights(low: Lowering, node: Node, geometry: ConvGeometry) -> None
 def conv2d(low: Lowering, node: Node) -> None:
     x, w = _two(node)
     _forward(low, node, _conv_geometry(low.shape(x), low.shape(w), node.attrs))
+
+
+@lowers("conv2d_max_pool2d")
+def conv2d_max_pool2d(low: Lowering, node: Node) -> None:
+    x, w = _two(node)
+    _forward(low, node, _conv_geometry(low.shape(x), low.shape(w), node.attrs), pool=True)
 
 
 @lowers("conv2d_backward_data")

@@ -11,6 +11,7 @@ from .._ops import core
 from ..graph import Value, Variable, gradients
 from .lowering import Lowering, Step
 from .memory import Buffer
+from .passes import fuse_backward, fuse_pools
 from .plan import Plan
 
 #: Given the flat weights and the buffer of their gradients, the optimizer's kernel calls as (kernel, arguments).
@@ -77,6 +78,8 @@ def training_plan(
     update
         Gives the optimizer's kernel calls for the flat weights and their gradients.
     """
+    fused = fuse_pools(fuse_backward([*outputs, *grads]))
+    outputs, grads = fused[: len(outputs)], fused[len(outputs) :]
     flat = Buffer(store.size, name="gradients")
     pinned: dict[Value, Buffer] = {}
     copies: list[tuple[Value, Buffer]] = []

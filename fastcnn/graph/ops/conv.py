@@ -1,9 +1,13 @@
 """Convolution and dense layers' operations.
 
-conv2d    (x, w[, b])  attrs: strides, dilation, padding, groups, activation, alpha
-dense     (x, w[, b])  attrs: activation, alpha
+conv2d             (x, w[, b[, residual]])  attrs: strides, dilation, padding, groups, activation, alpha
+dense              (x, w[, b[, residual]])  attrs: activation, alpha
+conv2d_max_pool2d  (x, w[, b]) -> y, index  conv2d, then max_pool2d by windows of 2x2
+conv2d_backward_data, dense_backward_data  (dy, w[, residual[, saved]])
 
-The activation is applied in the same pass; its derivative is taken from the result.
+A residual is added before the activation, which is applied in the same pass; its derivative is taken from the result.
+A gradient with respect to the input can go on, in the same pass, to what the input came from: a residual is added,
+and with the input as `saved`, it goes back through the activation (attrs) whose result that is.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...shapes import window_output
-from ..values import Node, Op, Spec, Value, emit, register
+from ..values import OPS, Node, Op, Spec, Value, emit, register
 
 
 def _through_activation(node: Node, dy: Value) -> Value:
@@ -23,10 +27,11 @@ def _through_activation(node: Node, dy: Value) -> Value:
     return emit("unary_backward", [dy, node.outputs[0]], attrs, name=node.name)
 
 
-def _bias_gradient(node: Node, dy: Value, needed: Sequence[bool]) -> Value | None:
-    if len(node.inputs) < 3 or node.inputs[2] is None or not needed[2]:
-        return None
-    return emit("bias_gradient", [dy], name=f"{node.name}/bias")
+def _added_gradients(node: Node, dy: Value, needed: Sequence[bool]) -> list[Value | None]:
+    """The gradients with respect to the bias and the residual, as many of them as the node has inputs."""
+    bias = len(needed) > 2 and needed[2] and node.inputs[2] is not None
+    gradients = [emit("bias_gradient", [dy], name=f"{node.name}/bias") if bias else None, dy]
+    return gradients[: len(node.inputs) - 2]
 
 
 @register
@@ -50,7 +55,20 @@ class Conv2D(Op):
             dx = emit("conv2d_backward_data", [dy, w], {**geometry, "like": x}, name=node.name)
         if needed[1]:
             dw = emit("conv2d_backward_weights", [x, dy], {**geometry, "like": w}, name=f"{node.name}/kernel")
-        return [dx, dw, _bias_gradient(node, dy, needed)][: len(node.inputs)]
+        return [dx, dw, *_added_gradients(node, dy, needed)]
+
+
+@register
+class Conv2DMaxPool2D(Op):
+    """Made of the two by a pass over the finished graph, so nothing asks for its gradient."""
+
+    name = "conv2d_max_pool2d"
+
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        (full,) = OPS["conv2d"].infer(inputs, attrs)
+        n, h, w, k = full.shape
+        shape = (n, None if h is None else h // 2, None if w is None else w // 2, k)
+        return [Spec(shape), Spec(shape, "uint8")]
 
 
 class _Like(Op):
@@ -86,7 +104,7 @@ class Dense(Op):
         dy = _through_activation(node, grads[0])
         dx = emit("dense_backward_data", [dy, w], {"like": x}, name=node.name) if needed[0] else None
         dw = emit("dense_backward_weights", [x, dy], {"like": w}, name=f"{node.name}/kernel") if needed[1] else None
-        return [dx, dw, _bias_gradient(node, dy, needed)][: len(node.inputs)]
+        return [dx, dw, *_added_gradients(node, dy, needed)]
 
 
 @register
