@@ -14,7 +14,7 @@
 #define LEAST_SQUARES 12
 #define MOST_SQUARES 36
 /* Points of a block at most: 4 MiB, whatever the channels. */
-#define POINT_FLOATS 1048576
+#define POINT_FLOATS (2 * 1048576)
 /* Input channels that are added up in registers before their sum goes to the sums in memory: rounding errors
  * grow with the length of a sum, and here they are those of terms larger than the result. */
 #define DEPTH 256
@@ -48,7 +48,8 @@ static cut cut_work(const args *a) {
     k.point_row = fc_odd_lines(a->c);
     const int64_t weights = k.edge * k.edge * a->c * a->k;
     const int64_t fit = POINT_FLOATS / (k.edge * k.edge * k.point_row) / LEAST_SQUARES * LEAST_SQUARES;
-    const int64_t most = fc_min(fc_max(fit, LEAST_SQUARES), MOST_SQUARES);
+    const int64_t most =
+        fc_min(fc_max(fit, LEAST_SQUARES), weights > 4 * WEIGHT_FLOATS ? 2 * MOST_SQUARES : MOST_SQUARES);
     const int64_t share = FC_ROUND_UP((k.squares + ENOUGH_TILES - 1) / ENOUGH_TILES, LEAST_SQUARES);
     k.block = weights > WEIGHT_FLOATS ? most : fc_min(fc_max(share, LEAST_SQUARES), most);
     k.blocks = (k.squares + k.block - 1) / k.block;
@@ -63,30 +64,50 @@ static cut cut_work(const args *a) {
 }
 
 typedef struct {
-    float *points, *sums, *patch; /* patch: a square's pixels with zeros around, [edge][edge][channels] */
+    float *points, *sums;
 } space;
 
-static size_t space_bytes(const args *a, const cut *k) {
-    return (size_t)(k->edge * k->edge * (k->point_matrix + k->sum_matrix + FC_ROUND_UP(a->c, 16))) *
-           sizeof(float);
+static size_t space_bytes(const cut *k) {
+    return (size_t)(k->edge * k->edge * (k->point_matrix + k->sum_matrix)) * sizeof(float);
 }
 
 static space lay_out(const cut *k, void *scratch) {
     space s;
     s.points = scratch;
     s.sums = s.points + k->edge * k->edge * k->point_matrix;
-    s.patch = s.sums + k->edge * k->edge * k->sum_matrix;
     return s;
 }
 
 /* ---- products ---- */
 
+/* Pixels that are wanted next, while the products keep the processor busy and memory idle: squares first ..
+ * end of `images`, of each `edge` x `edge` pixels, channels c0 .. c1. */
+typedef struct {
+    const fc_wino_images *images;
+    int64_t first, end, edge, c0, c1;
+} wanted;
+
+/* Brings every `step`-th square from the one at `turn` to the L2 cache. */
+static void fetch(const wanted *w, int64_t m, int64_t turn, int64_t step) {
+    const fc_wino_images *s = w->images;
+    for (int64_t i = w->first + turn; i < w->end; i += step) {
+        const fc_square q = fc_square_at(m, s->down, s->across, i);
+        const int64_t x = q.x - s->pl, y0 = fc_max(q.y - s->pt, 0), y1 = fc_min(q.y - s->pt + w->edge, s->h);
+        const int64_t x0 = fc_max(q.x > 0 ? x + w->edge - m : x, 0), x1 = fc_min(x + w->edge, s->w);
+        for (int64_t j = y0; j < y1; j++) {
+            const float *from = s->x + ((q.image * s->h + j) * s->w + x0) * s->c + w->c0;
+            for (int64_t p = x0; p < x1; p++, from += s->c)
+                for (int64_t c = 0; c < w->c1 - w->c0; c += 16) fc_prefetch_l2(from + c);
+        }
+    }
+}
+
 /* sums = points x weights for one panel of output channels; b: its weights, [point][channel][width]. */
 static void multiply(const args *a, const cut *k, const space *s, int64_t panel, const float *b,
-                     int64_t count) {
+                     int64_t count, const wanted *in, const wanted *out) {
     const float *rows[FC_MR];
     float *sums[FC_MR];
-    const int64_t start = 0;
+    const int64_t start = 0, points = k->edge * k->edge;
     int64_t at = 0;
     fc_tile t;
     memset(&t, 0, sizeof t);
@@ -99,8 +120,10 @@ static void multiply(const args *a, const cut *k, const space *s, int64_t panel,
     t.cols = t.vectors * VL;
     t.b_step = t.cols;
     t.c = sums;
-    for (int64_t point = 0; point < k->edge * k->edge; point++) {
+    for (int64_t point = 0; point < points; point++) {
         t.c_offset = point * k->sum_matrix;
+        fetch(in, k->edge - 2, point, points);
+        fetch(out, k->edge - 2, point, points);
         for (int64_t first = 0; first < count; first += FC_MR) {
             t.rows = (int)fc_min(FC_MR, count - first);
             for (int i = 0; i < t.rows; i++) {
@@ -232,25 +255,34 @@ FC_TILES(winograd_forward) {
 
 FC_SCRATCH(winograd_forward) {
     const cut k = cut_work(a);
-    return space_bytes(a, &k);
+    return space_bytes(&k);
 }
 
 FC_INLINE void run_tiles(const int m, const args *a, int64_t begin, int64_t end, void *scratch) {
     const cut k = cut_work(a);
     const space s = lay_out(&k, scratch);
     const fc_wino_images images = {a->x, a->h, a->w, a->c, a->pt, a->pl, k.down, k.across};
+    const fc_wino_images results = {a->y, a->pool ? 0 : a->oh, a->ow, a->k, 0, 0, k.down, k.across};
     int64_t ready = -1; /* the block whose points are in scratch: spans of one block follow each other */
     for (int64_t tile = begin; tile < end; tile++) {
         const int64_t block = tile / k.spans, first = block * k.block;
-        const int64_t count = fc_min(k.block, k.squares - first),
-                      last = fc_min((tile % k.spans + 1) * k.span, k.panels);
+        const int64_t next = fc_min(first + k.block, k.squares), count = next - first;
+        const int64_t panels = tile % k.spans * k.span, last = fc_min(panels + k.span, k.panels);
         if (block != ready)
-            fc_wino_squares(m, m + 2, &images, first, count, 0, a->c, s.points, k.point_row, k.point_matrix,
-                            s.patch);
+            fc_wino_squares(m, m + 2, &images, first, count, 0, a->c, s.points, k.point_row, k.point_matrix);
         ready = block;
-        for (int64_t panel = tile % k.spans * k.span; panel < last; panel++) {
+        const int64_t following = tile + 1 < end && (tile + 1) / k.spans != block ? next + k.block : next;
+        for (int64_t panel = panels; panel < last; panel++) {
+            const int64_t vectors = (a->c + 15) / 16, part = panel - panels, parts = last - panels;
+            const wanted in = {&images,
+                               next,
+                               fc_min(following, k.squares),
+                               m + 2,
+                               vectors * part / parts * 16,
+                               fc_min(vectors * (part + 1) / parts * 16, a->c)};
+            const wanted out = {&results, first, next, m, panel * FC_NR, fc_min((panel + 1) * FC_NR, a->k)};
             multiply(a, &k, &s, panel, a->packed + panel * k.edge * k.edge * fc_odd_lines(a->c * FC_NR),
-                     count);
+                     count, &in, &out);
             if (m == 4 && a->pool)
                 finish_panel(m, 1, a, &k, &s, panel, first, count);
             else

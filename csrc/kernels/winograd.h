@@ -143,29 +143,16 @@ FC_INLINE fc_square fc_square_at(int64_t m, int64_t down, int64_t across, int64_
     return s;
 }
 
-/* Channels c0 .. c0 + channels of the pixels y .. y + edge, x .. x + edge, [edge][edge][row], zero outside
- * the image and past the channels. */
-FC_INLINE void fc_copy_patch(const fc_wino_images *s, const float *image, int64_t y, int64_t x, int64_t edge,
-                             int64_t c0, int64_t channels, float *to, int64_t row) {
-    for (int64_t i = y; i < y + edge; i++)
-        for (int64_t j = x; j < x + edge; j++, to += row) {
-            const int inside = i >= 0 && i < s->h && j >= 0 && j < s->w;
-            const int64_t count = inside ? channels : 0;
-            if (inside) memcpy(to, image + (i * s->w + j) * s->c + c0, (size_t)count * sizeof *to);
-            memset(to + count, 0, (size_t)(row - count) * sizeof *to);
-        }
-}
-
-/* One vector of channels of a patch of `in` x `in` pixels, m + 2 for pixels and m for gradients, which lie
- * `row` and `pixel` floats apart, to points `matrix` apart. */
+/* One vector of channels of a patch of `in` x `in` pixels, m + 2 for pixels and m for gradients, to points
+ * `matrix` apart. The pixels lie `row` and `pixel` floats apart, or, where `places` isn't NULL, anywhere. */
 FC_INLINE void fc_wino_patch(const int m, const int in, const float *from, int64_t row, int64_t pixel,
-                             float *to, int64_t matrix) {
+                             const float *const *places, float *to, int64_t matrix) {
     const int edge = m + 2;
     vf half[FC_WINO_POINTS], d[FC_WINO_EDGE], o[FC_WINO_EDGE];
     FC_UNROLL(6)
     for (int j = 0; j < in; j++) {
         FC_UNROLL(6)
-        for (int i = 0; i < in; i++) d[i] = vf_load(from + i * row + j * pixel);
+        for (int i = 0; i < in; i++) d[i] = vf_load(places ? places[i * in + j] : from + i * row + j * pixel);
         if (in == m)
             fc_wino_gradients(m, d, 1, half + j, in);
         else
@@ -182,26 +169,59 @@ FC_INLINE void fc_wino_patch(const int m, const int in, const float *from, int64
     }
 }
 
+/* A patch that crosses the border, or the last channels, which don't fill a vector: zeros take the place of
+ * what isn't there. n: channels, at most VL. */
+FC_INLINE void fc_wino_rim(const int m, const int in, const fc_wino_images *s, const float *image, int64_t y,
+                           int64_t x, int64_t c, int64_t n, float *to, int64_t matrix) {
+    FC_ALIGNED(64) float copy[FC_WINO_POINTS * VL];
+    const float *places[FC_WINO_POINTS];
+    FC_ALIGNED(64) static const float zeros[VL] = {0};
+    for (int64_t i = 0; i < in; i++)
+        for (int64_t j = 0; j < in; j++) {
+            const int inside = y + i >= 0 && y + i < s->h && x + j >= 0 && x + j < s->w;
+            const float *at = inside ? image + ((y + i) * s->w + x + j) * s->c + c : zeros;
+            if (inside && n < VL) {
+                float *part = copy + (i * in + j) * VL;
+                vf_store(part, vf_load_n(at, (int)n));
+                at = part;
+            }
+            places[i * in + j] = at;
+        }
+    fc_wino_patch(m, in, NULL, 0, 0, places, to, matrix);
+}
+
+/* The part of a square's right neighbour that isn't its own, for one vector of channels: patches are read in
+ * strides that the processor doesn't foresee. */
+FC_INLINE void fc_wino_prefetch(const int m, const int in, const float *from, int64_t row, int64_t pixel) {
+    FC_UNROLL(6)
+    for (int i = 0; i < in; i++) {
+        FC_UNROLL(4)
+        for (int j = in; j < in + m; j++) fc_prefetch(from + i * row + j * pixel);
+    }
+}
+
 /* Squares first .. first + count, channels c0 .. c0 + channels, to points[point][square][channel], of which
- * squares lie `row` and points `matrix` floats apart. A square whose patch crosses the border, and one whose
- * channels don't fill vectors, goes by way of a copy; patch: memory for it, in x in x channels rounded up
- * to 16. */
+ * squares lie `row` and points `matrix` floats apart. */
 FC_INLINE void fc_wino_squares(const int m, const int in, const fc_wino_images *s, int64_t first,
                                int64_t count, int64_t c0, int64_t channels, float *points, int64_t row,
-                               int64_t matrix, float *patch) {
+                               int64_t matrix) {
+    const int64_t line = s->w * s->c, whole = channels - channels % VL;
     for (int64_t t = 0; t < count; t++) {
         const fc_square q = fc_square_at(m, s->down, s->across, first + t);
         const int64_t y = q.y - s->pt, x = q.x - s->pl;
-        const float *image = s->x + q.image * s->h * s->w * s->c, *from = image + (y * s->w + x) * s->c + c0;
-        int64_t line = s->w * s->c, pixel = s->c;
-        if (y < 0 || x < 0 || y + in > s->h || x + in > s->w || channels % VL != 0) {
-            pixel = FC_ROUND_UP(channels, 16);
-            line = in * pixel;
-            fc_copy_patch(s, image, y, x, in, c0, channels, patch, pixel);
-            from = patch;
+        const float *image = s->x + q.image * s->h * line, *from = image + y * line + x * s->c + c0;
+        float *to = points + t * row;
+        if (y < 0 || x < 0 || y + in > s->h || x + in > s->w) {
+            for (int64_t c = 0; c < channels; c += VL)
+                fc_wino_rim(m, in, s, image, y, x, c0 + c, fc_min(channels - c, VL), to + c, matrix);
+            continue;
         }
-        for (int64_t c = 0; c < channels; c += VL)
-            fc_wino_patch(m, in, from + c, line, pixel, points + t * row + c, matrix);
+        for (int64_t c = 0; c < whole; c += VL) {
+            fc_wino_prefetch(m, in, from + c, line, s->c);
+            fc_wino_patch(m, in, from + c, line, s->c, NULL, to + c, matrix);
+        }
+        if (whole < channels)
+            fc_wino_rim(m, in, s, image, y, x, c0 + whole, channels - whole, to + whole, matrix);
     }
 }
 

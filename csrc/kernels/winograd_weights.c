@@ -40,7 +40,7 @@ static cut cut_work(const args *a) {
 }
 
 typedef struct {
-    float *pixels, *gradients, *sums, *patch;
+    float *pixels, *gradients, *sums;
 } space;
 
 FC_TILES(winograd_backward_weights) {
@@ -50,7 +50,7 @@ FC_TILES(winograd_backward_weights) {
 
 FC_SCRATCH(winograd_backward_weights) {
     const cut k = cut_work(a);
-    return (size_t)(k.edge * k.edge * (2 * k.matrix + k.sum_matrix + SPAN)) * sizeof(float);
+    return (size_t)(k.edge * k.edge * (2 * k.matrix + k.sum_matrix)) * sizeof(float);
 }
 
 static space lay_out(const cut *k, void *scratch) {
@@ -59,7 +59,6 @@ static space lay_out(const cut *k, void *scratch) {
     s.pixels = scratch;
     s.gradients = s.pixels + points * k->matrix;
     s.sums = s.gradients + points * k->matrix;
-    s.patch = s.sums + points * k->sum_matrix;
     return s;
 }
 
@@ -138,8 +137,8 @@ FC_INLINE void run_tile(const int m, const args *a, const cut *k, const space *s
     if (begin == end) memset(s->sums, 0, (size_t)(k->edge * k->edge * k->sum_matrix) * sizeof *s->sums);
     for (int64_t first = begin; first < end; first += BLOCK) {
         const int64_t count = fc_min(BLOCK, end - first);
-        fc_wino_squares(m, m + 2, &x, first, count, ch.c0, ch.c, s->pixels, k->row, k->matrix, s->patch);
-        fc_wino_squares(m, m, &dy, first, count, ch.k0, ch.k, s->gradients, k->row, k->matrix, s->patch);
+        fc_wino_squares(m, m + 2, &x, first, count, ch.c0, ch.c, s->pixels, k->row, k->matrix);
+        fc_wino_squares(m, m, &dy, first, count, ch.k0, ch.k, s->gradients, k->row, k->matrix);
         multiply(k, s, &ch, count, first > begin);
     }
     finish(m, a, k, s, &ch, a->dweights + part * 9 * a->c * a->k);

@@ -71,6 +71,27 @@
 #endif
 #endif
 
+/* Brings a cache line near; any address will do. */
+FC_INLINE void fc_prefetch(const void *p) {
+#if defined(_MSC_VER) && !defined(__clang__)
+#if defined(_M_X64)
+    _mm_prefetch((const char *)p, _MM_HINT_T0);
+#else
+    __prefetch(p);
+#endif
+#else
+    __builtin_prefetch(p);
+#endif
+}
+
+FC_INLINE void fc_prefetch_l2(const void *p) {
+#if defined(_MSC_VER) && !defined(__clang__)
+    fc_prefetch(p);
+#else
+    __builtin_prefetch(p, 0, 2);
+#endif
+}
+
 /* Loads and stores of n lanes, n >= VL allowed: for loops whose last step may be short. */
 FC_INLINE vf vf_load_tail(const float *p, int64_t n) { return n >= VL ? vf_load(p) : vf_load_n(p, (int)n); }
 FC_INLINE void vf_store_tail(float *p, vf v, int64_t n) {
