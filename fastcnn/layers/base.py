@@ -43,6 +43,12 @@ def reserve_name(name: str) -> None:
         _names[base] = max(_names[base], int(number) + 1)
 
 
+def check_format(data_format: str | None, name: str) -> None:
+    """An error for any order of axes but the one there is."""
+    if data_format not in (None, "channels_last"):
+        raise ValueError(f'layer {name!r}: data_format must be "channels_last" (NHWC), received {data_format!r}')
+
+
 class _Budget(threading.local):
     """How many more numbers the weights being made may hold, while a file is read; None: as many as asked for."""
 

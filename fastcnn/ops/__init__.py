@@ -42,6 +42,8 @@ from .arithmetic import (
     subtract,
     subtract_backward,
 )
+from .conv1d import conv1d, conv1d_backward
+from .conv_transpose import conv2d_transpose, conv2d_transpose_backward
 from .convolution import (
     conv2d,
     conv2d_backward,
@@ -100,8 +102,12 @@ __all__ = [
     "binary_crossentropy_backward",
     "categorical_crossentropy",
     "categorical_crossentropy_backward",
+    "conv1d",
+    "conv1d_backward",
     "conv2d",
     "conv2d_backward",
+    "conv2d_transpose",
+    "conv2d_transpose_backward",
     "dense",
     "dense_backward",
     "depthwise_conv2d",

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ..shapes import Padding
 
 _W_AXES = "(kernel height, kernel width, channels in / groups, channels out)"
-_LEAKY_SLOPE = 0.2
+#: Keras' default.
+LEAKY_SLOPE = 0.2
 
 
 def conv2d(
@@ -268,7 +269,7 @@ def _forward(
     bias = None if b is None else same_shape(b, "b", (g.k,), "the output channels")
     y = result(out, shape, [a for a in (x, w, bias) if a is not None], where)
     fused = activation if activation in FUSED else "linear"
-    act = {"act": UNARY[fused], "alpha": _LEAKY_SLOPE}
+    act = {"act": UNARY[fused], "alpha": LEAKY_SLOPE}
     if g.is_depthwise:
         core.call("depthwise_forward", x=x, weights=w, bias=bias, y=y, **g.fields(), **act)
     else:

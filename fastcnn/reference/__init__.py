@@ -25,6 +25,7 @@ from .activations import (
     unary_backward,
 )
 from .conv import conv2d, conv2d_backward, depthwise_conv2d, depthwise_conv2d_backward
+from .conv_transpose import conv1d, conv2d_transpose, conv2d_transpose_backward
 from .dropout import dropout, dropout_mask, philox4x32
 from .elementwise import BINARY, accumulate, affine, binary
 from .gather import gather
@@ -36,6 +37,7 @@ from .losses import (
     softmax_crossentropy,
     softmax_crossentropy_backward,
 )
+from .moving import crop2d, upsample2d, zero_pad2d
 from .optimizers import adadelta, adagrad, adam, lion, rmsprop, sgd
 from .pool import (
     avg_pool2d,
@@ -64,8 +66,12 @@ __all__ = [
     "binary",
     "categorical_targets",
     "column_sums",
+    "conv1d",
     "conv2d",
     "conv2d_backward",
+    "conv2d_transpose",
+    "conv2d_transpose_backward",
+    "crop2d",
     "depthwise_conv2d",
     "depthwise_conv2d_backward",
     "dropout",
@@ -98,4 +104,6 @@ __all__ = [
     "tanh",
     "unary",
     "unary_backward",
+    "upsample2d",
+    "zero_pad2d",
 ]
