@@ -299,7 +299,7 @@ def test_conv2d_transpose_gradients(how: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("size", "window", "stride", "padding", "extra", "expected"),
     [
-        # As Keras 3 documents and PyTorch computes; see also the comparison with PyTorch in tests/ops.
+        # Keras 3's, worked out by hand. PyTorch, asked for an odd window and a row more, starts at 1 instead of 0.
         (5, 3, 2, "valid", None, (11, 0)),
         (5, 2, 3, "valid", None, (15, 0)),
         (5, 3, 2, "valid", 1, (12, 0)),
