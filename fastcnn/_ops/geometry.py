@@ -36,6 +36,17 @@ def row_parts(rows: int) -> int:
     return max(1, min(_MAX_ROW_PARTS, rows // _ROWS_A_PART))
 
 
+#: Parts of batch normalization's sums: at most so many, each of at least so many elements, that is some 10 us of
+#: memory traffic. More than `column_sums` takes, as the passes are over whole feature maps, and joining is cheap.
+_MAX_NORM_PARTS = 32
+_ELEMENTS_A_PART = 32768
+
+
+def norm_parts(rows: int, channels: int) -> int:
+    """Into how many parts batch normalization's sums over `rows` rows are split."""
+    return max(1, min(_MAX_NORM_PARTS, rows * channels // _ELEMENTS_A_PART, rows))
+
+
 @dataclasses.dataclass(frozen=True)
 class ConvGeometry:
     """A convolution's sizes: x (n, h, w, c), weights (kh, kw, c / groups, k), y (n, oh, ow, k).

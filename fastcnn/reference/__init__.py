@@ -38,6 +38,7 @@ from .losses import (
     softmax_crossentropy_backward,
 )
 from .moving import crop2d, upsample2d, zero_pad2d
+from .norm import batch_norm, batch_norm_backward, moments
 from .optimizers import adadelta, adagrad, adam, lion, rmsprop, sgd
 from .pool import (
     avg_pool2d,
@@ -63,6 +64,8 @@ __all__ = [
     "affine",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
     "binary",
     "categorical_targets",
     "column_sums",
@@ -88,6 +91,7 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_backward",
     "max_pool2d_index",
+    "moments",
     "philox4x32",
     "pointwise_loss",
     "pointwise_loss_backward",
