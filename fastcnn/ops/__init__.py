@@ -78,6 +78,7 @@ from .maths import (
     square,
     square_backward,
 )
+from .normalization import batch_norm, batch_norm_backward, moments
 from .pooling import (
     avg_pool2d,
     avg_pool2d_backward,
@@ -98,6 +99,8 @@ __all__ = [
     "add_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
     "binary_crossentropy",
     "binary_crossentropy_backward",
     "categorical_crossentropy",
@@ -140,6 +143,7 @@ __all__ = [
     "mean_squared_error_backward",
     "minimum",
     "minimum_backward",
+    "moments",
     "multiply",
     "multiply_backward",
     "negative",

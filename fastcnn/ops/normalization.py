@@ -52,8 +52,8 @@ def batch_norm(
     beta: ArrayLike | None = None,
     mean: ArrayLike | None = None,
     variance: ArrayLike | None = None,
-    epsilon: float = 1e-3,
     residual: ArrayLike | None = None,
+    epsilon: float = 1e-3,
     activation: str | None = None,
     out: Floats | None = None,
 ) -> Floats:
@@ -67,9 +67,9 @@ def batch_norm(
         1 and 0 if not given.
     mean, variance : array_like, (c,), optional
         The statistics to normalize with, as in prediction; x's own (`moments`), as in training, if not given.
-    epsilon : float
     residual : array_like, of x's shape, optional
         Added before the activation.
+    epsilon : float
     activation : str, optional
         "linear", "relu", "relu6" or "leaky_relu" (slope 0.2).
     out : ndarray, of x's shape, optional
@@ -108,8 +108,8 @@ def batch_norm_backward(
     beta: ArrayLike | None = None,
     mean: ArrayLike | None = None,
     variance: ArrayLike | None = None,
-    epsilon: float = 1e-3,
     residual: ArrayLike | None = None,
+    epsilon: float = 1e-3,
     activation: str | None = None,
 ) -> tuple[Floats, Floats, Floats, Floats | None]:
     """The gradients of `batch_norm` with respect to x, gamma, beta and the residual.
@@ -120,7 +120,7 @@ def batch_norm_backward(
     ----------
     dy : array_like, of x's shape
         The gradient with respect to the result.
-    x, gamma, beta, mean, variance, epsilon, residual, activation
+    x, gamma, beta, mean, variance, residual, epsilon, activation
         As given to `batch_norm`.
 
     Returns

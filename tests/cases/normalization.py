@@ -1,4 +1,4 @@
-"""Batch normalization, forward and backward: the chain of kernels that a training step runs, and that of a prediction."""
+"""Batch normalization: the chains of kernels that a training step and a prediction run, against the reference."""
 
 from __future__ import annotations
 
