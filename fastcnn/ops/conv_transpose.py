@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._ops import choose, core
+from .._ops import choose, core, verbose
 from .._ops.arrays import as_float32, as_images, empty, result, same_shape
 from .._ops.geometry import ConvGeometry
 from .._ops.kinds import BINARY
@@ -119,6 +119,7 @@ def conv2d_transpose_backward(
     # What x is to the convolution, dy is to its transpose, and the other way round.
     gradient = choose.backward_weights(g.flat())
     partial = empty((gradient.parts, *g.w_shape), f"{where}: dw")
+    verbose.say(gradient.kernel, gradient.args, gradient.why, where)
     core.call(gradient.kernel, x=upstream, dy=images, dweights=partial, **gradient.args)
     return dx, _folded(partial), _column_sums(upstream, g.c)
 

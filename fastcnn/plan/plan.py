@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._ops import core
+from .._ops import core, verbose
 from .._ops.arrays import check_memory
 from ..graph import Value, clock
 from . import rules_conv, rules_moving, rules_other, rules_transpose  # noqa: F401  (they register how operations are lowered)
@@ -64,6 +64,8 @@ class Plan:
             len(first),
         )
         self.steps = [_describe(s) for s in steps]
+        for step in steps:
+            verbose.say(step.kernel, step.args, step.why, step.name)
         self.flops = sum(s.flops for s in self.steps if not s.once)
         self.outputs = [(lowering.shape(v), v.dtype) for v in lowering.outputs]
 
