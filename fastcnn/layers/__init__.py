@@ -13,6 +13,7 @@ from .dense import Dense
 from .depthwise import DepthwiseConv2D, SeparableConv2D
 from .input import Input, InputLayer
 from .merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
+from .normalization import BatchNormalization
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .resizing import Cropping2D, UpSampling2D, ZeroPadding2D
 from .simple import Activation, Dropout, Flatten, LeakyReLU, ReLU, Rescaling, Reshape, Softmax
@@ -28,7 +29,7 @@ CLASSES: dict[str, type[Layer]] = {
         InputLayer, Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D, Dense,
         MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D, GlobalAveragePooling2D,
         ZeroPadding2D, Cropping2D, UpSampling2D, Flatten, Reshape,
-        Activation, ReLU, LeakyReLU, Softmax, Dropout, Rescaling,
+        BatchNormalization, Activation, ReLU, LeakyReLU, Softmax, Dropout, Rescaling,
         Add, Subtract, Multiply, Maximum, Minimum, Average, Concatenate,
     )
 }  # fmt: skip
@@ -70,6 +71,7 @@ __all__ = [
     "Average",
     "AveragePooling2D",
     "AvgPool2D",
+    "BatchNormalization",
     "Concatenate",
     "Conv1D",
     "Conv2D",

@@ -270,6 +270,11 @@ class Layer:
         trainable = {id(v) for v in self.trainable_weights}
         return [v for v in self.weights if id(v) not in trainable]
 
+    @property
+    def moving_weights(self) -> list[Variable]:
+        """Those of the non-trainable weights that a training step changes: moving averages."""
+        return []
+
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, in the order of `weights`."""
         return [v.numpy() for v in self.weights]

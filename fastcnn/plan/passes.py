@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from .._ops.kinds import FUSED
-from ..graph import Node, Value, topological
+from ..graph import Node, Value, Variable, topological
+from .norm_passes import batch_norm_in_training, fold_batch_norm, fuse_batch_norm
 
 
 def fuse_activations(outputs: Sequence[Value]) -> list[Value]:
@@ -39,3 +40,15 @@ def fuse_activations(outputs: Sequence[Value]) -> list[Value]:
             continue
         new.update({id(old): fresh for old, fresh in zip(node.outputs, again.outputs)})
     return [new.get(id(v), v) for v in outputs]
+
+
+def fuse_for_prediction(outputs: Sequence[Value]) -> list[Value]:
+    """The graph as a prediction computes it."""
+    return fuse_batch_norm(fuse_activations(fold_batch_norm(outputs)))
+
+
+def fuse_for_training(
+    outputs: Sequence[Value], moving: Collection[Variable]
+) -> tuple[list[Value], dict[Variable, Value]]:
+    """The graph as a training step computes it, and what the weights `moving` are after the step."""
+    return batch_norm_in_training(fuse_batch_norm(fuse_activations(outputs)), moving)

@@ -63,6 +63,7 @@ def training_plan(
     store: FlatStore,
     update: Update,
     rng: np.ndarray,
+    updates: Mapping[Variable, Value],
 ) -> Plan:
     """The plan of one step.
 
@@ -76,6 +77,8 @@ def training_plan(
         Gradients of the store's variables, in its order.
     update
         Gives the optimizer's kernel calls for the flat weights and their gradients.
+    updates
+        What other weights (moving averages) are after the step; written where they live.
     """
     flat = Buffer(store.size, name="gradients")
     pinned: dict[Value, Buffer] = {}
@@ -86,6 +89,8 @@ def training_plan(
             copies.append((grad, part))
         else:
             pinned[grad] = part
+    for variable, value in updates.items():
+        pinned[value] = Buffer(variable.size, name=variable.path, array=variable.storage)
     lowering = Lowering(shapes, outputs, training=True, pinned=pinned, rng=rng)
     lowering.lower()
     for grad, part in copies:
