@@ -11,7 +11,7 @@ import numpy as np
 
 from fastcnn._ops import core
 from fastcnn.models import Model
-from fastcnn.plan import fuse_activations
+from fastcnn.plan import fuse_for_prediction
 from fastcnn.plan.lowering import Lowering
 from fastcnn.plan.memory import Buffer
 from fastcnn.plan.plan import Plan
@@ -40,7 +40,7 @@ def step_times(model: Model, x: np.ndarray, rounds: int) -> list[StepTime]:
     Each kernel runs as a program of its own, so its time has the few microseconds in which threads start.
     """
     image = model.inputs[0]
-    lowering = Lowering({image: x.shape}, fuse_activations(model.outputs), training=False)
+    lowering = Lowering({image: x.shape}, fuse_for_prediction(model.outputs), training=False)
     lowering.lower()
     plan = Plan(lowering)  # lays out the memory
     arena = core.aligned_empty(plan.arena_bytes)
