@@ -166,6 +166,7 @@ def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> arg
         metavar="FILE",
         help="JSON file; what is in it already is not measured again, so a run that\nwas stopped goes on where it was",
     )
+    layers.add_argument("--again", action="store_true", help="measure what is in that file once more")
     layers.add_argument("--chart", metavar="FILE", help="picture of the ratios: .png, .svg or .pdf")
     return command
 

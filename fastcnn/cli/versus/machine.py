@@ -15,8 +15,6 @@ from ..._ops.geometry import ConvGeometry
 _PRODUCTS = ((3072, 256, 64), (6144, 128, 128), (3072, 256, 256), (1536, 512, 512))
 #: Floats of each array for the bandwidth: far more than any cache holds.
 _STREAM = 3 * 2**24
-#: More than this between the fastest and the slowest turn of the same work: the machine is busy with other things.
-NOISY = 1.10
 
 
 @dataclasses.dataclass(frozen=True)

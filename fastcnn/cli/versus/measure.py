@@ -59,7 +59,7 @@ def run(task: Task, peers: Sequence[Callable[[Task], list[Contender]]], seconds:
         "flops": task.shape.flops(task.batch, task.direction),
         "bytes": task.shape.bytes(task.batch, task.direction),
         "kernels": ours.methods(task),
-        "reference": {"best": min(reference), "spread": statistics.median(reference) / min(reference)},
+        "reference": {"best": min(reference), "median": statistics.median(reference)},
         "seconds": {name: _figures([s for turn in turns for s in turn]) for name, turns in samples.items()},
     }
 

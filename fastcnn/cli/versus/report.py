@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import ours
-from .machine import NOISY, Machine
 
 Row = Mapping[str, Any]
 
@@ -29,6 +29,8 @@ BARS = (
     ("softmax + cross entropy", ("softmax",), ("step",), 0.70, 0.70),
     ("Adam", ("adam",), ("step",), 0.70, 0.70),
 )
+#: Where the same small work took so many times as long as at its best, the machine was busy with other things.
+NOISY = 1.15
 #: Groups that are compared with PyTorch alone.
 _TORCH_ONLY = ("max_pool", "avg_pool", "relu", "batch_norm", "softmax", "adam")
 
@@ -76,19 +78,21 @@ def groups(results: Mapping[str, Any]) -> list[Group]:
     return found
 
 
-def best_limits(before: Mapping[str, float] | None, now: Machine) -> dict[str, float]:
-    """The machine's limits: the highest of those measured so far."""
-    fresh = dataclasses.asdict(now)
-    return {name: max(value, (before or {}).get(name, 0.0)) for name, value in fresh.items()}
+def limits(measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The machine's limits, of those measured at the start of each run: most GFLOP/s, and the middle one of GB/s."""
+    return {
+        "gflops": max(m["gflops"] for m in measured),
+        "bandwidth": statistics.median(m["bandwidth"] for m in measured),
+    }
 
 
 def heading(results: Mapping[str, Any]) -> str:
     """The machine, the contenders, and what the columns are."""
-    machine, limits = results["machine"], results["limits"]
+    machine, found = results["machine"], limits(results["limits"])
     return (
         f"{machine['processor']}, {machine['instruction_set']}, {machine['num_threads']} threads each; "
         f"fastcnn {machine['fastcnn']}, {', '.join(results['peers']) or 'no peers'}\n"
-        f"measured: {limits['gflops']:.0f} GFLOP/s, {limits['bandwidth']:.1f} GB/s\n"
+        f"measured: {found['gflops']:.0f} GFLOP/s, {found['bandwidth']:.1f} GB/s\n"
         "GFLOP/s count the sum as it is written, so Winograd may exceed the peak; ratio: fastcnn's time / the peer's\n"
         + HEAD
     )
@@ -100,16 +104,17 @@ HEAD = (
 )
 
 
-def line(row: Row, limits: Mapping[str, float]) -> str:
+def line(row: Row, results: Mapping[str, Any]) -> str:
     """One shape, under `HEAD`."""
+    most = limits(results["limits"])
     mine, peer = row["seconds"][ours.NAME], best_peer(row)
     gflops, bandwidth = row["flops"] / mine["best"] / 1e9, row["bytes"] / mine["best"] / 1e9
     theirs = row["seconds"].get(peer, {"best": math.nan, "median": math.nan})
     return (
         f"{row['name']:<48} {row['batch']:>5} {row['direction']:<9} {_ms(mine['best'])} {_ms(mine['median'])} "
-        f"{gflops:>8.1f} {gflops / limits['gflops']:>5.0%} {bandwidth:>6.1f} {bandwidth / limits['bandwidth']:>5.0%} "
+        f"{gflops:>8.1f} {gflops / most['gflops']:>5.0%} {bandwidth:>6.1f} {bandwidth / most['bandwidth']:>5.0%} "
         f"{peer:<21} {_ms(theirs['best'])} {_ms(theirs['median'])} {row['flops'] / theirs['best'] / 1e9:>8.1f} "
-        f"{ratio(row):>6.2f}{'  (noisy)' if noisy(row) else ''}"
+        f"{ratio(row):>6.2f}{'  (noisy)' if noisy(row, results['rows']) else ''}"
     )
 
 
@@ -117,9 +122,9 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1e3:>9.4f}" if seconds < 1 else f"{seconds * 1e3:>9.1f}"
 
 
-def noisy(row: Row) -> bool:
-    """Whether the same small work took rather different times while the shape was measured."""
-    return bool(row["reference"]["spread"] > NOISY)
+def noisy(row: Row, rows: Iterable[Row]) -> bool:
+    """Whether work that is the same beside every shape took longer beside this one than beside the others."""
+    return bool(row["reference"]["median"] > NOISY * min(r["reference"]["best"] for r in rows))
 
 
 def summary(results: Mapping[str, Any]) -> str:
@@ -136,19 +141,20 @@ def summary(results: Mapping[str, Any]) -> str:
     for group in found:
         if group.missed:
             lines += ["", f"{group.title}: {len(group.missed)} of {len(group.rows)} above {group.none_above:.2f}", HEAD]
-            lines += [f"{line(row, results['limits'])}  {' '.join(row['kernels'])}" for row in group.missed]
+            lines += [f"{line(row, results)}  {' '.join(row['kernels'])}" for row in group.missed]
     return "\n".join([*lines, "", trust(results["rows"])])
 
 
-def trust(rows: Iterable[Row]) -> str:
+def trust(rows: Sequence[Row]) -> str:
     """One line: was the machine quiet?"""
-    spreads = sorted(row["reference"]["spread"] for row in rows)
-    if not spreads:
+    if not rows:
         return "nothing was measured"
-    restless, limit = sum(s > NOISY for s in spreads), f"{NOISY - 1:.0%}"
-    finding = (
-        f"a matrix product that had its turn with every shape varied by {spreads[len(spreads) // 2] - 1:.0%} "
-        f"(by more than {limit} beside {restless} of {len(spreads)} shapes)"
+    best = min(row["reference"]["best"] for row in rows)
+    slower = statistics.median(row["reference"]["median"] / best for row in rows) - 1
+    restless = sum(noisy(row, rows) for row in rows)
+    trusted = restless <= 0.05 * len(rows)
+    return (
+        f"The machine was {'quiet enough' if trusted else 'too noisy to trust these figures'}: a product of matrices, "
+        f"measured beside every shape, mostly took {slower:.0%} more than at its best, and over "
+        f"{NOISY - 1:.0%} more beside {restless} of {len(rows)} shapes."
     )
-    trusted = restless <= 0.1 * len(spreads)
-    return f"The machine was {'quiet enough' if trusted else 'too noisy to trust these figures'}: {finding}."
