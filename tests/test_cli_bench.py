@@ -21,6 +21,7 @@ depthwise   9      5     10       3       2         1        1       1      1
 transposed  4      6      3       3       2         1        1       1      1
 max_pool    8      4      4       3       2         1        1       1      1
 avg_pool    8      4      4       2       2         1        0       1      1
+batch_norm  8      4      4       1       1         1        0       1      1
 relu        8      4      4       1       1         1        0       1      1
 softmax     1     10     10       1       1         1        0       1      1
 adam        1    100    100       1       1         1        0       1      1
@@ -77,7 +78,7 @@ def test_lines_that_are_no_shapes(line: str, match: str, tmp_path: Path) -> None
         shapes.read(path)
 
 
-@pytest.mark.parametrize("number", range(9))
+@pytest.mark.parametrize("number", range(10))
 def test_what_is_measured_is_the_layer(number: int, file: Path) -> None:
     """Against PyTorch where it is installed: `measure.run` itself compares all contenders' results."""
     pytest.importorskip("torch")
@@ -113,7 +114,7 @@ def test_command(
     assert main([*words, "--batch", "1", "2"]) == 0  # goes on where it was
     after = json.loads(results.read_text())
     assert after["rows"][: len(before["rows"])] == before["rows"]
-    assert len(after["rows"]) == 2 * (2 * 7 + 1) + 1
+    assert len(after["rows"]) == 2 * (2 * 8 + 1) + 1
     assert main([*words, "--chart", str(tmp_path / "chart.png")]) == 1
     assert "no shape that was measured beside a peer" in capsys.readouterr().err
 

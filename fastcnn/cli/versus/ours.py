@@ -17,6 +17,8 @@ from .contender import Contender, Task
 from .shapes import CONVOLUTIONS
 
 NAME = "fastcnn"
+#: Of batch normalisation, as in Keras.
+EPSILON = 1e-3
 #: As in a training step: weights change, so packing them is part of each call; a pool keeps the places of its maxima.
 TRAINING = "fastcnn (training)"
 
@@ -30,6 +32,8 @@ def contenders(task: Task) -> list[Contender]:
     if task.direction == "backward":
         return [_backward(task)]
     outputs, inputs = _described(task)
+    if task.shape.kind == "batch_norm":
+        return [_planned(NAME, task, inputs, outputs[:3], training=True)]
     found = [_planned(NAME, task, inputs, outputs[:1], training=False)]
     if task.shape.kind in CONVOLUTIONS and not task.shape.geometry(task.batch).is_depthwise:
         found.append(_planned(TRAINING, task, inputs, outputs[:1], training=True))
@@ -48,7 +52,7 @@ def methods(task: Task) -> list[str]:
         plan, _ = _backward_plan(task)
     else:
         outputs, inputs = _described(task)
-        plan = _plan(task, inputs, outputs[:1], training=False)
+        plan = _plan(task, inputs, outputs[:1], training=task.shape.kind == "batch_norm")
     return [step.kernel for step in plan.steps if not step.once]
 
 
@@ -65,6 +69,11 @@ def _described(task: Task) -> tuple[list[Value], dict[Value, np.ndarray]]:
     if shape.kind == "relu":
         return [emit("unary", [x], {"kind": "relu", "alpha": 0.0})], {x: task.x}
     assert task.weights is not None and task.bias is not None
+    if shape.kind == "batch_norm":
+        weights = [task.weights, task.bias, np.zeros_like(task.bias), np.ones_like(task.bias)]
+        attrs = {"epsilon": EPSILON, "momentum": 0.99, "activation": "linear", "alpha": 0.0}
+        node = apply("batch_norm_training", [x, *(Variable(w, "weight").value() for w in weights)], attrs)
+        return list(node.outputs), {x: task.x}
     w, b = Variable(task.weights, "kernel").value(), Variable(task.bias, "bias").value()
     conv = {**window, "dilation": shape.dilation, "groups": shape.groups}
     if shape.kind == "transposed":
@@ -97,14 +106,14 @@ def _backward_plan(task: Task) -> tuple[Plan, list[np.ndarray]]:
     dy = Value(y.shape, name="dy")
     if task.shape.kind == "transposed":
         return _transposed_backward(task, x, dy)
-    wrt = [x, *(v for v in (y.node.inputs[1:] if y.node else ()) if v is not None)]
+    wrt = [x, *(v for v in (y.node.inputs[1:3] if y.node else ()) if v is not None)]  # and weights, bias
     grads = [g for g in gradients({y: dy}, wrt) if g is not None]
     given = {x: task.x, dy: task.dy}
-    if task.shape.kind == "max_pool":  # from the places of the maxima, as in training
+    if task.shape.kind in ("max_pool", "batch_norm"):  # from what the forward pass leaves: places, statistics
         found = _plan(task, inputs, outputs, training=True)
         kept = found.new_outputs()
         found.run([task.x], kept)
-        given = {x: task.x, dy: task.dy, outputs[1]: kept[1]}
+        given = {x: task.x, dy: task.dy, **dict(zip(outputs[1:], kept[1:]))}
     elif task.shape.kind == "relu":
         given = {y: np.maximum(task.x, 0), dy: task.dy}
     return _plan(task, given, grads, training=True), list(given.values())

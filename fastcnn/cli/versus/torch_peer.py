@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .contender import Contender, Task, hwio, nchw, nhwc, oihw
+from .ours import EPSILON
 from .shapes import CONVOLUTIONS, POOLS
 
 Run = Callable[[], Any]
@@ -63,6 +64,18 @@ def _gradients(result: Any) -> list[np.ndarray]:
     return [nhwc(dx.numpy()), hwio(dw.numpy()), db.numpy()]
 
 
+def _norm_gradients(result: Any) -> list[np.ndarray]:
+    dx, dgamma, dbeta = result
+    return [nhwc(dx.numpy()), dgamma.numpy(), dbeta.numpy()]
+
+
+def _norm(torch: Any, task: Task) -> list[Any]:
+    """gamma, beta, and moving mean and variance, which a training step changes too."""
+    assert task.weights is not None and task.bias is not None
+    moving = np.zeros(task.shape.channels, np.float32), np.ones(task.shape.channels, np.float32)
+    return [torch.from_numpy(array) for array in (task.weights, task.bias, *moving)]
+
+
 def _window(task: Task) -> dict[str, Any]:
     """The arguments of a convolution behind input, weights and bias."""
     shape = task.shape
@@ -74,7 +87,7 @@ def _tensor(torch: Any, array: np.ndarray, layout: Any) -> Any:
 
 
 def _forward(torch: Any, task: Task, layout: Any) -> tuple[Run, Callable[[Any], list[np.ndarray]]]:
-    functions, shape = torch.nn.functional, task.shape
+    functions, aten, shape = torch.nn.functional, torch.ops.aten, task.shape
     x = _tensor(torch, task.x, layout)
     if shape.kind in CONVOLUTIONS:
         assert task.weights is not None and task.bias is not None
@@ -86,6 +99,9 @@ def _forward(torch: Any, task: Task, layout: Any) -> tuple[Run, Callable[[Any], 
         pool = functions.max_pool2d if shape.kind == "max_pool" else functions.avg_pool2d
         more = {} if shape.kind == "max_pool" else {"count_include_pad": False}
         return lambda: pool(x, shape.kernel, shape.stride, shape.padding, **more), _images
+    if shape.kind == "batch_norm":
+        scale, shift, mean, variance = _norm(torch, task)
+        return lambda: aten.native_batch_norm(x, scale, shift, mean, variance, True, 0.01, EPSILON), _images
     return lambda: torch.relu(x), _images
 
 
@@ -104,6 +120,11 @@ def _backward(torch: Any, task: Task, layout: Any) -> tuple[Run, Callable[[Any],
         return lambda: aten.max_pool2d_with_indices_backward(dy, x, *window, (1, 1), False, places), _images
     if shape.kind == "avg_pool":
         return lambda: aten.avg_pool2d_backward(dy, x, *window, False, False, None), _images
+    if shape.kind == "batch_norm":
+        scale, shift, mean, variance = _norm(torch, task)
+        _, *saved = aten.native_batch_norm(x, scale, shift, mean, variance, True, 0.01, EPSILON)
+        more = (mean, variance, *saved, True, EPSILON, [True, True, True])
+        return lambda: aten.native_batch_norm_backward(dy, x, scale, *more), _norm_gradients
     y = torch.relu(x)
     return lambda: aten.threshold_backward(dy, y, 0), _images
 
