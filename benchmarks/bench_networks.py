@@ -30,6 +30,7 @@ from plan_steps import print_steps, step_times
 import fastcnn
 from fastcnn.cli.info import collect
 from fastcnn.cli.timing import best_and_median
+from fastcnn.models import Model
 from fastcnn.optimizers import SGD
 from fastcnn.utils import atomic_write
 
@@ -165,10 +166,15 @@ def predictions(name: str, batch: int, repeats: int, peers: dict[str, str]) -> d
 # ---------------------------------------------------------------- training
 
 
-def fastcnn_step(net: networks.Network, x: np.ndarray, y: np.ndarray) -> Way:
+def compiled(net: networks.Network) -> Model:
     model = networks.to_fastcnn(net)
     loss = fastcnn.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(SGD(0.01, momentum=0.9), loss)
+    return model
+
+
+def fastcnn_step(net: networks.Network, x: np.ndarray, y: np.ndarray) -> Way:
+    model = compiled(net)
     return lambda: model.train_on_batch(x, y)
 
 
@@ -239,6 +245,18 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def where_time_goes(name: str, batch: int, repeats: int, train: bool) -> None:
+    """Print fastcnn's time kernel by kernel, of a prediction or of a training step."""
+    net = networks.NETWORKS[name]()
+    x, y = training_data(net, batch)
+    if train:
+        model = compiled(net)
+        print_steps(step_times(model, lambda: model.train_on_batch(x, y), repeats))
+    else:
+        model = networks.to_fastcnn(net.folded())
+        print_steps(step_times(model, lambda: model.predict_on_batch(x), repeats))
+
+
 # ---------------------------------------------------------------- the command
 
 
@@ -262,7 +280,12 @@ def main() -> int:
     parser.add_argument("--train", action="store_true", help="a training step instead of predictions")
     parser.add_argument("--memory", action="store_true", help="memory of training instead of predictions")
     parser.add_argument("--memory-of", choices=STEPS, help=argparse.SUPPRESS)
-    parser.add_argument("--steps", metavar="NAME", choices=networks.NETWORKS, help="fastcnn's time kernel by kernel")
+    parser.add_argument(
+        "--steps",
+        metavar="NAME",
+        choices=networks.NETWORKS,
+        help="fastcnn's time kernel by kernel, of a prediction or (--train) of a step",
+    )
     parser.add_argument("--json", help="file for the numbers")
     options = parser.parse_args()
     if options.threads:
@@ -273,9 +296,7 @@ def main() -> int:
         return 0
     if options.steps:
         for batch in batches:
-            net = networks.NETWORKS[options.steps]()
-            model = networks.to_fastcnn(net.folded())
-            print_steps(step_times(model, images(net, batch), options.repeats))
+            where_time_goes(options.steps, batch, options.repeats, options.train)
         return 0
     rows: list[dict[str, Any]] = []
     peers = {}

@@ -8,6 +8,7 @@ deploys a network does.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -118,16 +119,16 @@ class Network:
 # ---------------------------------------------------------------- the networks
 
 
-def vgg16(head: bool = True) -> Network:
+def vgg16(size: int = 224, head: bool = True) -> Network:
     """Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition", 2014: D."""
-    net = Network("vgg16" if head else "vgg16-no-head", 224)
+    net = Network("vgg16" if head else "vgg16-no-head", size)
     x = -1
     for filters, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
         for _ in range(count):
             x = net.act(net.conv(x, filters, 3, bias=True))
         x = net.max_pool(x, 2, 2)
     if head:
-        x = net.flatten(x, 49)
+        x = net.flatten(x, (size // 32) ** 2)
         for units in (4096, 4096):
             x = net.act(net.dense(x, units))
         net.dense(x, 1000)
@@ -144,9 +145,9 @@ def _basic(net: Network, x: int, filters: int, stride: int, project: bool) -> in
     return net.act(net.sum(y, short))
 
 
-def resnet18() -> Network:
+def resnet18(size: int = 224) -> Network:
     """He et al., "Deep residual learning for image recognition", 2015."""
-    net = Network("resnet18", 224)
+    net = Network("resnet18", size)
     x = _stem(net)
     for stage, filters in enumerate((64, 128, 256, 512)):
         for block in range(2):
@@ -156,9 +157,9 @@ def resnet18() -> Network:
     return net
 
 
-def resnet50() -> Network:
+def resnet50(size: int = 224) -> Network:
     """The same paper's bottlenecks, with the stride in the 3x3 convolution, as everyone has them now."""
-    net = Network("resnet50", 224)
+    net = Network("resnet50", size)
     x = _stem(net)
     for stage, (filters, count) in enumerate(((64, 3), (128, 4), (256, 6), (512, 3))):
         for block in range(count):
@@ -170,9 +171,9 @@ def resnet50() -> Network:
     return net
 
 
-def mobilenet_v2() -> Network:
+def mobilenet_v2(size: int = 224) -> Network:
     """Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", 2018."""
-    net = Network("mobilenet_v2", 224)
+    net = Network("mobilenet_v2", size)
     x, width = net.normed(-1, 32, 3, 2, act="relu6"), 32
     for expand, filters, count, first in (
         (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1),
@@ -188,9 +189,9 @@ def mobilenet_v2() -> Network:
     return net
 
 
-def resnet20() -> Network:
+def resnet20(size: int = 32) -> Network:
     """ResNet-20 for CIFAR-10, section 4.2 of the paper, with projections where sizes change."""
-    net = Network("resnet20-cifar", 32)
+    net = Network("resnet20-cifar", size)
     x = net.normed(-1, 16, 3)
     for stage, filters in enumerate((16, 32, 64)):
         for block in range(3):
@@ -200,9 +201,10 @@ def resnet20() -> Network:
     return net
 
 
-NETWORKS: dict[str, Callable[[], Network]] = {
+#: Each takes the size of the images, and without one makes the network as it is known.
+NETWORKS: dict[str, Callable[..., Network]] = {
     "vgg16": vgg16,
-    "vgg16-no-head": lambda: vgg16(head=False),
+    "vgg16-no-head": functools.partial(vgg16, head=False),
     "resnet18": resnet18,
     "resnet50": resnet50,
     "mobilenet_v2": mobilenet_v2,

@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastcnn._ops import core
 from fastcnn.models import Model
-from fastcnn.plan import fuse_for_prediction
-from fastcnn.plan.lowering import Lowering
-from fastcnn.plan.memory import Buffer
-from fastcnn.plan.plan import Plan
 
 
 @dataclasses.dataclass
@@ -34,33 +31,53 @@ class StepTime:
         return "x".join(str(size) for size in self.shape)
 
 
-def step_times(model: Model, x: np.ndarray, rounds: int) -> list[StepTime]:
-    """Of a prediction for `x`; what is computed once for given weights is left out.
+class _Recorded(core.Program):
+    """A program that remembers what it was made of and what it ran on."""
+
+    last: _Recorded
+
+    def __init__(self, steps: list[Any], arena_bytes: int, slots: list[Any], prologue: int = 0) -> None:
+        super().__init__(steps, arena_bytes, slots, prologue)
+        self.made_of, self.size, self.first = steps, arena_bytes, prologue
+
+    def run(self, arrays: list[np.ndarray], version: int = 0) -> None:
+        super().run(arrays, version)
+        self.ran_on, _Recorded.last = arrays, self
+
+
+def step_times(model: Model, way: Callable[[], Any], rounds: int) -> list[StepTime]:
+    """Of the plan that `way`, a call of the model, runs; what is computed once for given weights is left out.
 
     Each kernel runs as a program of its own, so its time has the few microseconds in which threads start.
     """
-    image = model.inputs[0]
-    lowering = Lowering({image: x.shape}, fuse_for_prediction(model.outputs), training=False)
-    lowering.lower()
-    plan = Plan(lowering)  # lays out the memory
-    arena = core.aligned_empty(plan.arena_bytes)
-    slots = [x, *plan.new_outputs()]
+    model._forget_plans()
+    program, core.Program = core.Program, _Recorded
+    try:
+        way()
+    finally:
+        core.Program = program
+    recorded = _Recorded.last
+    plan = next(p for p in model._plans.values() if p._program is recorded)
+    arena = core.aligned_empty(recorded.size)
 
     def place(arg: Any) -> Any:
-        if not isinstance(arg, Buffer):
-            return arg
-        if arg.slot is not None:
-            return slots[arg.slot]
-        return arg.array if arg.array is not None else arena[arg.place() : arg.place() + arg.nbytes].view(arg.dtype)
+        if isinstance(arg, core.Arena):
+            return arena[arg.offset : arg.offset + arg.nbytes]
+        return recorded.ran_on[arg.index] if isinstance(arg, core.Slot) else arg
 
-    steps = [s for s in lowering.steps if s.steady] + [s for s in lowering.steps if not s.steady]
-    programs = [core.Program([(s.kernel, {k: place(v) for k, v in s.args.items()})], 0, []) for s in steps]
-    best = [float("inf")] * len(steps)
-    for _ in range(rounds + 1):
-        for number, program in enumerate(programs):
-            if not steps[number].steady or best[number] == float("inf"):
+    def alone(kernel: str, args: dict[str, Any]) -> Any:
+        fields = core.KERNELS[kernel].by_name
+        placed = {k: place(v) for k, v in args.items()}
+        return program([(kernel, {k: v.view(fields[k].dtype) if isinstance(args[k], core.Arena) else v
+                                  for k, v in placed.items()})], 0, [])  # fmt: skip
+
+    programs = [alone(kernel, args) for kernel, args in recorded.made_of]
+    best = [float("inf")] * len(programs)
+    for turn in range(rounds + 1):
+        for number, one in enumerate(programs):
+            if turn == 0 or number >= recorded.first:
                 start = time.perf_counter()
-                program.run([])
+                one.run([])
                 best[number] = min(best[number], time.perf_counter() - start)
     return [
         StepTime(s.layer, s.kernel, s.shape, seconds, s.flops, s.bytes, s.why)

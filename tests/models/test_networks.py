@@ -1,0 +1,53 @@
+"""Known networks whole, on small images: results against the reference, layer after layer in float64."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastcnn import reference as ref
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from networks import EPSILON, NETWORKS, Network, Step, to_fastcnn
+
+
+def result(step: Step, inputs: list[np.ndarray]) -> np.ndarray:
+    x, w = inputs[0], step.weights
+    if step.op == "conv":
+        return ref.conv2d(x, w[0], w[1] if len(w) > 1 else None, step.stride, step.padding, groups=step.groups)
+    if step.op == "norm":
+        gamma, beta, mean, variance = (a.astype(np.float64) for a in w)
+        return (x - mean) / np.sqrt(variance + EPSILON) * gamma + beta
+    if step.op == "dense":
+        return x @ w[0].astype(np.float64) + w[1]
+    if step.op == "max_pool":
+        return ref.max_pool2d(x, step.kernel, step.stride, step.padding)
+    if step.op == "mean":
+        return x.mean((1, 2))
+    return {"relu": ref.relu, "relu6": ref.relu6, "flatten": lambda x: x.reshape(len(x), -1)}[step.op](x)
+
+
+def by_reference(net: Network, x: np.ndarray) -> np.ndarray:
+    values = {-1: x.astype(np.float64)}
+    for number, step in enumerate(net.steps):
+        inputs = [values[i] for i in step.inputs]
+        values[number] = inputs[0] + inputs[1] if step.op == "add" else result(step, inputs)
+    return values[len(net.steps) - 1]
+
+
+SIZES = {"vgg16-no-head": 32, "resnet18": 64, "resnet50": 32, "mobilenet_v2": 64, "resnet20-cifar": 16}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_whole_network(name: str) -> None:
+    net = NETWORKS[name](SIZES[name])
+    x = np.random.default_rng(1).standard_normal((2, net.size, net.size, 3)).astype(np.float32)
+    expected = by_reference(net, x)
+    largest = np.abs(expected).max()
+    assert largest > 0.1
+    folded = to_fastcnn(net.folded()).predict(x)
+    assert folded.dtype == np.float32
+    assert np.abs(folded - expected).max() < 1e-5 * largest
