@@ -8,7 +8,7 @@
 
 All contenders have the same weights and threads and take turns in one run; before anything is timed their results
 must agree. Batch normalization is folded into convolutions for PyTorch, which runs in channels_last, its faster
-layout, under `inference_mode`; ONNX Runtime and OpenVINO fold it themselves. A ratio is fastcnn's best time over that
+layout, under `inference_mode`; the others fold it themselves. A ratio is fastcnn's best time over that
 of the best peer.
 """
 
@@ -74,7 +74,7 @@ def take_turns(ways: Mapping[str, Way], repeats: int, calls: int = 3) -> dict[st
 
 
 def fastcnn_way(net: networks.Network, x: np.ndarray) -> Way:
-    model = networks.to_fastcnn(net.folded())
+    model = networks.to_fastcnn(net)
     return lambda: model.predict_on_batch(x)
 
 
@@ -253,7 +253,7 @@ def where_time_goes(name: str, batch: int, repeats: int, train: bool) -> None:
         model = compiled(net)
         print_steps(step_times(model, lambda: model.train_on_batch(x, y), repeats))
     else:
-        model = networks.to_fastcnn(net.folded())
+        model = networks.to_fastcnn(net)
         print_steps(step_times(model, lambda: model.predict_on_batch(x), repeats))
 
 
