@@ -117,7 +117,11 @@ class OpenVino:
         request = model.create_infer_request()
         x = nchw(task.x)
         request.set_input_tensor(self.openvino.Tensor(x, shared_memory=True))
-        return [Contender(self.name, request.infer, lambda _: [nhwc(request.get_output_tensor().data)], _REST)]
+
+        def results(_: Any, kept: np.ndarray = x) -> list[np.ndarray]:  # the request doesn't keep x alive
+            return [nhwc(request.get_output_tensor().data)]
+
+        return [Contender(self.name, request.infer, results, _REST)]
 
 
 class TensorFlow:
