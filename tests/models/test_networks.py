@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from fastcnn import reference as ref
+from fastcnn.losses import SparseCategoricalCrossentropy
+from fastcnn.optimizers import SGD
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from networks import EPSILON, NETWORKS, Network, Step, to_fastcnn
+from networks import EPSILON, NETWORKS, Network, Step, to_fastcnn, to_torch
 
 
 def result(step: Step, inputs: list[np.ndarray]) -> np.ndarray:
@@ -54,3 +56,26 @@ def test_whole_network(name: str) -> None:
         assert np.abs(y - expected).max() < 1e-5 * largest
         # Nothing of the normalization is left to be done for each image.
         assert not any("norm" in step.kernel for step in model.plan(2).steps if not step.once)
+
+
+def test_training_is_pytorchs() -> None:
+    """Eight steps of ResNet-20 with batch normalization and momentum: the same losses."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    net = NETWORKS["resnet20-cifar"](16)
+    model, module = to_fastcnn(net), to_torch(net).train()
+    model.compile(SGD(0.05, momentum=0.9), SparseCategoricalCrossentropy(from_logits=True))
+    optimizer = torch.optim.SGD(module.parameters(), 0.05, momentum=0.9)
+    rng = np.random.default_rng(2)
+    x, y = rng.standard_normal((24, 16, 16, 3)).astype(np.float32), rng.integers(0, 10, 24)
+    image, labels = torch.tensor(x.transpose(0, 3, 1, 2)), torch.tensor(y)
+    losses = []
+    for _ in range(8):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(module(image), labels)
+        loss.backward()
+        optimizer.step()
+        losses.append((np.ravel(model.train_on_batch(x, y))[0], float(loss.detach())))
+    mine, theirs = np.array(losses).T
+    assert theirs[-1] < theirs[0] / 2
+    np.testing.assert_allclose(mine, theirs, rtol=1e-3)
+    np.testing.assert_allclose(mine[:3], theirs[:3], rtol=1e-4)
