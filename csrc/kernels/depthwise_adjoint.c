@@ -83,9 +83,10 @@ FC_INLINE void run_tile(const band *b, int64_t m, int64_t m0, const int kernel) 
     if ((t) <= reach && (up >> (reach - (t)) & 1))                                                           \
         add_row(acc, b, b->src + (from - (t)*s->ow * s->c + c), b->weights + c, columns, t, kernel);
         SOURCE(0)
-        SOURCE(1) SOURCE(2)
+        SOURCE(1)
+        SOURCE(2)
 #undef SOURCE
-            float *dst = b->dst + (to + c);
+        float *dst = b->dst + (to + c);
 #define STORE(p)                                                                                             \
     if ((p) < 2 * PAIRS && (inside >> (p)&1)) {                                                              \
         if (rows & 1) vf_store(dst + (p)*s->c, acc[(p) % (2 * PAIRS)]);                                      \

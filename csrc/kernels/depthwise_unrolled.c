@@ -28,7 +28,7 @@ typedef struct {
     const float *src, *weights, *bias; /* of the image; of tap 0 */
     float *dst;                        /* of the image */
     int64_t channels;
-    int stream;
+    int stream, ahead;
 } band;
 
 /* acc[i][p] += v w for each output pixel of the tile that source pixel (y, x) of the tile is a tap of; w: the
@@ -127,7 +127,14 @@ FC_INLINE void run_tile(const band *b, int64_t row, int64_t column, const int ke
     /* May lie before the image; only what the bits allow is added up to an address inside. */
     const int64_t from = (y0 * s->w + x0) * s->c;
     float *dst = b->dst + (row * s->ow + column) * s->c;
+    /* The source pixels that the next tile of these rows reads for the first time, that is, all but the
+     * columns shared with this tile and the rows shared with the band above. */
+    const int64_t ahead = from + stride * pixels * s->c;
     for (int64_t c = 0;;) {
+        if (b->ahead)
+            for (int y = kernel - stride; y < stride * (rows - 1) + kernel; y++)
+                for (int x = kernel - stride; x < stride * (pixels - 1) + kernel; x++)
+                    fc_prefetch(b->src + (ahead + y * source_row + x * s->c + c));
         const vf first = b->bias ? vf_load(b->bias + c) : vf_zero();
         vf acc[ROWS * PIXELS];
 #define START(p)                                                                                             \
@@ -198,7 +205,8 @@ void FC_NAME(fc_unrolled_run)(const fc_unrolled *s, int64_t begin, int64_t end) 
                             s->bias ? s->bias + c : NULL,
                             s->dst + image * s->oh * s->ow * s->c + c,
                             channels,
-                            stream};
+                            stream,
+                            s->n * (s->h * s->w + s->oh * s->ow) * s->c >= FC_AHEAD_FLOATS};
             (s->kernel == 3   ? s->stride == 1 ? run_3_1 : run_3_2
              : s->stride == 1 ? run_5_1
                               : run_5_2)(&b, i % bands * BAND);

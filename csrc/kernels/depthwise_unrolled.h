@@ -19,11 +19,14 @@ typedef struct {
     float alpha;
 } fc_unrolled;
 
+FC_INLINE int fc_unrolled_kernel(int64_t kh, int64_t kw, int64_t sh, int64_t sw, int64_t dh, int64_t dw) {
+    return kh == kw && (kh == 3 || kh == 5) && sh == sw && (sh == 1 || sh == 2) && dh == 1 && dw == 1;
+}
+
 /* Whether these kernels take it; then tiles and run, without scratch, as in fastcnn.h. */
 FC_INLINE int fc_unrolled_fits(int64_t ow, int64_t c, int64_t kh, int64_t kw, int64_t sh, int64_t sw,
                                int64_t dh, int64_t dw) {
-    return ow >= 4 && c >= VL && kh == kw && (kh == 3 || kh == 5) && sh == sw && (sh == 1 || sh == 2) &&
-           dh == 1 && dw == 1;
+    return ow >= 4 && c >= VL && fc_unrolled_kernel(kh, kw, sh, sw, dh, dw);
 }
 int64_t FC_NAME(fc_unrolled_tiles)(const fc_unrolled *s);
 void FC_NAME(fc_unrolled_run)(const fc_unrolled *s, int64_t begin, int64_t end);
@@ -33,7 +36,16 @@ void FC_NAME(fc_unrolled_run)(const fc_unrolled *s, int64_t begin, int64_t end);
 int64_t FC_NAME(fc_unrolled_adjoint_tiles)(const fc_unrolled *s);
 void FC_NAME(fc_unrolled_adjoint_run)(const fc_unrolled *s, int64_t begin, int64_t end);
 
-/* ---- what both are made of ---- */
+/* dw [kh][kw][k] at channel `first` += the gradient with respect to the weights of `channels` channels from
+ * there on, over rows row .. end-1 of dy, counted through all images. Any number of channels. */
+void FC_NAME(fc_unrolled_weights)(const fc_depthwise_backward_weights_args *a, int64_t row, int64_t end,
+                                  int64_t first, int64_t channels, float *dw);
+
+/* ---- what they are made of ---- */
+
+/* From so many floats on, images come from memory, and asking for what is needed next pays: with eight rows
+ * and more to read at a time, the processor doesn't find out by itself. */
+#define FC_AHEAD_FLOATS (9 << 19)
 
 /* Vector registers: accumulators, a row of weights and one pixel must fit. */
 #if defined(FC_TARGET_AVX512) || defined(FC_TARGET_NEON)
