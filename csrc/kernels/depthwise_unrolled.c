@@ -166,7 +166,9 @@ FC_INLINE void run_rows(const band *b, int64_t row, const int kernel, const int 
 }
 
 FC_INLINE void run_band(const band *b, int64_t row, const int kernel, const int stride) {
-    if (ROWS == BAND && row + BAND <= b->s->oh) {
+    /* Images that come from memory, with stride 2, go row by row: two rows would read four or five new ones
+     * at a time, more places than the memory likes. */
+    if (ROWS == BAND && (stride == 1 || !b->ahead) && row + BAND <= b->s->oh) {
         run_rows(b, row, kernel, stride, ROWS);
         return;
     }
