@@ -7,6 +7,7 @@ seldom: whole networks say more about these two than single layers.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -155,17 +156,15 @@ class TensorFlow:
             run = tf.function(lambda: tf.nn.max_pool2d(x, shape.kernel, shape.stride, pads))
         else:
             w, b = tf.constant(task.weights), tf.constant(task.bias)
-            if shape.kind == "depthwise":
-                if shape.stride[0] != shape.stride[1]:
+            spread = shape.dilation
+            if shape.kind == "conv":
+                run = tf.function(lambda: tf.nn.bias_add(tf.nn.conv2d(x, w, strides, pads, dilations=spread), b))
+            else:
+                # TensorFlow 2.21 dies of explicit padding here; "SAME" is the same for stride 1.
+                same = (2 * p == d * (k - 1) for p, k, d in zip(shape.padding, shape.kernel, spread))
+                if shape.stride != (1, 1) or not all(same):
                     return []
                 by_channel = tf.reshape(w, (*shape.kernel, shape.channels, shape.filters // shape.channels))
-                run = tf.function(
-                    lambda: tf.nn.bias_add(
-                        tf.nn.depthwise_conv2d(x, by_channel, strides, pads, dilations=shape.dilation), b
-                    )
-                )
-            else:
-                run = tf.function(
-                    lambda: tf.nn.bias_add(tf.nn.conv2d(x, w, strides, pads, dilations=shape.dilation), b)
-                )
+                convolve = partial(tf.nn.depthwise_conv2d, x, by_channel, strides, "SAME", dilations=spread)
+                run = tf.function(lambda: tf.nn.bias_add(convolve(), b))
         return [Contender(self.name, run, lambda y: [y.numpy()], _REST)]
