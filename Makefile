@@ -11,12 +11,13 @@ SOURCES := pyproject.toml setup.py $(shell find csrc fastcnn -name '*.[ch]' ! -n
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help train test bench lint format wheel clean
+.PHONY: help train test bench bench-peers lint format wheel clean
 
 help:
 	@echo 'make train    train the classic CNN on Fashion-MNIST; model and picture in ./out (ARGS="--epochs 3" adds options)'
 	@echo 'make test     run the test suite (ARGS="-k conv2d" chooses)'
 	@echo 'make bench    measure this machine: training and prediction, against PyTorch and ONNX Runtime where installed'
+	@echo 'make bench-peers  single layers of known networks against PyTorch, ONNX Runtime and OpenVINO, which it installs'
 	@echo 'make lint     ruff, mypy and clang-format, changing nothing;  make format  lets them change files'
 	@echo 'make wheel    build the wheel, repair it, install it in a clean environment and run the tests against it'
 	@echo 'make clean    remove what was built, but not ./out'
@@ -32,6 +33,11 @@ test: $(VENV)/installed-test
 
 bench: $(VENV)/installed-plot
 	$(VENV)/bin/fastcnn bench $(ARGS)
+
+# Hours, with all batches; ARGS='--batch 1 16 --match 3x3' chooses. A run that was stopped goes on where it was.
+bench-peers: $(VENV)/installed-bench
+	@mkdir -p out
+	$(VENV)/bin/fastcnn bench --layers benchmarks/shapes/*.txt --results out/bench-peers.json --chart out/bench-peers.png $(ARGS)
 
 lint: $(VENV)/installed-lint
 	$(RUN) -m ruff check .

@@ -91,6 +91,20 @@ def check_padding(padding: Padding, name: str = "padding") -> str | Pads:
     return (number, number), (number, number)
 
 
+def single(value: Any, name: str, minimum: int = 1) -> int:
+    """An int, or the one int of a sequence: windows over one axis."""
+    return whole_number(value[0] if _is_sequence(value) and len(value) == 1 else value, name, minimum)
+
+
+def named_padding(padding: Any, name: str, known: tuple[str, ...]) -> str:
+    """A padding argument that must be one of these words."""
+    word = padding.lower() if isinstance(padding, str) else padding
+    if word not in known:
+        words = " or ".join(f'"{w}"' for w in known)
+        raise ValueError(f"{name} must be {words}, received {shown(padding)}")
+    return word
+
+
 def _axis(size: int, window: int, stride: int, pads: str | tuple[int, int]) -> tuple[int, tuple[int, int]]:
     if pads == "same":
         out = -(-size // stride)
@@ -137,3 +151,51 @@ def window_output(
             f'padding="same"'
         )
     return (oh, ow), (rows, columns)
+
+
+def transposed_output(
+    size: tuple[int, int],
+    window: tuple[int, int],
+    strides: tuple[int, int],
+    padding: str,
+    output_padding: tuple[int, int] | None = None,
+    dilation: tuple[int, int] = (1, 1),
+    where: str = "conv2d_transpose",
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Output rows and columns of a transposed convolution, and how many of the full result are cut off at the top left.
+
+    In full, a window laid down at each input pixel covers ``(size - 1) * stride + window`` (dilated) outputs. "valid"
+    keeps all of it, and where the stride is the larger, as many outputs as ``size`` strides. "same" keeps
+    ``size * stride``. `output_padding` adds so many outputs below and to the right of those that the smallest input of
+    the convolution would have: Keras' rules.
+
+    Parameters
+    ----------
+    padding : {"valid", "same"}
+    output_padding : (int, int), optional
+
+    Raises
+    ------
+    ValueError
+        `output_padding` is not smaller than the stride, or nothing is left.
+    """
+    outputs, starts = [], []
+    for axis in range(2):
+        stride, reach = strides[axis], (window[axis] - 1) * dilation[axis] + 1
+        extra = None if output_padding is None else output_padding[axis]
+        if extra is not None and extra >= stride:
+            raise ValueError(
+                f"{where}: output_padding must be smaller than the strides {strides}, received {output_padding}"
+            )
+        full = (size[axis] - 1) * stride + reach
+        if padding == "valid":
+            out, start = full + (max(0, stride - reach) if extra is None else extra), 0
+        elif extra is None:
+            out, start = size[axis] * stride, max(0, reach - stride) // 2
+        else:
+            out, start = (size[axis] - 1) * stride + reach % 2 + extra, (reach - reach % 2 - extra) // 2
+        outputs.append(out)
+        starts.append(max(0, start))
+    if min(outputs) < 1:
+        raise ValueError(f"{where}: of an input of {size[0]}x{size[1]} nothing is left; use larger strides")
+    return (outputs[0], outputs[1]), (starts[0], starts[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from cases.convolution import CONVOLUTIONS, DEPTHWISE, Conv
 from cases.pooling import POOLS, Pool
 
 from fastcnn import reference as ref
+from fastcnn.shapes import pair, transposed_output
 
 
 def check_gradient(f: Callable[[Any], Any], gradient: Any, x: Any, step: float = 1e-6, times: int = 3) -> None:
@@ -248,6 +250,74 @@ def test_small_ones() -> None:
     np.testing.assert_array_equal(ref.binary(x, [1, 2, 0], "maximum")[0], [1, 2, 2])
     np.testing.assert_array_equal(ref.affine(x, 2.0, 1.0), 2 * x + 1)
     np.testing.assert_array_equal(ref.accumulate(x, x, -1.0), 0 * x)
+    image = x.reshape(1, 4, 3, 1)
+    np.testing.assert_array_equal(ref.zero_pad2d(image, ((1, 0), (0, 2)))[0, 1:, :3, 0], x)
+    assert ref.zero_pad2d(image, ((1, 0), (0, 2))).sum() == x.sum()
+    np.testing.assert_array_equal(ref.crop2d(image, ((1, 1), (0, 2)))[0, :, :, 0], [[3], [6]])
+    np.testing.assert_array_equal(ref.upsample2d(image[:, :1], (2, 1))[0, :, :, 0], [x[0], x[0]])
+    np.testing.assert_array_equal(ref.conv1d(image[0], [[[1.0]], [[2.0]]], padding="causal")[3, :, 0], [18, 29, 32])
+
+
+TRANSPOSED: list[dict[str, Any]] = [
+    {},
+    {"padding": "same", "strides": 2},
+    {"strides": (3, 4), "output_padding": (2, 0)},
+    {"padding": "same", "strides": 2, "output_padding": 1, "dilation": (1, 2)},
+]
+
+
+@pytest.mark.parametrize("how", TRANSPOSED, ids=str)
+def test_conv2d_transpose_is_the_sum_it_says(how: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    x, w, b = rng.standard_normal((2, 3, 4, 3)), rng.standard_normal((3, 2, 5, 3)), rng.standard_normal(5)
+    y = ref.conv2d_transpose(x, w, b, **how)
+    (sh, sw), (dh, dw) = pair(how.get("strides", 1), ""), pair(how.get("dilation", 1), "")
+    extra = how.get("output_padding")
+    _, (top, left) = transposed_output(
+        (3, 4), (3, 2), (sh, sw), how.get("padding", "valid"), None if extra is None else pair(extra, "", 0), (dh, dw)
+    )
+    expected = np.tile(b, (*y.shape[:3], 1))
+    for i, j, r, s in itertools.product(range(3), range(4), range(3), range(2)):
+        row, column = i * sh + r * dh - top, j * sw + s * dw - left
+        if 0 <= row < y.shape[1] and 0 <= column < y.shape[2]:
+            expected[:, row, column] += np.einsum("nc,oc->no", x[:, i, j], w[r, s])
+    np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("how", TRANSPOSED, ids=str)
+def test_conv2d_transpose_gradients(how: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    x, w, b = rng.standard_normal((2, 3, 4, 3)), rng.standard_normal((3, 2, 5, 3)), rng.standard_normal(5)
+    for k in range(3):
+
+        def moved(value: Any, k: int = k) -> Any:
+            return ref.conv2d_transpose(*(value if i == k else a for i, a in enumerate((x, w, b))), **how)
+
+        check_gradient(moved, lambda p, k=k: ref.conv2d_transpose_backward(p, x, w, **how)[k], (x, w, b)[k])
+
+
+@pytest.mark.parametrize(
+    ("size", "window", "stride", "padding", "extra", "expected"),
+    [
+        # Keras 3's, worked out by hand. PyTorch, asked for an odd window and a row more, starts at 1 instead of 0.
+        (5, 3, 2, "valid", None, (11, 0)),
+        (5, 2, 3, "valid", None, (15, 0)),
+        (5, 3, 2, "valid", 1, (12, 0)),
+        (5, 3, 2, "same", None, (10, 0)),
+        (5, 4, 2, "same", None, (10, 1)),
+        (5, 3, 2, "same", 0, (9, 1)),
+        (5, 3, 2, "same", 1, (10, 0)),
+        (5, 2, 3, "same", None, (15, 0)),
+        (1, 7, 1, "same", None, (1, 3)),
+    ],
+)
+def test_sizes_of_transposed_convolutions(
+    size: int, window: int, stride: int, padding: str, extra: int | None, expected: tuple[int, int]
+) -> None:
+    both = None if extra is None else (extra, extra)
+    out, start = transposed_output((size, size), (window, window), (stride, stride), padding, both)
+    assert (out[0], start[0]) == expected
+    assert out[0] == out[1]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 /* Depthwise convolution, forward and with respect to its input (contract in kernels.def): a correlation, as
- * in correlation.h, in which each channel stays by itself. All of it is about memory, so nothing is copied:
- * pixels whose taps all lie in the image go four at a time, those at the rim one by one with their taps
- * clipped.
+ * in correlation.h, in which each channel stays by itself. The kernels that networks have go to
+ * depthwise_unrolled.c; here is what takes any other: pixels whose taps all lie in the image go four at a
+ * time, those at the rim one by one with their taps clipped.
  *
  * A depth multiplier (k / c > 1) is brought back to the case without: forward, the rows of x are spread to k
  * channels in scratch; backward, a row of k channels is made in scratch and its channels summed by input. */
 #include "correlation.h"
+#include "depthwise_unrolled.h"
 
 /* Output floats of a tile, some 10 us. */
 #define TILE_FLOATS 16384
@@ -187,17 +188,58 @@ static depthwise forward(const fc_depthwise_forward_args *a) {
     return s;
 }
 
+/* Whether the unrolled kernels take a convolution (of either struct of arguments); `width`: columns of the
+ * result. */
+#define UNROLLED(a, width)                                                                                   \
+    ((a)->k == (a)->c && fc_unrolled_fits(width, a->c, a->kh, a->kw, a->sh, a->sw, a->dh, a->dw))
+
+static fc_unrolled unrolled_forward(const fc_depthwise_forward_args *a) {
+    const fc_unrolled s = {a->n,  a->h, a->w,    a->oh,      a->ow, a->c, a->kh,       a->sh,          a->pt,
+                           a->pl, a->x, a->bias, a->weights, a->k,  a->y, (int)a->act, (float)a->alpha};
+    return s;
+}
+
 FC_TILES(depthwise_forward) {
+    if (UNROLLED(a, a->ow)) {
+        const fc_unrolled u = unrolled_forward(a);
+        return FC_NAME(fc_unrolled_tiles)(&u);
+    }
     const depthwise s = forward(a);
     return depthwise_tiles(&s);
 }
 FC_SCRATCH(depthwise_forward) {
     const depthwise s = forward(a);
-    return depthwise_scratch(&s);
+    return UNROLLED(a, a->ow) ? 0 : depthwise_scratch(&s);
 }
 FC_RUN(depthwise_forward) {
+    if (UNROLLED(a, a->ow)) {
+        const fc_unrolled u = unrolled_forward(a);
+        FC_NAME(fc_unrolled_run)(&u, begin, end);
+        return;
+    }
     const depthwise s = forward(a);
     depthwise_run(&s, begin, end, scratch);
+}
+
+/* With stride 1 the gradient is the correlation of dy with the kernel turned by 180 degrees. */
+static fc_unrolled unrolled_backward(const fc_depthwise_backward_data_args *a) {
+    const int64_t turn = a->sh == 1;
+    const fc_unrolled s = {.n = a->n,
+                           .h = turn ? a->oh : a->h,
+                           .w = turn ? a->ow : a->w,
+                           .oh = turn ? a->h : a->oh,
+                           .ow = turn ? a->w : a->ow,
+                           .c = a->c,
+                           .kernel = a->kh,
+                           .stride = a->sh,
+                           .pt = turn ? a->kh - 1 - a->pt : a->pt,
+                           .pl = turn ? a->kw - 1 - a->pl : a->pl,
+                           .src = a->dy,
+                           .weights = turn ? a->weights + (a->kh * a->kw - 1) * a->k : a->weights,
+                           .weight_step = turn ? -a->k : a->k,
+                           .dst = a->dx,
+                           .act = FC_LINEAR};
+    return s;
 }
 
 static depthwise backward(const fc_depthwise_backward_data_args *a, const fc_phase *p) {
@@ -207,6 +249,10 @@ static depthwise backward(const fc_depthwise_backward_data_args *a, const fc_pha
 }
 
 FC_TILES(depthwise_backward_data) {
+    if (UNROLLED(a, a->w)) {
+        const fc_unrolled u = unrolled_backward(a);
+        return a->sh == 1 ? FC_NAME(fc_unrolled_tiles)(&u) : FC_NAME(fc_unrolled_adjoint_tiles)(&u);
+    }
     const fc_conv_shape s = FC_CONV_SHAPE(a);
     int64_t tiles = 0;
     for (fc_phase p = fc_first_phase(&s); p.index < fc_phases(&s); fc_next_phase(&s, &p)) {
@@ -217,6 +263,7 @@ FC_TILES(depthwise_backward_data) {
 }
 
 FC_SCRATCH(depthwise_backward_data) {
+    if (UNROLLED(a, a->w)) return 0;
     const fc_conv_shape s = FC_CONV_SHAPE(a);
     size_t most = 0;
     for (fc_phase p = fc_first_phase(&s); p.index < fc_phases(&s); fc_next_phase(&s, &p)) {
@@ -228,6 +275,14 @@ FC_SCRATCH(depthwise_backward_data) {
 }
 
 FC_RUN(depthwise_backward_data) {
+    if (UNROLLED(a, a->w)) {
+        const fc_unrolled u = unrolled_backward(a);
+        if (a->sh == 1)
+            FC_NAME(fc_unrolled_run)(&u, begin, end);
+        else
+            FC_NAME(fc_unrolled_adjoint_run)(&u, begin, end);
+        return;
+    }
     const fc_conv_shape s = FC_CONV_SHAPE(a);
     int64_t first = 0; /* tile of the phase */
     for (fc_phase p = fc_first_phase(&s); p.index < fc_phases(&s) && first < end; fc_next_phase(&s, &p)) {

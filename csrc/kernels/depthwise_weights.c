@@ -1,7 +1,8 @@
 /* The gradient of a depthwise convolution with respect to its weights (contract in kernels.def): each tap of
  * each channel is a dot product over pixels, so vectors of channels are summed in registers along a row, up
- * to four taps of a kernel's row together, which read the same dy. */
-#include "kernel.h"
+ * to four taps of a kernel's row together, which read the same dy. The kernels that networks have go to
+ * depthwise_weights_unrolled.c. */
+#include "depthwise_unrolled.h"
 
 #define TAPS 4
 /* Channels of a tile: a few cache lines of each pixel. */
@@ -107,6 +108,11 @@ static void run_tile(const args *a, int64_t part, int64_t first, float *spread) 
     const int64_t channels = fc_min(TILE_CHANNELS, a->k - first), times = a->k / a->c;
     float *out = a->dweights + part * a->kh * a->kw * a->k + first;
     for (int64_t t = 0; t < a->kh * a->kw; t++) memset(out + t * a->k, 0, (size_t)channels * sizeof *out);
+    if (times == 1 && fc_unrolled_kernel(a->kh, a->kw, a->sh, a->sw, a->dh, a->dw)) {
+        FC_NAME(fc_unrolled_weights)
+        (a, a->n * a->oh * part / a->parts, a->n * a->oh * (part + 1) / a->parts, first, channels, out);
+        return;
+    }
     row_job r = {.k = a->k, .step = a->sw, .dilation = a->dw, .offset = -a->pl};
     for (int64_t row = a->n * a->oh * part / a->parts; row < a->n * a->oh * (part + 1) / a->parts; row++) {
         const int64_t image = row / a->oh, i = row % a->oh;

@@ -1,72 +1,9 @@
 /* Functions of one array and of an array and a number. All of it waits for memory once arrays leave the
  * cache: one pass, four vectors a turn so that the loop itself costs nothing, tiles of FC_CHUNK floats. */
-#include "kernel.h"
-#include "vec_math.h"
-
-/* f(x). `kind` is a constant wherever this ends up inlined, so that the switch folds away. */
-FC_INLINE vf unary(int64_t kind, vf x, vf alpha) {
-    switch (kind) {
-    case FC_RELU:
-        return vf_max(vf_zero(), x);
-    case FC_LEAKY_RELU:
-        return vf_blend(vm_lt(x, vf_zero()), vf_mul(alpha, x), x);
-    case FC_RELU6:
-        return vf_min(vf_set1(6.0f), vf_max(vf_zero(), x));
-    case FC_SIGMOID:
-        return vf_sigmoid(x);
-    case FC_TANH:
-        return vf_tanh(x);
-    case FC_EXP:
-        return vf_exp(x);
-    case FC_LOG:
-        return vf_log(x);
-    case FC_SQRT:
-        return vf_sqrt(x);
-    case FC_SQUARE:
-        return vf_mul(x, x);
-    case FC_ABS:
-        return vf_abs(x);
-    case FC_NEGATIVE:
-        return vf_neg(x);
-    default:
-        return x;
-    }
-}
-
-/* dy f'(x) from s, which is y or x as kernels.def says. At the corners of ReLU and its kin the derivative is
- * that of the flat (leaky: the left) side, also for leaky ReLU of slope 0, whose y is 0 there. */
-FC_INLINE vf unary_gradient(int64_t kind, vf dy, vf s, vf alpha) {
-    const vf one = vf_set1(1.0f);
-    switch (kind) {
-    case FC_RELU:
-        return vf_blend(vm_le(s, vf_zero()), vf_zero(), dy);
-    case FC_LEAKY_RELU:
-        return vf_blend(vm_le(s, vf_zero()), vf_mul(alpha, dy), dy);
-    case FC_RELU6:
-        return vf_blend(vm_or(vm_le(s, vf_zero()), vm_le(vf_set1(6.0f), s)), vf_zero(), dy);
-    case FC_SIGMOID:
-        return vf_mul(dy, vf_mul(s, vf_sub(one, s)));
-    case FC_TANH:
-        return vf_mul(dy, vf_fma(vf_neg(s), s, one));
-    case FC_EXP:
-        return vf_mul(dy, s);
-    case FC_LOG:
-        return vf_div(dy, s);
-    case FC_SQRT:
-        return vf_div(vf_mul(dy, vf_set1(0.5f)), s);
-    case FC_SQUARE:
-        return vf_mul(vf_add(dy, dy), s);
-    case FC_ABS:
-        return vf_mul(dy, vf_sign(s));
-    case FC_NEGATIVE:
-        return vf_neg(dy);
-    default:
-        return dy;
-    }
-}
+#include "unary.h"
 
 FC_INLINE void unary_range(int64_t kind, const float *x, float *y, int64_t count, vf alpha) {
-#define STEP(i, n) vf_store_tail(y + (i), unary(kind, vf_load_tail(x + (i), n), alpha), n)
+#define STEP(i, n) vf_store_tail(y + (i), vf_unary(kind, vf_load_tail(x + (i), n), alpha), n)
     FC_FOR_LANES(count, STEP);
 #undef STEP
 }
@@ -75,7 +12,7 @@ FC_INLINE void unary_gradient_range(int64_t kind, const float *dy, const float *
                                     vf alpha) {
 #define STEP(i, n)                                                                                           \
     vf_store_tail(dx + (i),                                                                                  \
-                  unary_gradient(kind, vf_load_tail(dy + (i), n), vf_load_tail(s + (i), n), alpha), n)
+                  vf_unary_gradient(kind, vf_load_tail(dy + (i), n), vf_load_tail(s + (i), n), alpha), n)
     FC_FOR_LANES(count, STEP);
 #undef STEP
 }

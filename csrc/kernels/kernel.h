@@ -32,6 +32,12 @@
 /* Element-wise work is cut into pieces of this many floats: 64 KiB, some 5 us of memory traffic. */
 #define FC_CHUNK 16384
 FC_INLINE int64_t fc_chunks(int64_t count) { return (count + FC_CHUNK - 1) / FC_CHUNK; }
+/* Whether to write an output of so many floats past the cache (vf_stream, then vf_fence at the end): worth it
+ * where most of it would leave the cache before anyone reads it. */
+#define FC_STREAM_FLOATS (4 << 20)
+FC_INLINE int fc_streams(const float *y, int64_t count) {
+    return count >= FC_STREAM_FLOATS && (uintptr_t)y % (VL * sizeof(float)) == 0;
+}
 FC_INLINE int64_t fc_min(int64_t a, int64_t b) { return a < b ? a : b; }
 FC_INLINE int64_t fc_max(int64_t a, int64_t b) { return a > b ? a : b; }
 

@@ -36,6 +36,7 @@
 #define FC_INLINE static __forceinline
 #define FC_UNROLL(n)
 #define FC_RESTRICT __restrict
+#define fc_prefetch(p) ((void)(p))
 #define FC_ALIGNED(n) __declspec(align(n))
 #else
 #define FC_INLINE static inline __attribute__((always_inline))
@@ -46,6 +47,7 @@
 #define FC_UNROLL(n) FC_PRAGMA(GCC unroll n)
 #endif
 #define FC_RESTRICT __restrict__
+#define fc_prefetch(p) __builtin_prefetch(p)
 #define FC_ALIGNED(n) __attribute__((aligned(n)))
 #endif
 

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..shapes import Padding, check_padding, pair, whole_number, window_output
+from ..shapes import Padding, check_padding, named_padding, pair, transposed_output, whole_number, window_output
 
 #: Bytes of one tensor must stay below this, so that no product inside a kernel leaves 64 bits.
 _MAX_BYTES = 2**60
@@ -34,6 +34,17 @@ def element_count(shape: Sequence[int], name: str) -> int:
 def row_parts(rows: int) -> int:
     """Into how many partial sums a sum over `rows` rows is split (`column_sums`)."""
     return max(1, min(_MAX_ROW_PARTS, rows // _ROWS_A_PART))
+
+
+#: Parts of batch normalization's sums: at most so many, each of at least so many elements, that is some 10 us of
+#: memory traffic. More than `column_sums` takes, as the passes are over whole feature maps, and joining is cheap.
+_MAX_NORM_PARTS = 32
+_ELEMENTS_A_PART = 32768
+
+
+def norm_parts(rows: int, channels: int) -> int:
+    """Into how many parts batch normalization's sums over `rows` rows are split."""
+    return max(1, min(_MAX_NORM_PARTS, rows * channels // _ELEMENTS_A_PART, rows))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +127,50 @@ class ConvGeometry:
         if c < 1 or k < 1:
             raise ValueError(f"{where}: the weights' axes must be at least 1, received the shape {(c, k)}")
         made = cls(n=1, h=1, w=rows, c=c, oh=1, ow=rows, k=k, kh=1, kw=1)
+        made._check_sizes(where)
+        return made
+
+    @classmethod
+    def transposed(
+        cls,
+        x_shape: Sequence[int],
+        w_shape: Sequence[int],
+        strides: Any = 1,
+        padding: str = "valid",
+        output_padding: Any = None,
+        dilation: Any = 1,
+        where: str = "conv2d_transpose",
+    ) -> ConvGeometry:
+        """The convolution whose gradient with respect to its input is this transposed convolution.
+
+        Its y has `x_shape`, its x the shape of the transposed convolution's result.
+
+        Parameters
+        ----------
+        x_shape : (n, h, w, c)
+        w_shape : (kh, kw, k, c)
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `of`; an `output_padding` that is not smaller than the strides.
+        """
+        steps, spread = pair(strides, f"{where}: strides"), pair(dilation, f"{where}: dilation")
+        extra = None if output_padding is None else pair(output_padding, f"{where}: output_padding", 0)
+        padding = named_padding(padding, f"{where}: padding", ("valid", "same"))
+        n, h, w, c = (int(v) for v in x_shape)
+        kh, kw, k, cw = (int(v) for v in w_shape)
+        if min(h, w, c) < 1:
+            raise ValueError(f"{where}: x must be at least 1x1 with 1 channel, received the shape {(n, h, w, c)}")
+        if min(kh, kw, k) < 1:
+            raise ValueError(f"{where}: the weights' axes must be at least 1, received the shape {(kh, kw, k, cw)}")
+        if cw != c:
+            raise ValueError(
+                f"{where}: weights of shape {(kh, kw, k, cw)} take {cw} input channels, received x of shape "
+                f"{(n, h, w, c)} with {c}"
+            )
+        (oh, ow), start = transposed_output((h, w), (kh, kw), steps, padding, extra, spread, where)
+        made = cls(n, oh, ow, k, h, w, c, kh, kw, *steps, *spread, *start)
         made._check_sizes(where)
         return made
 

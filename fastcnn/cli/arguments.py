@@ -143,10 +143,31 @@ def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> arg
         "reference; against PyTorch and ONNX Runtime too where they are installed. All take turns in\n"
         "one run, with the same number of threads; best and median are shown.",
         formatter_class=_Formatter,
-        epilog="example:\n  fastcnn bench --repeats 9 --json > bench.json",
+        epilog="examples:\n  fastcnn bench --repeats 9 --json > bench.json\n"
+        "  fastcnn bench --layers benchmarks/shapes/resnet-18.txt --batch 1 16 --results resnet.json",
     )
     command.add_argument("--repeats", type=_whole(1), default=5, metavar="N", help="rounds (5)")
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    layers = command.add_argument_group(
+        "single layers instead",
+        "Convolutions, pools and the rest as the text files say, against PyTorch, ONNX Runtime, OpenVINO and\n"
+        "TensorFlow, whichever are installed. All take turns; the best and the median of many calls count.",
+    )
+    layers.add_argument("--layers", nargs="+", metavar="FILE", help="shapes, as in benchmarks/shapes/*.txt")
+    layers.add_argument("--batch", type=_whole(1), nargs="+", default=[1, 16, 128], metavar="N", help="(1 16 128)")
+    layers.add_argument("--match", default="", metavar="TEXT", help='only shapes with this: "3x3", "backward"')
+    layers.add_argument("--seconds", type=_positive, default=0.5, metavar="S", help="time for each shape (0.5)")
+    layers.add_argument(
+        "--call-limit", type=_positive, default=2.0, metavar="S", help="leave out what takes longer a call (2)"
+    )
+    layers.add_argument("--minutes", type=_positive, default=1e6, metavar="M", help="stop after so many")
+    layers.add_argument(
+        "--results",
+        metavar="FILE",
+        help="JSON file; what is in it already is not measured again, so a run that\nwas stopped goes on where it was",
+    )
+    layers.add_argument("--again", action="store_true", help="measure what is in that file once more")
+    layers.add_argument("--chart", metavar="FILE", help="picture of the ratios: .png, .svg or .pdf")
     return command
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import datasets, ops, reference, utils
 from .._ops import cpu_info, get_num_threads
-from . import peers
+from . import peers, versus
 from .classic import classic_cnn
 from .timing import best_and_median, calls_for, many, take_turns
 
@@ -25,6 +25,8 @@ CONVOLUTIONS = (("conv 28x28 1->32", 28, 1, 32), ("conv 13x13 32->64", 13, 32, 6
 
 def run(options: argparse.Namespace) -> int:
     """Measure and print; the exit code."""
+    if options.layers:
+        return versus.run(options)
     (x, y), _ = datasets.fashion_mnist.load_sample()
     x, y = (x[:IMAGES, ..., None] / np.float32(255)).astype(np.float32), y[:IMAGES]
     info = cpu_info()

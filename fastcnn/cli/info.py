@@ -14,7 +14,10 @@ from .._ops import cpu_info
 from .._version import __version__
 
 _LIBRARIES = ("numpy", "pillow", "safetensors", "tqdm", "matplotlib")
-_VARIABLES = ("FASTCNN_ISA", "FASTCNN_CONV", "FASTCNN_DATA_DIR", "OMP_NUM_THREADS", "OMP_PROC_BIND", "OMP_WAIT_POLICY")
+_VARIABLES = (
+    "FASTCNN_ISA", "FASTCNN_CONV", "FASTCNN_VERBOSE", "FASTCNN_DATA_DIR", "OMP_NUM_THREADS", "OMP_PROC_BIND",
+    "OMP_WAIT_POLICY",
+)  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:

@@ -6,23 +6,17 @@ from typing import Any
 
 from ..errors import unknown_name
 from .base import Layer
+from .conv1d import Conv1D
 from .conv2d import Conv2D
+from .conv2d_transpose import Conv2DTranspose
 from .dense import Dense
+from .depthwise import DepthwiseConv2D, SeparableConv2D
 from .input import Input, InputLayer
+from .merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
+from .normalization import BatchNormalization
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
-from .simple import (
-    Activation,
-    Add,
-    Dropout,
-    Flatten,
-    LeakyReLU,
-    Multiply,
-    ReLU,
-    Rescaling,
-    Reshape,
-    Softmax,
-    Subtract,
-)
+from .resizing import Cropping2D, UpSampling2D, ZeroPadding2D
+from .simple import Activation, Dropout, Flatten, LeakyReLU, ReLU, Rescaling, Reshape, Softmax
 
 AvgPool2D = AveragePooling2D
 MaxPool2D = MaxPooling2D
@@ -32,8 +26,11 @@ GlobalMaxPool2D = GlobalMaxPooling2D
 CLASSES: dict[str, type[Layer]] = {
     c.__name__: c
     for c in (
-        InputLayer, Conv2D, Dense, MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D, GlobalAveragePooling2D,
-        Flatten, Reshape, Activation, ReLU, LeakyReLU, Softmax, Dropout, Rescaling, Add, Subtract, Multiply,
+        InputLayer, Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D, Dense,
+        MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D, GlobalAveragePooling2D,
+        ZeroPadding2D, Cropping2D, UpSampling2D, Flatten, Reshape,
+        BatchNormalization, Activation, ReLU, LeakyReLU, Softmax, Dropout, Rescaling,
+        Add, Subtract, Multiply, Maximum, Minimum, Average, Concatenate,
     )
 }  # fmt: skip
 
@@ -71,10 +68,17 @@ def deserialize(data: dict[str, Any]) -> Layer:
 __all__ = [
     "Activation",
     "Add",
+    "Average",
     "AveragePooling2D",
     "AvgPool2D",
+    "BatchNormalization",
+    "Concatenate",
+    "Conv1D",
     "Conv2D",
+    "Conv2DTranspose",
+    "Cropping2D",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
     "GlobalAveragePooling2D",
@@ -87,12 +91,17 @@ __all__ = [
     "LeakyReLU",
     "MaxPool2D",
     "MaxPooling2D",
+    "Maximum",
+    "Minimum",
     "Multiply",
     "ReLU",
     "Rescaling",
     "Reshape",
+    "SeparableConv2D",
     "Softmax",
     "Subtract",
+    "UpSampling2D",
+    "ZeroPadding2D",
     "deserialize",
     "serialize",
 ]

@@ -43,6 +43,12 @@ def reserve_name(name: str) -> None:
         _names[base] = max(_names[base], int(number) + 1)
 
 
+def check_format(data_format: str | None, name: str) -> None:
+    """An error for any order of axes but the one there is."""
+    if data_format not in (None, "channels_last"):
+        raise ValueError(f'layer {name!r}: data_format must be "channels_last" (NHWC), received {data_format!r}')
+
+
 class _Budget(threading.local):
     """How many more numbers the weights being made may hold, while a file is read; None: as many as asked for."""
 
@@ -263,6 +269,11 @@ class Layer:
     def non_trainable_weights(self) -> list[Variable]:
         trainable = {id(v) for v in self.trainable_weights}
         return [v for v in self.weights if id(v) not in trainable]
+
+    @property
+    def moving_weights(self) -> list[Variable]:
+        """Those of the non-trainable weights that a training step changes: moving averages."""
+        return []
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, in the order of `weights`."""

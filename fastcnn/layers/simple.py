@@ -1,16 +1,16 @@
-"""Layers without weights: reshaping, activations, dropout, scaling, merging."""
+"""Layers without weights: reshaping, activations, dropout, scaling."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from .. import activations
 from ..graph import Value, emit
-from ..graph.functional import affine, binary, unary
+from ..graph.functional import affine, unary
 from ..shapes import real_number, whole_number
-from .base import Layer, SingleInputLayer
+from .base import SingleInputLayer
 
 
 class Flatten(SingleInputLayer):
@@ -159,40 +159,3 @@ class Rescaling(SingleInputLayer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "scale": self.scale, "offset": self.offset}
-
-
-class _Merge(Layer):
-    """Joins two or more inputs of shapes that broadcast, element by element."""
-
-    kind: ClassVar[str]
-
-    def call(self, inputs: Any) -> Value:
-        if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
-            raise ValueError("takes a list of two or more inputs")
-        result = inputs[0]
-        for value in inputs[1:]:
-            result = binary(result, value, self.kind, self.name)
-        return result
-
-
-class Add(_Merge):
-    """The sum of two or more inputs."""
-
-    kind = "add"
-
-
-class Subtract(_Merge):
-    """The first of two inputs less the second."""
-
-    kind = "subtract"
-
-    def call(self, inputs: Any) -> Value:
-        if isinstance(inputs, (list, tuple)) and len(inputs) > 2:
-            raise ValueError(f"takes a list of two inputs, received {len(inputs)}")
-        return super().call(inputs)
-
-
-class Multiply(_Merge):
-    """The product of two or more inputs."""
-
-    kind = "multiply"

@@ -14,7 +14,7 @@ from ..errors import unknown_name
 from ..graph import Value, Variable, rebuild
 from ..layers.base import Layer, LayerCall
 from ..layers.input import InputLayer
-from ..plan import Plan, fuse_epilogues, inference_plan
+from ..plan import Plan, fuse_for_prediction, inference_plan
 from ..shapes import whole_number
 from .data import check_batches, check_verbose, is_arrays, model_inputs, raw_batches
 
@@ -120,6 +120,10 @@ class Network(Layer):
 
     trainable_variables = trainable_weights
 
+    @property
+    def moving_weights(self) -> list[Variable]:
+        return _unique(v for layer in self.layers for v in layer.moving_weights) if self.trainable else []
+
     @Layer.trainable.setter  # type: ignore[attr-defined]
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
@@ -168,7 +172,7 @@ class Network(Layer):
 
     def _inference(self, batch: int) -> Plan:
         shapes = {v: (batch, *_known(v.shape)) for v in self.inputs}
-        return self._cached(("predict", batch), lambda: inference_plan(shapes, fuse_epilogues(self.outputs)))
+        return self._cached(("predict", batch), lambda: inference_plan(shapes, fuse_for_prediction(self.outputs)))
 
     def _cached(self, key: Any, make: Callable[[], Plan]) -> Plan:
         """A plan made before, if it still fits, else a new one; the least used are forgotten."""

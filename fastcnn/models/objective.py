@@ -12,11 +12,19 @@ import numpy as np
 
 from .. import losses, random
 from ..errors import shown
-from ..graph import Value
+from ..graph import Value, Variable
 from ..graph.functional import binary
 from ..losses import Loss
 from ..optimizers import Optimizer
-from ..plan import FlatStore, Plan, fuse_epilogues, inference_plan, trainable_with_gradient, training_plan
+from ..plan import (
+    FlatStore,
+    Plan,
+    fuse_for_prediction,
+    fuse_for_training,
+    inference_plan,
+    trainable_with_gradient,
+    training_plan,
+)
 from ..shapes import real_number
 
 _numbers = itertools.count()
@@ -64,16 +72,21 @@ class Objective:
         self.rng = np.array([random.next_seed(), 0], np.uint64)
         #: Frozen and unfrozen layers count as they were when the model was compiled, as in Keras.
         self._trainable = model.trainable_weights
+        self._moving = model.moving_weights
         self._frozen_told = False
-        self._graphs: dict[bool, tuple[Any, ...]] = {}
+        self._graphs: dict[tuple[bool, bool], tuple[Any, ...]] = {}
         self._store: FlatStore | None = None
 
-    def _graph(self, weighted: bool) -> tuple[Any, ...]:
-        """(targets, weights, total, predictions, seeds), built once."""
-        if weighted in self._graphs:
-            return self._graphs[weighted]
+    def _graph(self, weighted: bool, training: bool) -> tuple[Any, ...]:
+        """(targets, weights, total, predictions, seeds, updates of moving averages), built once."""
+        if (weighted, training) in self._graphs:
+            return self._graphs[weighted, training]
         model = self.model
-        outputs = fuse_epilogues(model.outputs)
+        updates: dict[Variable, Value] = {}
+        if training:
+            outputs, updates = fuse_for_training(model.outputs, self._moving)
+        else:
+            outputs = fuse_for_prediction(model.outputs)
         targets, weights, predictions, totals = [], [], [], []
         seeds: dict[Value, Value] = {}
         for name, loss, scale, value in zip(model.output_names, self.losses, self.scales, outputs):
@@ -94,8 +107,8 @@ class Objective:
         total = totals[0]
         for further in totals[1:]:
             total = binary(total, further, "add", "loss")
-        self._graphs[weighted] = (targets, weights, total, predictions, seeds)
-        return self._graphs[weighted]
+        self._graphs[weighted, training] = (targets, weights, total, predictions, seeds, updates)
+        return self._graphs[weighted, training]
 
     def _penalties(self, seeds: dict[Value, Value]) -> list[Value]:
         from ..graph.ops.elementwise import ones
@@ -113,22 +126,24 @@ class Objective:
         return {v: (batch, *(s for s in v.shape[1:] if s is not None)) for v in values}
 
     def _training_plan(self, batch: int, weighted: bool) -> Plan:
-        targets, weights, total, predictions, seeds = self._graph(weighted)
+        targets, weights, total, predictions, seeds, updates = self._graph(weighted, training=True)
         variables, grads = trainable_with_gradient(seeds, self._trainable)
         if self._store is None or not self._store.holds(variables):
             self._store = FlatStore(variables)
         self.optimizer.bind(self._store)
         shapes = self._shapes(batch, targets, weights)
-        return training_plan(shapes, [total, *predictions], grads, self._store, self.optimizer.calls, self.rng)
+        calls = self.optimizer.calls
+        return training_plan(shapes, [total, *predictions], grads, self._store, calls, self.rng, updates)
 
     def _test_plan(self, batch: int, weighted: bool) -> Plan:
-        targets, weights, total, predictions, _ = self._graph(weighted)
+        targets, weights, total, predictions, _, _ = self._graph(weighted, training=False)
         return inference_plan(self._shapes(batch, targets, weights), [total, *predictions])
 
     def check_frozen(self) -> None:
         """Warn, once, when layers were frozen or freed since the model was compiled: that has no effect yet."""
-        now = self.model.trainable_weights
-        if not self._frozen_told and {id(v) for v in now} != {id(v) for v in self._trainable}:
+        now = {id(v) for v in (*self.model.trainable_weights, *self.model.moving_weights)}
+        then = {id(v) for v in (*self._trainable, *self._moving)}
+        if not self._frozen_told and now != then:
             self._frozen_told = True
             warnings.warn(
                 "layers' `trainable` was changed after compile, which training doesn't see: call compile again",

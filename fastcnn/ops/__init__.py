@@ -42,6 +42,8 @@ from .arithmetic import (
     subtract,
     subtract_backward,
 )
+from .conv1d import conv1d, conv1d_backward
+from .conv_transpose import conv2d_transpose, conv2d_transpose_backward
 from .convolution import (
     conv2d,
     conv2d_backward,
@@ -76,6 +78,7 @@ from .maths import (
     square,
     square_backward,
 )
+from .normalization import batch_norm, batch_norm_backward, moments
 from .pooling import (
     avg_pool2d,
     avg_pool2d_backward,
@@ -96,12 +99,18 @@ __all__ = [
     "add_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
     "binary_crossentropy",
     "binary_crossentropy_backward",
     "categorical_crossentropy",
     "categorical_crossentropy_backward",
+    "conv1d",
+    "conv1d_backward",
     "conv2d",
     "conv2d_backward",
+    "conv2d_transpose",
+    "conv2d_transpose_backward",
     "dense",
     "dense_backward",
     "depthwise_conv2d",
@@ -134,6 +143,7 @@ __all__ = [
     "mean_squared_error_backward",
     "minimum",
     "minimum_backward",
+    "moments",
     "multiply",
     "multiply_backward",
     "negative",

@@ -33,12 +33,12 @@ def check_activation(activation: Any) -> str:
     return activation
 
 
-def activate_in_place(y: Floats, activation: str) -> None:
-    """Apply an activation that no kernel fuses."""
+def activate_in_place(y: Floats, activation: str, alpha: float = 0.0) -> None:
+    """Apply an activation to a result; alpha: the slope of leaky ReLU."""
     if activation == "softmax":
         _softmax(y, y)
     else:
-        core.call("unary_forward", x=y, y=y, count=y.size, kind=UNARY[activation], alpha=0.0)
+        core.call("unary_forward", x=y, y=y, count=y.size, kind=UNARY[activation], alpha=alpha)
 
 
 def unary(name: str, x: ArrayLike, out: Floats | None, alpha: float = 0.0) -> Any:

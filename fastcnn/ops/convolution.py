@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from .._ops import choose, core
+from .._ops import choose, core, verbose
 from .._ops.arrays import as_float32, as_images, empty, result, same_shape
 from .._ops.geometry import ConvGeometry, row_parts
 from .._ops.kinds import FUSED, UNARY
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ..shapes import Padding
 
 _W_AXES = "(kernel height, kernel width, channels in / groups, channels out)"
-_LEAKY_SLOPE = 0.2
+#: Keras' default.
+LEAKY_SLOPE = 0.2
 
 
 def conv2d(
@@ -268,8 +269,9 @@ def _forward(
     bias = None if b is None else same_shape(b, "b", (g.k,), "the output channels")
     y = result(out, shape, [a for a in (x, w, bias) if a is not None], where)
     fused = activation if activation in FUSED else "linear"
-    act = {"act": UNARY[fused], "alpha": _LEAKY_SLOPE}
+    act = {"act": UNARY[fused], "alpha": LEAKY_SLOPE}
     if g.is_depthwise:
+        verbose.say("depthwise_forward", g.fields(), "", where)
         core.call("depthwise_forward", x=x, weights=w, bias=bias, y=y, **g.fields(), **act)
     else:
         _by_method(choose.forward(g.flat(), True), x, w, y, where, bias=bias, **act)
@@ -288,15 +290,18 @@ def _backward(g: ConvGeometry, dy: Floats, x: Floats, w: Floats, where: str) -> 
         db.fill(0)
         return dx, dw, db
     if g.is_depthwise:
+        verbose.say("depthwise_backward_data", g.fields(), "", where)
         core.call("depthwise_backward_data", dy=dy, weights=w, dx=dx, **g.fields())
     else:
         _by_method(choose.backward_data(g.flat(), True), dy, w, dx, where)
+    verbose.say(gradient.kernel, gradient.args, gradient.why, where)
     core.call(gradient.kernel, x=x, dy=dy, dweights=partial, **gradient.args)
     return dx, _folded(partial), _column_sums(dy, g.k)
 
 
 def _by_method(method: choose.Method, source: Floats, w: Floats, target: Floats, where: str, **args: Any) -> None:
     """Run the two kernels of a method."""
+    verbose.say(method.kernel, method.args, method.why, where)
     packed = empty((method.packed_size,), f"{where}: the packed weights")
     core.call(method.pack, weights=w, packed=packed, **method.pack_args)
     core.call(method.kernel, packed=packed, **{method.source: source, method.result: target}, **{**method.args, **args})

@@ -1,6 +1,6 @@
 """Plans: graphs lowered to kernels, with memory laid out. Says how things are computed."""
 
-from .passes import fuse_epilogues
+from .passes import fuse_for_prediction, fuse_for_training
 from .plan import Plan, PlanStep, inference_plan
 from .training import FlatStore, trainable_with_gradient, training_plan
 
@@ -8,7 +8,8 @@ __all__ = [
     "FlatStore",
     "Plan",
     "PlanStep",
-    "fuse_epilogues",
+    "fuse_for_prediction",
+    "fuse_for_training",
     "inference_plan",
     "trainable_with_gradient",
     "training_plan",

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .._ops import core
+from .._ops import core, verbose
 from .._ops.arrays import check_memory
 from ..graph import Value, clock
-from . import rules_conv, rules_other  # noqa: F401  (they register how operations are lowered)
+from . import rules_conv, rules_moving, rules_norm, rules_other, rules_transpose  # noqa: F401  (they register how operations are lowered)
 from .lowering import Lowering, Step
 from .memory import Buffer, lay_out
-from .passes import fuse_pools
 
 #: A buffer that holds something from one run to the next lives from before the first step to after the last.
 _ALWAYS = 2**31
@@ -65,6 +64,8 @@ class Plan:
             len(first),
         )
         self.steps = [_describe(s) for s in steps]
+        for step in steps:
+            verbose.say(step.kernel, step.args, step.why, step.name)
         self.flops = sum(s.flops for s in self.steps if not s.once)
         self.outputs = [(lowering.shape(v), v.dtype) for v in lowering.outputs]
 
@@ -132,6 +133,6 @@ def _describe(step: Step) -> PlanStep:
 
 def inference_plan(shapes: Mapping[Value, Sequence[int]], outputs: Sequence[Value]) -> Plan:
     """The plan of a prediction: `outputs` from inputs of the given shapes."""
-    lowering = Lowering(shapes, fuse_pools(outputs), training=False)
+    lowering = Lowering(shapes, outputs, training=False)
     lowering.lower()
     return Plan(lowering)

@@ -11,7 +11,7 @@ from .._ops import core
 from ..graph import Value, Variable, gradients
 from .lowering import Lowering, Step
 from .memory import Buffer
-from .passes import fuse_backward, fuse_pools
+from .passes import fuse_step
 from .plan import Plan
 
 #: Given the flat weights and the buffer of their gradients, the optimizer's kernel calls as (kernel, arguments).
@@ -64,6 +64,7 @@ def training_plan(
     store: FlatStore,
     update: Update,
     rng: np.ndarray,
+    updates: Mapping[Variable, Value],
 ) -> Plan:
     """The plan of one step.
 
@@ -77,9 +78,12 @@ def training_plan(
         Gradients of the store's variables, in its order.
     update
         Gives the optimizer's kernel calls for the flat weights and their gradients.
+    updates
+        What other weights (moving averages) are after the step; written where they live.
     """
-    fused = fuse_pools(fuse_backward([*outputs, *grads]))
-    outputs, grads = fused[: len(outputs)], fused[len(outputs) :]
+    fused = fuse_step([*outputs, *grads, *updates.values()])
+    cuts = len(outputs), len(outputs) + len(grads)
+    outputs, grads, moved = fused[: cuts[0]], fused[cuts[0] : cuts[1]], fused[cuts[1] :]
     flat = Buffer(store.size, name="gradients")
     pinned: dict[Value, Buffer] = {}
     copies: list[tuple[Value, Buffer]] = []
@@ -89,6 +93,8 @@ def training_plan(
             copies.append((grad, part))
         else:
             pinned[grad] = part
+    for variable, value in zip(updates, moved):
+        pinned[value] = Buffer(variable.size, name=variable.path, array=variable.storage)
     lowering = Lowering(shapes, outputs, training=True, pinned=pinned, rng=rng)
     lowering.lower()
     for grad, part in copies:

@@ -25,6 +25,7 @@ from .activations import (
     unary_backward,
 )
 from .conv import conv2d, conv2d_backward, depthwise_conv2d, depthwise_conv2d_backward
+from .conv_transpose import conv1d, conv2d_transpose, conv2d_transpose_backward
 from .dropout import dropout, dropout_mask, philox4x32
 from .elementwise import BINARY, accumulate, affine, binary
 from .gather import gather
@@ -36,6 +37,8 @@ from .losses import (
     softmax_crossentropy,
     softmax_crossentropy_backward,
 )
+from .moving import crop2d, upsample2d, zero_pad2d
+from .norm import batch_norm, batch_norm_backward, moments
 from .optimizers import adadelta, adagrad, adam, lion, rmsprop, sgd
 from .pool import (
     avg_pool2d,
@@ -61,11 +64,17 @@ __all__ = [
     "affine",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
     "binary",
     "categorical_targets",
     "column_sums",
+    "conv1d",
     "conv2d",
     "conv2d_backward",
+    "conv2d_transpose",
+    "conv2d_transpose_backward",
+    "crop2d",
     "depthwise_conv2d",
     "depthwise_conv2d_backward",
     "dropout",
@@ -82,6 +91,7 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_backward",
     "max_pool2d_index",
+    "moments",
     "philox4x32",
     "pointwise_loss",
     "pointwise_loss_backward",
@@ -98,4 +108,6 @@ __all__ = [
     "tanh",
     "unary",
     "unary_backward",
+    "upsample2d",
+    "zero_pad2d",
 ]

@@ -6,12 +6,14 @@ csrc/kernels.def with arguments, and what the reference says comes out.
 
 from __future__ import annotations
 
-from . import convolution, elementwise, losses, optimizers, pooling, reductions
+from . import convolution, elementwise, losses, moving, normalization, optimizers, pooling, reductions
 from .case import ATOL, RTOL, Case, Problem, Step
 
 __all__ = ["ATOL", "CASES", "RTOL", "Case", "Problem", "Step"]
 
 #: Every case, family by family.
 CASES: list[Case] = [
-    case for family in (convolution, pooling, elementwise, reductions, losses, optimizers) for case in family.cases()
+    case
+    for family in (convolution, pooling, elementwise, reductions, losses, optimizers, moving, normalization)
+    for case in family.cases()
 ]

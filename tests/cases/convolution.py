@@ -98,6 +98,12 @@ def _tails(depthwise: bool) -> Iterator[Conv]:
     if depthwise:
         for c in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 100, 130):
             yield Conv(f"channels_{c}", (1, 5, 6, c), c, groups=c, padding="same", act="relu6" if c % 2 else "linear")
+        # The unrolled kernels' tiles: widths around them, and channels that leave a part of a vector.
+        for kernel, stride in ((3, 1), (3, 2), (5, 1), (5, 2)):
+            for w in (4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 16, 19, 28, 29):
+                name, act = f"unrolled_{kernel}_{stride}_{w}", ("relu", "leaky_relu", "linear")[w % 3]
+                h, c = w // 2, 16 + w % 3 * 9
+                yield Conv(name, (2, h, w, c), c, (kernel, kernel), (stride, stride), "same", groups=c, act=act)
         return
     for k in (1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 47, 48, 49, 63, 64, 65, 96, 127, 128, 130):
         yield Conv(f"filters_{k}", (1, 4, 6, 3), k, act="relu" if k % 2 else "linear", bias=k % 3 > 0)
@@ -185,7 +191,15 @@ DEPTHWISE = [
     Conv("asymmetric", (1, 5, 6, 7), 7, padding=((0, 2), (3, 1)), groups=7),
     Conv("padding_over_kernel", (1, 2, 3, 6), 6, padding=4, groups=6),
     Conv("window_over_image", (1, 2, 3, 18), 18, (5, 5), padding="same", groups=18),
+    Conv("padding_over_kernel_wide", (1, 3, 4, 20), 20, padding=((4, 5), (3, 4)), groups=20),
+    Conv("padding_over_kernel_strided", (1, 5, 4, 20), 20, (3, 3), (2, 2), ((4, 5), (3, 4)), groups=20),
+    Conv("padding_of_some", (2, 8, 9, 17), 17, (5, 5), (2, 2), ((1, 0), (0, 3)), groups=17),
+    Conv("valid_wide", (2, 9, 11, 21), 21, groups=21, act="relu6"),
+    Conv("valid_strided", (1, 10, 12, 36), 36, (5, 5), (2, 2), groups=36),
+    Conv("blocks", (1, 3, 7, 150), 150, padding="same", groups=150, act="relu"),
+    Conv("blocks_5x5_strided", (1, 7, 7, 210), 210, (5, 5), (2, 2), "same", groups=210),
     Conv("batch_0", (0, 5, 5, 8), 8, groups=8),
+    Conv("batch_0_wide", (0, 5, 5, 32), 32, groups=32),
     Conv("more_parts_than_pixels", (1, 3, 3, 4), 4, groups=4, parts=7),
     Conv("large", (4, 28, 28, 64), 64, padding="same", groups=64, act="relu6", parts=8, large=True),
     Conv("large_multiplier", (2, 28, 28, 40), 80, padding="same", groups=40, parts=8, large=True),

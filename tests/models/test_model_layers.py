@@ -12,7 +12,7 @@ from model_tools import LayerCase, Offset, check_gradients, check_layer, close, 
 
 from fastcnn import layers as L  # noqa: N812
 from fastcnn import reference as ref
-from fastcnn.models import Model
+from fastcnn.models import Model, load_model
 from fastcnn.optimizers import SGD
 
 IMAGE = (7, 6, 4)
@@ -65,6 +65,85 @@ def convolutions() -> Iterator[LayerCase]:
     yield conv("one channel, odd", shape=(5, 9, 1), filters=7, kernel=(3, 5), act="relu")
 
 
+def others() -> Iterator[LayerCase]:
+    """The other convolution layers."""
+    image = IMAGE[:2]
+
+    def depthwise(name: str, act: str = "", shape: tuple[int, ...] = IMAGE, kernel: Any = 3, **how: Any) -> LayerCase:
+        geometry = {k.removesuffix("_rate"): v for k, v in how.items() if k not in ("use_bias", "depth_multiplier")}
+
+        def expected(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+            return activated(ref.depthwise_conv2d(x, w, b, **geometry), act)
+
+        make = lambda: L.DepthwiseConv2D(kernel, activation=act or None, **how)  # noqa: E731
+        return LayerCase(f"depthwise {name}", make, shape, expected)
+
+    yield depthwise("linear")
+    yield depthwise("same", "relu6", padding="same", strides=2)
+    yield depthwise("multiplier", "tanh", depth_multiplier=3, use_bias=False)
+    yield depthwise("dilated, padded", "relu", dilation_rate=(2, 1), padding=((0, 1), (2, 0)), kernel=(3, 2))
+    yield depthwise("one channel", "sigmoid", (*image, 1), depth_multiplier=2)
+    yield depthwise("wide", "leaky_relu", (5, 5, 35), 5, padding="same")
+
+    def separable(name: str, act: str = "", **how: Any) -> LayerCase:
+        geometry = {k.removesuffix("_rate"): v for k, v in how.items() if k not in ("use_bias", "depth_multiplier")}
+
+        def expected(x: np.ndarray, d: np.ndarray, p: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+            return activated(ref.conv2d(ref.depthwise_conv2d(x, d, None, **geometry), p, b), act)
+
+        return LayerCase(
+            f"separable {name}", lambda: L.SeparableConv2D(5, 3, activation=act or None, **how), IMAGE, expected
+        )
+
+    yield separable("linear")
+    yield separable("same", "relu", padding="same", strides=2, depth_multiplier=2)
+    yield separable("dilated", "softmax", dilation_rate=2, use_bias=False)
+
+    def transposed(name: str, act: str = "", kernel: Any = 3, shape: Any = (4, 5, 3), **how: Any) -> LayerCase:
+        geometry = {k.removesuffix("_rate"): v for k, v in how.items() if k != "use_bias"}
+
+        def expected(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+            return activated(ref.conv2d_transpose(x, w, b, **geometry), act)
+
+        make = lambda: L.Conv2DTranspose(6, kernel, activation=act or None, **how)  # noqa: E731
+        return LayerCase(f"transposed {name}", make, shape, expected)
+
+    yield transposed("linear")
+    yield transposed("same", "relu", padding="same")
+    yield transposed("doubled", "leaky_relu", 4, padding="same", strides=2)
+    yield transposed("doubled by 2x2", "", 2, strides=2, use_bias=False)
+    yield transposed("output padding", "tanh", (3, 2), strides=(3, 2), output_padding=(2, 0))
+    yield transposed("same, output padding", "softmax", padding="same", strides=2, output_padding=1)
+    yield transposed("dilated", "relu6", (2, 3), dilation_rate=(3, 2))
+    yield transposed("wide", "", 3, (5, 6, 20), padding="same")
+    yield transposed("one pixel", "sigmoid", 4, (1, 1, 5))
+
+    def one(name: str, act: str = "", shape: tuple[int, ...] = (9, 4), **how: Any) -> LayerCase:
+        geometry = {k.removesuffix("_rate"): v for k, v in how.items() if k != "use_bias"}
+
+        def expected(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+            return activated(ref.conv1d(x, w, b, **geometry), act)
+
+        return LayerCase(f"conv1d {name}", lambda: L.Conv1D(6, 3, activation=act or None, **how), shape, expected)
+
+    yield one("linear")
+    yield one("same", "relu", padding="same", strides=2)
+    yield one("causal", "tanh", padding="causal", dilation_rate=2)
+    yield one("groups", "softmax", groups=2, use_bias=False)
+
+
+def resizing() -> Iterator[LayerCase]:
+    sides = ((1, 0), (2, 3))
+    for given, meant in ((2, ((2, 2), (2, 2))), ((1, 2), ((1, 1), (2, 2))), (sides, sides)):
+        pad, crop = lambda g=given: L.ZeroPadding2D(g), lambda g=given: L.Cropping2D(g)
+        yield LayerCase(f"ZeroPadding2D {given}", pad, IMAGE, lambda x, m=meant: ref.zero_pad2d(x, m))
+        yield LayerCase(f"Cropping2D {given}", crop, (7, 6, 4), lambda x, m=meant: ref.crop2d(x, m))
+    for size in ((2, 2), (1, 3), (3, 1)):
+        yield LayerCase(
+            f"UpSampling2D {size}", lambda s=size: L.UpSampling2D(s), IMAGE, lambda x, s=size: ref.upsample2d(x, s)
+        )
+
+
 def pools() -> Iterator[LayerCase]:
     for make, reference in ((L.MaxPooling2D, ref.max_pool2d), (L.AveragePooling2D, ref.avg_pool2d)):
         name = make.__name__
@@ -100,6 +179,8 @@ def simple() -> Iterator[LayerCase]:
 
 CASES = [
     *convolutions(),
+    *others(),
+    *resizing(),
     *pools(),
     *simple(),
     dense((7,)), dense((7,), "relu"), dense((7,), "softmax", False), dense((3, 7), "tanh"), dense((2, 3, 7), "relu6"),
@@ -115,13 +196,17 @@ def test_layer(case: LayerCase, tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", sorted(L.CLASSES))
 def test_every_layer_is_tested(make: str) -> None:
     tested = {type(case.make()).__name__ for case in CASES}
-    assert make in tested | {"InputLayer", "Add", "Subtract", "Multiply"}  # the latter in this file too
+    elsewhere = {"InputLayer", "Concatenate", "BatchNormalization"}  # in this file; test_model_batch_norm.py
+    assert make in tested | elsewhere | set(MERGES)
 
 
 MERGES = {
     "Add": (L.Add, lambda a, b: a + b),
     "Subtract": (L.Subtract, lambda a, b: a - b),
     "Multiply": (L.Multiply, lambda a, b: a * b),
+    "Maximum": (L.Maximum, np.maximum),
+    "Minimum": (L.Minimum, np.minimum),
+    "Average": (L.Average, lambda a, b: (a + b) / 2),
 }
 SHAPES = {
     "alike": ((4, 3, 5), (4, 3, 5)),
@@ -151,7 +236,7 @@ def test_merging(kind: str, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> 
     check_gradients(loss, model.get_weights(), gradients(model, x, y))
 
 
-@pytest.mark.parametrize("kind", ["Add", "Multiply"])
+@pytest.mark.parametrize("kind", ["Add", "Multiply", "Maximum"])
 def test_merging_three_and_one_twice(kind: str) -> None:
     make, join = MERGES[kind]
     a, b = L.Input((5,)), L.Input((5,))
@@ -168,3 +253,39 @@ def test_merging_three_and_one_twice(kind: str) -> None:
         return float((y * join(join(moved, x[1]), moved)).mean())
 
     check_gradients(loss, model.get_weights(), gradients(model, x, y))
+
+
+@pytest.mark.parametrize(("axis", "shapes"), [
+    (-1, [(4, 3, 5), (4, 3, 2), (4, 3, 1)]), (3, [(4, 3, 5), (4, 3, 2)]), (1, [(4, 3, 5), (2, 3, 5)]),
+    (-2, [(4, 3, 5), (4, 1, 5), (4, 7, 5)]), (1, [(3,), (6,)]),
+])  # fmt: skip
+def test_concatenating(axis: int, shapes: list[tuple[int, ...]], tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    inputs = [L.Input(s) for s in shapes]
+    layer = L.Concatenate(axis)
+    assert L.Concatenate.from_config(layer.get_config()).get_config() == layer.get_config()
+    model = Model(inputs, layer([Offset()(v) for v in inputs]))
+    plain = Model(inputs, L.Concatenate(axis)(inputs))
+    model.compile(SGD(1.0), product)
+    x = [rng.standard_normal((4, *s)).astype(np.float32) for s in shapes]
+    expected = np.concatenate(x, axis)
+    np.testing.assert_array_equal(model.predict(x), expected)
+    y = (rng.standard_normal(expected.shape) * expected.size).astype(np.float32)
+
+    def loss(*offsets: np.ndarray) -> float:
+        return float((y * np.concatenate([a + o for a, o in zip(x, offsets)], axis)).mean())
+
+    check_gradients(loss, model.get_weights(), gradients(model, x, y))
+    plain.save(tmp_path / "model.fastcnn")
+    np.testing.assert_array_equal(load_model(tmp_path / "model.fastcnn").predict(x), expected)
+
+
+def test_concatenating_one_value_twice() -> None:
+    a = L.Input((3,))
+    p = Offset()(a)
+    model = Model(a, L.Concatenate()([p, p]))
+    model.compile(SGD(1.0), product)
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    np.testing.assert_array_equal(model.predict(x), np.concatenate([x, x], 1))
+    y = np.arange(12, dtype=np.float32).reshape(2, 6)
+    np.testing.assert_allclose(gradients(model, x, y)[0], y.reshape(2, 2, 3).sum((0, 1)) / 12, rtol=1e-6)

@@ -17,6 +17,10 @@ CASES = {
     "conv2d_backward": ([MAPS, IMAGES, (3, 3, 6, 4)], {}),
     "depthwise_conv2d": ([IMAGES, (3, 3, 6, 2), (12,)], {}),
     "depthwise_conv2d_backward": ([(2, 6, 5, 12), IMAGES, (3, 3, 6, 2)], {}),
+    "conv1d": ([(2, 8, 6), (3, 6, 4), (4,)], {"padding": "causal"}),
+    "conv1d_backward": ([(2, 6, 4), (2, 8, 6), (3, 6, 4)], {}),
+    "conv2d_transpose": ([IMAGES, (3, 3, 4, 6), (4,)], {"strides": 2, "padding": "same"}),
+    "conv2d_transpose_backward": ([(2, 10, 9, 4), IMAGES, (3, 3, 4, 6)], {}),
     "dense": ([ROWS, (6, 5), (5,)], {}),
     "dense_backward": ([(9, 5), ROWS, (6, 5)], {}),
     "max_pool2d": ([IMAGES], {}),
@@ -27,6 +31,9 @@ CASES = {
     "global_avg_pool2d_backward": ([(2, 6), IMAGES], {}),
     "global_max_pool2d": ([IMAGES], {}),
     "global_max_pool2d_backward": ([(2, 6), IMAGES], {}),
+    "moments": ([IMAGES], {}),
+    "batch_norm": ([IMAGES, (6,), (6,), (6,), (6,), IMAGES], {"activation": "relu"}),
+    "batch_norm_backward": ([IMAGES, IMAGES, (6,), (6,), (6,), (6,), IMAGES], {"activation": "relu"}),
     "softmax": ([ROWS], {}),
     "softmax_backward": ([ROWS, ROWS], {}),
     "sum": ([IMAGES], {"axis": (0, 2)}),
@@ -102,6 +109,8 @@ def test_same_bits_for_every_kind_of_label(name, dtype):
         ("conv2d_backward", [(8, 38, 39, 32), (8, 40, 41, 16), (3, 3, 16, 32)]),
         ("depthwise_conv2d_backward", [(8, 38, 39, 32), (8, 40, 41, 32), (3, 3, 32, 1)]),
         ("dense_backward", [(3000, 64), (3000, 200), (200, 64)]),
+        ("moments", [(300, 41, 32, 6)]),
+        ("batch_norm_backward", [*[(40, 41, 32, 6)] * 2, *[(6,)] * 4, (40, 41, 32, 6)]),
         ("sum", [(300, 41, 32, 6)]),
         ("softmax", [(30_000, 10)]),
         ("max_pool2d_backward", [(16, 20, 20, 32), (16, 40, 40, 32)]),
@@ -111,6 +120,8 @@ def test_same_bits_for_every_kind_of_label(name, dtype):
 def test_same_bits_for_any_number_of_threads(name, shapes):
     rng = np.random.default_rng(0)
     arrays = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+    if name == "batch_norm_backward":
+        arrays[5] = np.abs(arrays[5])  # a variance
     arguments = {**CASES[name][1], **({"axis": (0, 1, 2)} if name == "sum" else {})}
     before, found = _ops.get_num_threads(), []
     try:

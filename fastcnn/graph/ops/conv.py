@@ -2,6 +2,7 @@
 
 conv2d             (x, w[, b[, residual]])  attrs: strides, dilation, padding, groups, activation, alpha
 dense              (x, w[, b[, residual]])  attrs: activation, alpha
+conv2d_transpose   (x, w[, b])  attrs: strides, dilation, padding, output_padding
 conv2d_max_pool2d  (x, w[, b]) -> y, index  conv2d, then max_pool2d by windows of 2x2
 conv2d_backward_data, dense_backward_data  (dy, w[, residual[, saved]])
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...shapes import window_output
+from ...shapes import transposed_output, window_output
 from ..values import OPS, Node, Op, Spec, Value, emit, register
 
 
@@ -125,3 +126,45 @@ class BiasGradient(Op):
 
     def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
         return [Spec(inputs[0].shape[-1:])]
+
+
+@register
+class Conv2DTranspose(Op):
+    """The gradient of a convolution with respect to its input; so its own with respect to x is that convolution of dy.
+
+    Weights are (kh, kw, channels out, channels in), as that convolution has them.
+    """
+
+    name = "conv2d_transpose"
+
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        x, w = inputs[0].shape, inputs[1].shape
+        size, _ = transposed_output(
+            (x[1], x[2]), (w[0], w[1]), attrs["strides"], attrs["padding"], attrs["output_padding"], attrs["dilation"]
+        )
+        return [Spec((x[0], *size, w[2]))]
+
+    def gradient(self, node: Node, grads: Sequence[Value | None], needed: Sequence[bool]) -> list[Value | None]:
+        x, w = node.inputs[0], node.inputs[1]
+        dy = grads[0]
+        assert x is not None and w is not None and dy is not None
+        dx = dw = None
+        if needed[0]:
+            attrs = {**node.attrs, "activation": "linear", "alpha": 0.0, "like": x}
+            dx = emit("conv2d_transpose_backward_data", [dy, w], attrs, name=node.name)
+        if needed[1]:
+            attrs = {**node.attrs, "like": w}
+            dw = emit("conv2d_transpose_backward_weights", [dy, x], attrs, name=f"{node.name}/kernel")
+        return [dx, dw, *_added_gradients(node, dy, needed)]
+
+
+@register
+class Conv2DTransposeBackwardData(_Like):
+    name = "conv2d_transpose_backward_data"
+
+
+@register
+class Conv2DTransposeBackwardWeights(_Like):
+    """(dy, x) -> dw: x is to the convolution what dy is to this."""
+
+    name = "conv2d_transpose_backward_weights"

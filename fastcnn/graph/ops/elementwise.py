@@ -145,7 +145,7 @@ class Broadcast(Op):
 
 @register
 class Reshape(Op):
-    """attrs: `shape`, without the batch axis (one -1 allowed), or `like`, a value whose shape is taken."""
+    """attrs: `shape`, without the batch axis (one -1 allowed), or `like`, a value or spec whose shape is taken."""
 
     name = "reshape"
 
