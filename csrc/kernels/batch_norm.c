@@ -97,27 +97,40 @@ FC_RUN(batch_norm_statistics) {
 
 /* One row, or several taken as one. `act` is a constant, and so is whether there is a residual. */
 FC_INLINE void apply_row(int64_t act, const float *x, const float *residual, const float *scale,
-                         const float *shift, float *y, int64_t count, vf alpha) {
+                         const float *shift, float *y, int64_t count, vf alpha, int streams) {
+#define RESULT(i, n)                                                                                         \
+    vf v = vf_fma(vf_load_tail(x + (i), n), vf_load_tail(scale + (i), n), vf_load_tail(shift + (i), n));     \
+    if (residual) v = vf_add(v, vf_load_tail(residual + (i), n));                                            \
+    v = vf_unary(act, v, alpha)
 #define STEP(i, n)                                                                                           \
     do {                                                                                                     \
-        vf v = vf_fma(vf_load_tail(x + (i), n), vf_load_tail(scale + (i), n), vf_load_tail(shift + (i), n)); \
-        if (residual) v = vf_add(v, vf_load_tail(residual + (i), n));                                        \
-        vf_store_tail(y + (i), vf_unary(act, v, alpha), n);                                                  \
+        RESULT(i, n);                                                                                        \
+        vf_store_tail(y + (i), v, n);                                                                        \
     } while (0)
+    if (streams) {
+        int64_t i = 0;
+        for (; i + VL <= count; i += VL) {
+            RESULT(i, VL);
+            vf_stream(y + i, v);
+        }
+        if (i < count) STEP(i, count - i);
+        return;
+    }
     FC_FOR_LANES(count, STEP);
 #undef STEP
+#undef RESULT
 }
 
-FC_INLINE void apply_rows(int64_t act, const fc_batch_norm_apply_args *a, int64_t from, int64_t to,
-                          const float *scale, const float *shift) {
+FC_INLINE void apply_rows(int64_t act, const fc_batch_norm_apply_args *a, fc_norm_range range,
+                          const float *scale, const float *shift, int streams) {
     const int64_t width = a->c * fc_norm_group(a->c);
     const vf alpha = vf_set1((float)a->alpha);
-    for (int64_t i = from; i < to; i += width) {
-        const int64_t n = fc_min(width, to - i);
+    for (int64_t i = range.from; i < range.to; i += width) {
+        const int64_t n = fc_min(width, range.to - i);
         if (a->residual)
-            apply_row(act, a->x + i, a->residual + i, scale, shift, a->y + i, n, alpha);
+            apply_row(act, a->x + i, a->residual + i, scale, shift, a->y + i, n, alpha, streams);
         else
-            apply_row(act, a->x + i, NULL, scale, shift, a->y + i, n, alpha);
+            apply_row(act, a->x + i, NULL, scale, shift, a->y + i, n, alpha, streams);
     }
 }
 
@@ -127,17 +140,21 @@ FC_RUN(batch_norm_apply) {
     float *room = scratch;
     const float *scale = fc_norm_spread(a->scale, a->c, &room),
                 *shift = fc_norm_spread(a->shift, a->c, &room);
-    const int64_t rows = fc_norm_tile_rows(a->c);
-    const int64_t from = begin * rows * a->c, to = fc_min(end * rows, a->rows) * a->c;
-    switch (a->act) {
+    const int in_place = a->y == a->x || a->y == a->residual;
+    const int streams = fc_norm_streams(a->y, in_place, a->residual ? 3 : 2, a->rows, a->c);
+    for (int64_t t = begin; t < end; t++) {
+        const fc_norm_range range = fc_norm_tile(a->rows, a->c, t);
+        switch (a->act) {
 #define CASE(act)                                                                                            \
     case act:                                                                                                \
-        apply_rows(act, a, from, to, scale, shift);                                                          \
+        apply_rows(act, a, range, scale, shift, streams);                                                    \
         break;
-        CASE(FC_LINEAR)
-        CASE(FC_RELU)
-        CASE(FC_LEAKY_RELU)
-        CASE(FC_RELU6)
+            CASE(FC_LINEAR)
+            CASE(FC_RELU)
+            CASE(FC_LEAKY_RELU)
+            CASE(FC_RELU6)
 #undef CASE
+        }
     }
+    if (streams) vf_fence();
 }

@@ -145,30 +145,43 @@ FC_RUN(batch_norm_sums) {
 
 FC_INLINE void backward_row(int64_t act, const fc_batch_norm_backward_args *b, const float *y, int64_t at,
                             int64_t count, const float *scale, const float *shift, const float *slope,
-                            const float *offset) {
+                            const float *offset, int streams) {
     const float *x = b->x + at, *dy = b->dy + at;
     float *dx = b->dx + at;
     const vf alpha = vf_set1((float)b->alpha);
+#define RESULT(i, n)                                                                                         \
+    const vf v = vf_load_tail(x + (i), n);                                                                   \
+    const vf dz = before_activation(act, vf_load_tail(dy + (i), n), v, y ? y + at + (i) : NULL, scale + (i), \
+                                    shift + (i), n, alpha);                                                  \
+    const vf rest = vf_fma(vf_load_tail(slope + (i), n), v, vf_load_tail(offset + (i), n));                  \
+    const vf result = vf_fma(vf_load_tail(scale + (i), n), dz, rest)
 #define STEP(i, n)                                                                                           \
     do {                                                                                                     \
-        const vf v = vf_load_tail(x + (i), n);                                                               \
-        const vf dz = before_activation(act, vf_load_tail(dy + (i), n), v, y ? y + at + (i) : NULL,          \
-                                        scale + (i), shift + (i), n, alpha);                                 \
-        const vf rest = vf_fma(vf_load_tail(slope + (i), n), v, vf_load_tail(offset + (i), n));              \
-        vf_store_tail(dx + (i), vf_fma(vf_load_tail(scale + (i), n), dz, rest), n);                          \
+        RESULT(i, n);                                                                                        \
+        vf_store_tail(dx + (i), result, n);                                                                  \
     } while (0)
+    if (streams) {
+        int64_t i = 0;
+        for (; i + VL <= count; i += VL) {
+            RESULT(i, VL);
+            vf_stream(dx + i, result);
+        }
+        if (i < count) STEP(i, count - i);
+        return;
+    }
     FC_FOR_LANES(count, STEP);
 #undef STEP
+#undef RESULT
 }
 
 typedef void (*backward_function)(const fc_batch_norm_backward_args *b, int64_t at, int64_t count,
                                   const float *scale, const float *shift, const float *slope,
-                                  const float *offset);
+                                  const float *offset, int streams);
 #define VARIANT(name, act, y)                                                                                \
     static void backward_##name(const fc_batch_norm_backward_args *b, int64_t at, int64_t count,             \
                                 const float *scale, const float *shift, const float *slope,                  \
-                                const float *offset) {                                                       \
-        backward_row(act, b, y, at, count, scale, shift, slope, offset);                                     \
+                                const float *offset, int streams) {                                          \
+        backward_row(act, b, y, at, count, scale, shift, slope, offset, streams);                            \
     }
 EACH_VARIANT(VARIANT)
 #undef VARIANT
@@ -181,9 +194,13 @@ FC_RUN(batch_norm_backward) {
                 *shift = fc_norm_spread(a->shift, a->c, &room),
                 *slope = fc_norm_spread(a->slope, a->c, &room),
                 *offset = fc_norm_spread(a->offset, a->c, &room);
-    const int64_t rows = fc_norm_tile_rows(a->c), width = a->c * fc_norm_group(a->c);
-    const int64_t to = fc_min(end * rows, a->rows) * a->c;
+    const int64_t width = a->c * fc_norm_group(a->c);
     const backward_function backward = FIND_VARIANT(backward_, a->act, a->y);
-    for (int64_t i = begin * rows * a->c; i < to; i += width)
-        backward(a, i, fc_min(width, to - i), scale, shift, slope, offset);
+    const int streams = fc_norm_streams(a->dx, a->dx == a->dy, a->y ? 4 : 3, a->rows, a->c);
+    for (int64_t t = begin; t < end; t++) {
+        const fc_norm_range range = fc_norm_tile(a->rows, a->c, t);
+        for (int64_t i = range.from; i < range.to; i += width)
+            backward(a, i, fc_min(width, range.to - i), scale, shift, slope, offset, streams);
+    }
+    if (streams) vf_fence();
 }

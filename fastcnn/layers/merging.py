@@ -105,3 +105,38 @@ class Concatenate(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": self.axis}
+
+
+def add(inputs: Sequence[Value], **kwargs: Any) -> Value:
+    """`Add` of a list of values."""
+    return Add(**kwargs)(inputs)
+
+
+def subtract(inputs: Sequence[Value], **kwargs: Any) -> Value:
+    """`Subtract` of a list of two values."""
+    return Subtract(**kwargs)(inputs)
+
+
+def multiply(inputs: Sequence[Value], **kwargs: Any) -> Value:
+    """`Multiply` of a list of values."""
+    return Multiply(**kwargs)(inputs)
+
+
+def maximum(inputs: Sequence[Value], **kwargs: Any) -> Value:
+    """`Maximum` of a list of values."""
+    return Maximum(**kwargs)(inputs)
+
+
+def minimum(inputs: Sequence[Value], **kwargs: Any) -> Value:
+    """`Minimum` of a list of values."""
+    return Minimum(**kwargs)(inputs)
+
+
+def average(inputs: Sequence[Value], **kwargs: Any) -> Value:
+    """`Average` of a list of values."""
+    return Average(**kwargs)(inputs)
+
+
+def concatenate(inputs: Sequence[Value], axis: int = -1, **kwargs: Any) -> Value:
+    """`Concatenate` of a list of values."""
+    return Concatenate(axis, **kwargs)(inputs)

@@ -236,6 +236,18 @@ def test_merging(kind: str, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> 
     check_gradients(loss, model.get_weights(), gradients(model, x, y))
 
 
+@pytest.mark.parametrize("kind", MERGES)
+def test_merging_by_a_function(kind: str) -> None:
+    a, b = L.Input((4, 3)), L.Input((4, 3))
+    joined = getattr(L, kind.lower())([a, b], name="joined")
+    model = Model([a, b], joined)
+    assert [layer.name for layer in model.layers][-1] == "joined"
+    x = [np.random.default_rng(i).standard_normal((2, 4, 3)).astype(np.float32) for i in range(2)]
+    close(model.predict(x), MERGES[kind][1](*x))
+    rows = Model([a, b], L.concatenate([a, b], axis=1))
+    np.testing.assert_array_equal(rows.predict(x), np.concatenate(x, 1))
+
+
 @pytest.mark.parametrize("kind", ["Add", "Multiply", "Maximum"])
 def test_merging_three_and_one_twice(kind: str) -> None:
     make, join = MERGES[kind]
