@@ -37,6 +37,7 @@
 #define FC_UNROLL(n)
 #define FC_RESTRICT __restrict
 #define fc_prefetch(p) ((void)(p))
+#define fc_prefetch_l2(p) ((void)(p))
 #define FC_ALIGNED(n) __declspec(align(n))
 #else
 #define FC_INLINE static inline __attribute__((always_inline))
@@ -48,6 +49,7 @@
 #endif
 #define FC_RESTRICT __restrict__
 #define fc_prefetch(p) __builtin_prefetch(p)
+#define fc_prefetch_l2(p) __builtin_prefetch(p, 0, 2)
 #define FC_ALIGNED(n) __attribute__((aligned(n)))
 #endif
 
@@ -72,27 +74,6 @@
 #include "scalar.h"
 #endif
 #endif
-
-/* Brings a cache line near; any address will do. */
-FC_INLINE void fc_prefetch(const void *p) {
-#if defined(_MSC_VER) && !defined(__clang__)
-#if defined(_M_X64)
-    _mm_prefetch((const char *)p, _MM_HINT_T0);
-#else
-    __prefetch(p);
-#endif
-#else
-    __builtin_prefetch(p);
-#endif
-}
-
-FC_INLINE void fc_prefetch_l2(const void *p) {
-#if defined(_MSC_VER) && !defined(__clang__)
-    fc_prefetch(p);
-#else
-    __builtin_prefetch(p, 0, 2);
-#endif
-}
 
 /* Loads and stores of n lanes, n >= VL allowed: for loops whose last step may be short. */
 FC_INLINE vf vf_load_tail(const float *p, int64_t n) { return n >= VL ? vf_load(p) : vf_load_n(p, (int)n); }

@@ -49,7 +49,14 @@ def _fuse_epilogue(r: Rewrite, node: Node, inputs: list[Value | None]) -> Sequen
     if node.op.name == "binary" and node.attrs["kind"] == "add":
         for mine, other in ((0, 1), (1, 0)):
             layer, source, added = inputs[mine], node.inputs[mine], inputs[other]
-            if layer is None or added is None or source is None or layer.shape != added.shape or not r.once(source):
+            if (
+                layer is None
+                or layer.node is None
+                or added is None
+                or source is None
+                or layer.shape != added.shape
+                or not r.once(source)
+            ):
                 continue
             if _op(layer) in ("conv2d", "dense") and _takes_residual(layer.node):
                 return [_again(layer.node, [*_padded(layer.node.inputs, 3), added])]

@@ -21,7 +21,9 @@ SLOPE = 0.25  # of leaky ReLU: exact in binary
 class Conv:
     """A convolution of `shape` (n, h, w, c) images to k channels, as the user writes it.
 
-    `parts` is the number of partial sums in the gradient of the weights.
+    `parts` is the number of partial sums in the gradient of the weights. With `residual`, something is added before
+    the activation, and the gradient with respect to x is added to another and goes back through the same activation,
+    as whose result x then counts. With `pool`, the result is max-pooled by windows of 2x2.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Conv:
     bias: bool = True
     parts: int = 3
     large: bool = False
+    residual: bool = False
+    pool: bool = False
 
     @property
     def c(self) -> int:
@@ -224,8 +228,46 @@ WINOGRAD = [
 ]
 
 
+#: What a convolution does to its result: on register tiles' rims and in their middle, on borders, between blocks.
+EPILOGUES = [
+    *(
+        Conv(f"{more}_{act}", (2, 6, 9, 20), 37, padding="same", act=act, **{more: True})
+        for more in ("residual", "pool")
+        for act in ("linear", "relu", "leaky_relu", "relu6")
+    ),
+    *(
+        Conv(f"{more}_whole_tiles", (2, 10, 12, 16), 64, padding="same", act="relu", **{more: True})
+        for more in ("residual", "pool")
+    ),
+    Conv("residual_deep", (1, 5, 4, 400), 33, act="relu", residual=True),
+    Conv("residual_batch_0", (0, 5, 5, 16), 16, act="relu", residual=True),
+    Conv("pool_classic_1", (3, 28, 28, 1), 32, act="relu", pool=True),
+    Conv("pool_classic_2", (3, 13, 13, 32), 64, act="relu", pool=True),
+    Conv("pool_nothing", (2, 3, 6, 16), 16, pool=True),
+    Conv("pool_one", (1, 4, 4, 3), 5, pool=True, bias=False),
+    Conv("pool_odd", (3, 9, 7, 17), 18, padding="same", pool=True),
+    Conv("pool_wide", (1, 5, 150, 2), 70, padding="same", pool=True),
+    Conv("pool_batch_0", (0, 8, 8, 16), 16, pool=True),
+    Conv("pool_large", (4, 24, 22, 40), 70, padding="same", act="relu", pool=True, large=True),
+]
+#: Of them, what only the direct kernels compute.
+STRIDED_EPILOGUES = [
+    Conv("residual_pointwise", (2, 6, 7, 24), 40, (1, 1), act="relu", residual=True),
+    Conv("residual_strided", (1, 9, 8, 6), 9, (3, 3), (2, 2), "same", act="relu6", residual=True),
+    Conv("residual_groups", (1, 5, 5, 15), 21, groups=3, act="leaky_relu", residual=True),
+    Conv("pool_pointwise", (2, 6, 7, 24), 40, (1, 1), pool=True),
+    Conv("pool_stem", (1, 21, 19, 3), 20, (7, 7), (2, 2), 3, act="relu", pool=True),
+    Conv("pool_groups", (2, 7, 6, 12), 42, groups=3, padding="same", pool=True),
+]
+
+
 def _codes(c: Conv) -> dict[str, Any]:
     return {"act": list(ref.UNARY).index(c.act), "alpha": SLOPE}
+
+
+def _like(c: Conv, what: str, shape: tuple[int, ...], exact: bool) -> np.ndarray:
+    rng = generator(c.name + what)
+    return integers(rng, *shape) if exact else floats(rng, *shape)
 
 
 def _finished(problem: Problem, exact: bool) -> Problem:
@@ -235,15 +277,33 @@ def _finished(problem: Problem, exact: bool) -> Problem:
 def _forward(c: Conv, depthwise: bool, exact: bool) -> Problem:
     """Y = activation(conv(x, w) + b): for conv2d on packed weights."""
     a = c.arrays(exact)
-    y = ref.unary(ref.conv2d(a["x"], a["w"], a["b"] if c.bias else None, **c.how), c.act, SLOPE)
+    sums = ref.conv2d(a["x"], a["w"], a["b"] if c.bias else None, **c.how)
+    residual = _like(c, "residual", c.out, exact) if c.residual else np.zeros(c.out, np.float32)
+    y = ref.unary(sums + residual, c.act, SLOPE)
     problem = Problem(inputs={"x": a["x"], "w": a["w"], "b": a["b"]}, expected={"y": y})
     args: dict[str, Any] = {"x": "x", "bias": "b" if c.bias else None, "y": "y", **c.numbers, **_codes(c)}
+    if not depthwise:
+        args |= _added(c, problem, residual, exact)
     if depthwise:
         problem.steps = [Step("depthwise_forward", {"weights": "w", **args})]
     else:
         pack = Step("conv2d_pack", {"weights": "w", "packed": "packed", **c.numbers})
         problem.steps = [pack, Step("conv2d_forward", {"packed": "packed", **args})]
     return _finished(problem, exact)
+
+
+def _added(c: Conv, problem: Problem, residual: np.ndarray, exact: bool) -> dict[str, Any]:
+    """Arguments for what follows the sums; the problem's expectations by what they are."""
+    if c.residual:
+        problem.inputs["residual"] = residual
+    if c.pool:
+        y = problem.expected["y"]
+        problem.expected["y"] = ref.max_pool2d(y) if min(y.shape[1:3]) > 1 else np.zeros((len(y), 0, 0, c.k))
+        # Which of two results that are nearly equal is the larger one is up to rounding; zeros of ReLU are equal.
+        if problem.expected["y"].size and (exact or c.act == "linear"):
+            problem.expected["index"] = ref.max_pool2d_index(y).astype(np.uint8)
+    index = "index" if "index" in problem.expected else None
+    return {"residual": "residual" if c.residual else None, "pool": int(c.pool), "index": index}
 
 
 def _backward_data(c: Conv, depthwise: bool, exact: bool) -> Problem:
@@ -254,12 +314,25 @@ def _backward_data(c: Conv, depthwise: bool, exact: bool) -> Problem:
     dx, _, _ = ref.conv2d_backward(a["dy"], a["x"], a["w"], **c.how)
     problem = Problem(inputs={"dy": a["dy"], "w": a["w"]}, expected={"dx": dx})
     args: dict[str, Any] = {"dy": "dy", "dx": "dx", **c.numbers}
+    if not depthwise:
+        args |= _returned(c, problem, exact)
     if depthwise:
         problem.steps = [Step("depthwise_backward_data", {"weights": "w", **args})]
     else:
         pack = Step("conv2d_pack_transposed", {"weights": "w", "packed": "packed", **c.numbers})
         problem.steps = [pack, Step("conv2d_backward_data", {"packed": "packed", **args})]
     return _finished(problem, exact)
+
+
+def _returned(c: Conv, problem: Problem, exact: bool) -> dict[str, Any]:
+    """As `_added`, for the gradient of x."""
+    args: dict[str, Any] = {"residual": None, "saved": None, "act": 0, "alpha": 0.0}
+    if c.residual:
+        before, residual = (_like(c, what, c.shape, exact) for what in ("before", "other gradient"))
+        problem.inputs |= {"residual": residual, "saved": ref.unary(before, c.act, SLOPE).astype(np.float32)}
+        problem.expected["dx"] = ref.unary_backward(problem.expected["dx"] + residual, before, c.act, SLOPE)
+        args |= {"residual": "residual", "saved": "saved", **_codes(c)}
+    return args
 
 
 def _backward_weights(c: Conv, depthwise: bool, exact: bool) -> Problem:
@@ -279,26 +352,22 @@ def _backward_weights(c: Conv, depthwise: bool, exact: bool) -> Problem:
 WINOGRAD_ERROR = 2e-5
 
 
-def _winograd_steps(c: Conv, m: int, adjoint: bool) -> list[Step]:
-    """Packing and convolution, or with `adjoint` the convolution that takes dy to dx."""
+def winograd_problem(c: Conv, m: int, adjoint: bool) -> Problem:
+    """A direct convolution's problem by the other kernels, with their tolerance; with `adjoint`, that of dx."""
     numbers = c.numbers
-    tensors: dict[str, Any] = {"x": "x", "bias": "b" if c.bias else None, "y": "y", **_codes(c)}
+    problem = (_backward_data if adjoint else _forward)(c, depthwise=False, exact=False)
+    direct = problem.steps[1].args
+    tensors: dict[str, Any] = {k: direct.get(k) for k in ("bias", "residual", "saved", "index", "act", "alpha")}
+    tensors |= {"x": "dy", "y": "dx", "pool": 0} if adjoint else {"x": "x", "y": "y", "pool": int(c.pool)}
     if adjoint:
         _, oh, ow, k = c.out
         numbers |= {"h": oh, "w": ow, "c": k, "oh": c.shape[1], "ow": c.shape[2], "k": c.c}
         numbers |= {"pt": 2 - c.corner[0], "pl": 2 - c.corner[1]}
-        tensors = {"x": "dy", "bias": None, "y": "dx", "act": 0, "alpha": 0.0}
     pack = {"weights": "w", "packed": "packed", "c": numbers["c"], "k": numbers["k"], "m": m, "adjoint": int(adjoint)}
-    return [
+    problem.steps = [
         Step("winograd_pack", pack),
         Step("winograd_forward", {"packed": "packed", **tensors, **numbers, "m": m}),
     ]
-
-
-def winograd_problem(c: Conv, m: int, adjoint: bool) -> Problem:
-    """A direct convolution's problem by the other kernels, with their tolerance."""
-    problem = (_backward_data if adjoint else _forward)(c, depthwise=False, exact=False)
-    problem.steps = _winograd_steps(c, m, adjoint)
     return _with_norm_error(problem)
 
 
@@ -310,7 +379,7 @@ def winograd_weights_problem(c: Conv, m: int) -> Problem:
 
 
 def _with_norm_error(problem: Problem) -> Problem:
-    largest = max(float(np.abs(y).max(initial=0.0)) for y in problem.expected.values())
+    largest = max(float(np.abs(y).max(initial=0.0)) for name, y in problem.expected.items() if name != "index")
     problem.atol, problem.rtol = WINOGRAD_ERROR * largest, 0.0
     return problem
 
@@ -329,10 +398,12 @@ def problems(c: Conv, depthwise: bool, exact: bool) -> list[Problem]:
 
 
 def cases() -> Iterator[Case]:
-    for depthwise, convolutions in ((False, CONVOLUTIONS), (True, DEPTHWISE)):
+    for depthwise, convolutions in ((False, [*CONVOLUTIONS, *EPILOGUES, *STRIDED_EPILOGUES]), (True, DEPTHWISE)):
         family = "depthwise" if depthwise else "conv2d"
         for c in convolutions:
             for kind, (make, pack) in _KINDS.items():
+                if (c.pool and kind != "forward") or (c.residual and kind == "backward_weights"):
+                    continue
                 kernels: tuple[str, ...] = (f"{family}_{kind}",)
                 if kind == "backward_weights":
                     kernels = (*kernels, "fold")
@@ -345,15 +416,17 @@ def cases() -> Iterator[Case]:
                         lambda rng, make=make, c=c, d=depthwise, e=exact: make(c, d, e),
                         c.large,
                     )
-    for c in WINOGRAD:
+    for c in [*WINOGRAD, *EPILOGUES]:
         for m, adjoint in ((4, False), (3, False), (4, True), (3, True)):
+            if c.pool and (adjoint or m == 3):
+                continue
             yield Case(
                 f"winograd_{'backward_data' if adjoint else 'forward'}_{m}/{c.name}",
                 ("winograd_pack", "winograd_forward"),
                 lambda rng, c=c, m=m, adjoint=adjoint: winograd_problem(c, m, adjoint),
                 c.large,
             )
-        for m in (4, 3):
+        for m in (4, 3) if not (c.pool or c.residual) else ():
             yield Case(
                 f"winograd_backward_weights_{m}/{c.name}",
                 ("winograd_backward_weights", "fold"),
