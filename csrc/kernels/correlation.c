@@ -20,8 +20,8 @@
 #define PANEL_FLOATS 32768
 /* Source of a block: 256 KiB, a quarter of a common L2. */
 #define BLOCK_FLOATS 65536
-/* A tile smaller than this isn't worth handing to a thread: some 5 us. */
-#define TILE_FLOPS 1000000
+/* A tile smaller than this isn't worth handing to a thread: one or two us. */
+#define TILE_FLOPS 300000
 /* Results of a panel before they are pooled: 32 KiB. */
 #define POOL_FLOATS 8192
 /* As many tiles as keep 16 threads evenly busy. */

@@ -106,6 +106,7 @@ TILES_OF_ROWS(6)
 TILES_OF_ROWS(8)
 #endif
 #if FC_MR >= 12
+TILES_OF_ROWS(10)
 TILES_OF_ROWS(12)
 #endif
 
@@ -123,7 +124,7 @@ void FC_NAME(fc_tile_run)(const fc_tile *t) {
 #define EIGHT(nv)
 #endif
 #if FC_MR >= 12
-#define TWELVE(nv) , tile_12x##nv, tile_12x##nv, tile_12x##nv, tile_12x##nv
+#define TWELVE(nv) , tile_10x##nv, tile_10x##nv, tile_12x##nv, tile_12x##nv
 #else
 #define TWELVE(nv)
 #endif

@@ -24,6 +24,8 @@
 #define ENOUGH_TILES 16
 #define WEIGHT_FLOATS 1048576
 #define LEAST_COLUMNS 64
+/* Images of so many floats, 512 KiB, are taken to lie in the L2 cache. */
+#define NEAR_FLOATS 131072
 /* Input channels that winograd_pack transforms at a time: a cache line of weights. */
 #define PACK_DEPTH 16
 
@@ -36,6 +38,7 @@ typedef struct {
     int64_t panels, span, spans;     /* panels of one tile of work */
     int64_t point_row, point_matrix; /* floats from square to square and from point to point: of points */
     int64_t sum_matrix;              /* and of sums, whose rows are FC_NR */
+    int far;                         /* whether the images don't lie in the L2 cache anyway */
 } cut;
 
 static cut cut_work(const args *a) {
@@ -54,12 +57,14 @@ static cut cut_work(const args *a) {
     k.block = weights > WEIGHT_FLOATS ? most : fc_min(fc_max(share, LEAST_SQUARES), most);
     k.blocks = (k.squares + k.block - 1) / k.block;
     k.panels = fc_panels(a->k);
-    const int64_t wide = (a->k + LEAST_COLUMNS - 1) / LEAST_COLUMNS;
+    /* One block can be shared by its columns only. */
+    const int64_t wide = k.blocks > 1 ? (a->k + LEAST_COLUMNS - 1) / LEAST_COLUMNS : k.panels;
     const int64_t wanted = k.blocks ? fc_min((ENOUGH_TILES + k.blocks - 1) / k.blocks, wide) : 1;
     k.span = (k.panels + wanted - 1) / wanted;
     k.spans = (k.panels + k.span - 1) / k.span;
     k.point_matrix = fc_odd_lines(k.block * k.point_row);
     k.sum_matrix = fc_odd_lines(k.block * FC_NR);
+    k.far = a->n * (a->h * a->w * a->c + a->oh * a->ow * a->k) > NEAR_FLOATS;
     return k;
 }
 
@@ -105,13 +110,16 @@ static void fetch(const wanted *w, int64_t m, int64_t turn, int64_t step) {
 /* sums = points x weights for one panel of output channels; b: its weights, [point][channel][width]. */
 static void multiply(const args *a, const cut *k, const space *s, int64_t panel, const float *b,
                      int64_t count, const wanted *in, const wanted *out) {
-    const float *rows[FC_MR];
-    float *sums[FC_MR];
+    const float *rows[2 * MOST_SQUARES];
+    float *sums[2 * MOST_SQUARES];
     const int64_t start = 0, points = k->edge * k->edge;
     int64_t at = 0;
     fc_tile t;
     memset(&t, 0, sizeof t);
-    t.a = rows;
+    for (int64_t i = 0; i < count; i++) {
+        rows[i] = s->points + i * k->point_row;
+        sums[i] = s->sums + i * FC_NR;
+    }
     t.a_seg = &at;
     t.b_seg = &start;
     t.segs = 1;
@@ -119,17 +127,14 @@ static void multiply(const args *a, const cut *k, const space *s, int64_t panel,
     t.vectors = fc_panel_vectors(a->k, panel);
     t.cols = t.vectors * VL;
     t.b_step = t.cols;
-    t.c = sums;
     for (int64_t point = 0; point < points; point++) {
         t.c_offset = point * k->sum_matrix;
         fetch(in, k->edge - 2, point, points);
         fetch(out, k->edge - 2, point, points);
         for (int64_t first = 0; first < count; first += FC_MR) {
+            t.a = rows + first;
+            t.c = sums + first;
             t.rows = (int)fc_min(FC_MR, count - first);
-            for (int i = 0; i < t.rows; i++) {
-                rows[i] = s->points + (first + i) * k->point_row;
-                sums[i] = s->sums + (first + i) * FC_NR;
-            }
             for (int64_t c = 0; c < a->c; c += DEPTH) {
                 t.len = fc_min(DEPTH, a->c - c);
                 t.add = c > 0;
@@ -276,11 +281,12 @@ FC_INLINE void run_tiles(const int m, const args *a, int64_t begin, int64_t end,
             const int64_t vectors = (a->c + 15) / 16, part = panel - panels, parts = last - panels;
             const wanted in = {&images,
                                next,
-                               fc_min(following, k.squares),
+                               k.far ? fc_min(following, k.squares) : next,
                                m + 2,
                                vectors * part / parts * 16,
                                fc_min(vectors * (part + 1) / parts * 16, a->c)};
-            const wanted out = {&results, first, next, m, panel * FC_NR, fc_min((panel + 1) * FC_NR, a->k)};
+            const wanted out = {&results, first,         k.far ? next : first,
+                                m,        panel * FC_NR, fc_min((panel + 1) * FC_NR, a->k)};
             multiply(a, &k, &s, panel, a->packed + panel * k.edge * k.edge * fc_odd_lines(a->c * FC_NR),
                      count, &in, &out);
             if (m == 4 && a->pool)

@@ -170,6 +170,11 @@ cdef extern from "team.h" nogil:
     ctypedef struct fc_progress:
         int64_t next
         int64_t done
+    ctypedef struct fc_habit:
+        pass
+    int fc_habit_shares(const fc_habit *h)
+    void fc_habit_learn(fc_habit *h, int shared, double ns)
+    double fc_now()
     int64_t fc_add(int64_t *at, int64_t n)
     void fc_wait_for(fc_progress *p, int64_t shares)
 
@@ -236,9 +241,37 @@ cdef int share_out(Step *steps, int count, int limit) noexcept nogil:
     return most
 
 
+#: Work of which so much is expected, in ns, is shared without asking whether that pays.
+cdef enum:
+    SURELY = 10000000
+
+
+cdef double expected(Step *steps, int first, int count) noexcept nogil:
+    """How long the steps may take on one core, in ns: more rather than less, as `workers_for` reckons."""
+    cdef double ns = 0
+    cdef int n
+    for n in range(first, count):
+        ns += steps[n].flops / 40.0 + steps[n].size / 10.0
+    return ns
+
+
+cdef void drive_or_not(fc_habit *habit, const fc_kernel *table, Step *steps, int first, int count, int workers,
+                       fc_progress *progress, char *scratch, size_t stride) noexcept nogil:
+    """`drive`, on one core where that has shown itself to be faster."""
+    cdef double start
+    cdef int shared
+    if workers <= 1 or expected(steps, first, count) > SURELY:
+        drive(table, steps, first, count, workers, progress, scratch, stride)
+        return
+    shared = fc_habit_shares(habit)
+    start = fc_now()
+    drive(table, steps, first, count, workers if shared else 1, progress, scratch, stride)
+    fc_habit_learn(habit, shared, fc_now() - start)
+
+
 cdef int workers_for(double flops, double size, int64_t tiles, int limit) noexcept nogil:
-    """How many threads the work is worth. Handing a share to another core costs a microsecond or two, so each worker
-    must get more than about 5 us of work, taken at 40 GFLOP/s and 10 GB/s a core."""
+    """How many threads the work may be worth. Handing a share to another core costs a microsecond or two, so each
+    worker must get more than about 5 us of work, taken at 40 GFLOP/s and 10 GB/s a core."""
     cdef double ns = flops / 40.0 + size / 10.0
     cdef double worth = ns / 5000.0
     if worth < 2 or tiles < 2:
@@ -342,6 +375,19 @@ cdef class Call:
         return 0
 
 
+#: What is known of kernels that were called alone, by the kernel and the powers of two of its work.
+cdef fc_habit habits[FC_KERNEL_COUNT][32]
+
+
+cdef inline fc_habit *habit_of(Step *step) noexcept nogil:
+    cdef double ns = expected(step, 0, 1)
+    cdef int power = 0
+    while power < 31 and ns >= 2:
+        ns /= 2
+        power += 1
+    return &habits[step.kernel][power]
+
+
 def call(str name, **arguments):
     """Run one kernel now. Pointers are C-contiguous arrays of the kernel's dtype; all arguments by name."""
     kernel = KERNELS[name]
@@ -361,7 +407,7 @@ def call(str name, **arguments):
     cdef const fc_kernel *table = fc_kernels(which)
     cdef size_t stride = c.scratch
     with nogil:
-        drive(table, &step, 0, 1, workers, &progress, memory, stride)
+        drive_or_not(habit_of(&step), table, &step, 0, 1, workers, &progress, memory, stride)
 
 
 # ---------------------------------------------------------------- programs
@@ -400,6 +446,7 @@ cdef class Runner:
     cdef char *memory
     cdef int limit, workers
     cdef int64_t prologue_version
+    cdef fc_habit habit
 
     def __dealloc__(self):
         free(self.steps)
@@ -551,6 +598,6 @@ cdef class Program:
             first = self.prologue
         r.prologue_version = -1
         with nogil:
-            drive(table, r.steps, first, r.count, r.workers, r.progress, r.memory, self.stride)
+            drive_or_not(&r.habit, table, r.steps, first, r.count, r.workers, r.progress, r.memory, self.stride)
         r.prologue_version = version
         return 0

@@ -11,10 +11,22 @@ FC_TEAM_INLINE int64_t fc_add(int64_t *at, int64_t n) {
 }
 FC_TEAM_INLINE int64_t fc_read(int64_t *at) { return InterlockedOr64((volatile LONG64 *)at, 0); }
 FC_TEAM_INLINE void fc_pause(void) { YieldProcessor(); }
+FC_TEAM_INLINE double fc_now(void) {
+    LARGE_INTEGER ticks, rate;
+    QueryPerformanceCounter(&ticks);
+    QueryPerformanceFrequency(&rate);
+    return (double)ticks.QuadPart / (double)rate.QuadPart * 1e9;
+}
 FC_TEAM_INLINE void fc_yield(void) { SwitchToThread(); }
 #else
 #include <sched.h>
+#include <time.h>
 #define FC_TEAM_INLINE static inline
+FC_TEAM_INLINE double fc_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
 FC_TEAM_INLINE int64_t fc_add(int64_t *at, int64_t n) { return __atomic_fetch_add(at, n, __ATOMIC_ACQ_REL); }
 FC_TEAM_INLINE int64_t fc_read(int64_t *at) { return __atomic_load_n(at, __ATOMIC_ACQUIRE); }
 FC_TEAM_INLINE void fc_pause(void) {
@@ -32,6 +44,34 @@ typedef struct {
     int64_t next, done;
     int64_t unused[6];
 } fc_progress;
+
+/* What is known of one piece of work that is small enough for the question whether a second core pays. */
+typedef struct {
+    double serial, shared; /* recent times in ns, 0: none yet */
+    int64_t runs;
+} fc_habit;
+
+enum { FC_TRIAL = 4, FC_TRIALS_EVERY = 256 };
+
+/* Whether to share it this time. The faster way so far; now and then a few runs the other way, in case that
+ * has changed: another process may have come or gone. Times depend on how soon a sleeping thread wakes, which
+ * differs a hundredfold from machine to machine, so they are measured, not guessed. Results are the same
+ * either way. */
+FC_TEAM_INLINE int fc_habit_shares(const fc_habit *h) {
+    const int64_t turn = h->runs % FC_TRIALS_EVERY;
+    const int faster = h->shared < h->serial;
+    if (h->runs < 2 * FC_TRIAL) return h->runs < FC_TRIAL;
+    return turn < FC_TRIAL ? !faster : faster;
+}
+
+/* The first run of a trial doesn't count: caches, and threads that still sleep, are not what they would be.
+ */
+FC_TEAM_INLINE void fc_habit_learn(fc_habit *h, int shared, double ns) {
+    double *known = shared ? &h->shared : &h->serial;
+    const int64_t turn = h->runs++ % FC_TRIALS_EVERY;
+    if (turn == 0 || turn == FC_TRIAL) return;
+    *known = *known == 0 ? ns : *known + 0.2 * (ns - *known);
+}
 
 /* Until all shares are finished. Who holds the last one is usually microseconds from its end; if it isn't,
  * another process has its core, and giving ours away is the quickest way to get it running again. */

@@ -171,8 +171,11 @@ class Network(Layer):
         return self._inference(whole_number(batch, "batch"))
 
     def _inference(self, batch: int) -> Plan:
-        shapes = {v: (batch, *_known(v.shape)) for v in self.inputs}
-        return self._cached(("predict", batch), lambda: inference_plan(shapes, fuse_for_prediction(self.outputs)))
+        def make() -> Plan:
+            shapes = {v: (batch, *_known(v.shape)) for v in self.inputs}
+            return inference_plan(shapes, fuse_for_prediction(self.outputs))
+
+        return self._cached(("predict", batch), make)
 
     def _cached(self, key: Any, make: Callable[[], Plan]) -> Plan:
         """A plan made before, if it still fits, else a new one; the least used are forgotten."""
@@ -218,10 +221,11 @@ class Network(Layer):
         self, arrays: list[np.ndarray], size: int, outputs: list[np.ndarray] | None = None
     ) -> list[np.ndarray]:
         """The outputs of one batch, in new arrays or in those given."""
-        if outputs is None:
-            outputs = [np.empty((size, *_known(v.shape)), np.float32) for v in self.outputs]
-        if size:
-            self._inference(size).run(arrays, outputs)
+        if size == 0:
+            return outputs or [np.empty((0, *_known(v.shape)), np.float32) for v in self.outputs]
+        plan = self._inference(size)
+        outputs = outputs or plan.new_outputs()
+        plan.run(arrays, outputs)
         return outputs
 
     def _give(self, outputs: list[np.ndarray]) -> Any:
