@@ -55,15 +55,18 @@ def _by_method(low: Lowering, node: Node, method: choose.Method, args: dict[str,
     low.step(method.kernel, node, packed=packed, **tensors, **{**method.args, **args}).why = method.why
 
 
-def _backward_data(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
+def _onward(low: Lowering, node: Node) -> dict[str, Any]:
+    """What a gradient with respect to the input meets on its way on: a residual, and the activation before."""
+    args = _inputs(low, node, 2, "residual", "saved")
+    return args | _activation(node) if args["saved"] is not None else args
+
+
+def _backward_data(low: Lowering, node: Node, geometry: ConvGeometry, args: dict[str, Any]) -> None:
     dy, w = _two(node)
     if geometry.is_depthwise:
         low.step("depthwise_backward_data", node, dy=low.read(dy), weights=low.read(w),
                  dx=low.write(node.outputs[0]), **geometry.fields())  # fmt: skip
         return
-    args = _inputs(low, node, 2, "residual", "saved")
-    if args["saved"] is not None:
-        args |= _activation(node)
     _by_method(low, node, choose.backward_data(geometry.flat(), low.training), args)
 
 
@@ -94,7 +97,8 @@ def conv2d_max_pool2d(low: Lowering, node: Node) -> None:
 @lowers("conv2d_backward_data")
 def conv2d_backward_data(low: Lowering, node: Node) -> None:
     _, w = _two(node)
-    _backward_data(low, node, _conv_geometry(low.shape(node.attrs["like"]), low.shape(w), node.attrs))
+    geometry = _conv_geometry(low.shape(node.attrs["like"]), low.shape(w), node.attrs)
+    _backward_data(low, node, geometry, _onward(low, node))
 
 
 @lowers("conv2d_backward_weights")
@@ -112,7 +116,7 @@ def dense(low: Lowering, node: Node) -> None:
 @lowers("dense_backward_data")
 def dense_backward_data(low: Lowering, node: Node) -> None:
     _, w = _two(node)
-    _backward_data(low, node, _dense_geometry(low.shape(node.attrs["like"]), low.shape(w)))
+    _backward_data(low, node, _dense_geometry(low.shape(node.attrs["like"]), low.shape(w)), _onward(low, node))
 
 
 @lowers("dense_backward_weights")
