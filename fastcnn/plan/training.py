@@ -87,14 +87,16 @@ def training_plan(
     flat = Buffer(store.size, name="gradients")
     pinned: dict[Value, Buffer] = {}
     copies: list[tuple[Value, Buffer]] = []
-    for variable, grad, start in zip(store.variables, grads, store.starts):
+    for variable, value in zip(updates, moved):
+        pinned[value] = Buffer(variable.size, name=variable.path, array=variable.storage)
+    # What is pinned is computed in this order. The last layers' gradients first: each layer's weights have theirs right
+    # after the gradient of its result, which then is needed no more, and is still in the cache.
+    for variable, grad, start in reversed(list(zip(store.variables, grads, store.starts))):
         part = Buffer(variable.size, name=f"{variable.path}/gradient", parent=flat, start=start)
         if grad in pinned or grad.node is None:
             copies.append((grad, part))
         else:
             pinned[grad] = part
-    for variable, value in zip(updates, moved):
-        pinned[value] = Buffer(variable.size, name=variable.path, array=variable.storage)
     lowering = Lowering(shapes, outputs, training=True, pinned=pinned, rng=rng)
     lowering.lower()
     for grad, part in copies:

@@ -101,6 +101,15 @@ def test_memory_is_used_again() -> None:
     assert model.plan(10).arena_bytes <= packed + 2 * activation + 10 * ALIGNMENT
 
 
+def test_a_gradient_is_used_up_before_the_next() -> None:
+    """Training needs a chain's activations, and no more than three gradients at once."""
+    chain = [L.Conv2D(4, 3, padding="same", activation="relu") for _ in range(8)]
+    model = Sequential([L.Input((32, 32, 4)), *chain, L.GlobalAveragePooling2D()])
+    model.compile("sgd", "mse")
+    activation = 10 * 32 * 32 * 4 * 4
+    assert model._ready()._training_plan(10, False).arena_bytes <= (8 + 3) * activation
+
+
 @pytest.fixture
 def dirty_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Makes fresh memory of plans hold a byte of choice: 255 is NaN as float32."""
