@@ -1,5 +1,6 @@
 /* Maximum pooling, vectors along the channels: a window is then a handful of loads and no shuffle. */
 #include "pool.h"
+#include "rows.h"
 
 /* Where a window's maxima and their places go, either index may be NULL. */
 typedef struct {
@@ -59,6 +60,8 @@ FC_INLINE void max_row(const fc_max_pool_forward_args *a, int64_t image, int64_t
             max_window(first, 2, 2, row_step, c, place, a->pw, channels, indexed, &out);
         else if (rows == 3 && columns == 3)
             max_window(first, 3, 3, row_step, c, place, a->pw, channels, indexed, &out);
+        else if (!indexed && rows * columns > 16)
+            fc_max_places(first, rows, columns, row_step, c, channels, out.y);
         else if (rows > 0 && columns > 0)
             max_window(first, rows, columns, row_step, c, place, a->pw, channels, indexed, &out);
         else
@@ -132,15 +135,55 @@ FC_INLINE void max_gradient_pixel(const max_pixel *p, const fc_max_pool_backward
     if (ch < a->c) max_gradient_lanes(p, a, dx, ch, a->c - ch);
 }
 
+/* With few channels a vector would hold one pixel's, and mostly air: dy is scattered then, element by
+ * element, to the rows first .. last - 1 of an image's dx. Each element is the sum of the same windows in the
+ * same order as above. */
+#define FEW_CHANNELS (VL < 8 ? 8 : VL)
+
+static void max_scatter(const fc_max_pool_backward_args *a, int64_t image, int64_t first, int64_t last,
+                        const int64_t *offsets) {
+    const int64_t c = a->c, row = a->w * c, band = (last - first) * row;
+    float *dx = a->dx + (image * a->h + first) * row;
+    memset(dx, 0, (size_t)band * sizeof *dx);
+    const int64_t end = pool_covering(last - 1, a->sh, a->pt, a->ph, a->oh).end;
+    for (int64_t i = pool_covering(first, a->sh, a->pt, a->ph, a->oh).begin; i < end; i++) {
+        const int64_t y = i * a->sh - a->pt;
+        if (y >= a->h || y + a->ph <= 0) continue;
+        for (int64_t j = 0; j < a->ow; j++) {
+            const int64_t x = j * a->sw - a->pl, at = ((image * a->oh + i) * a->ow + j) * c;
+            if (x >= a->w || x + a->pw <= 0) continue; /* all padding: has no maximum */
+            const int64_t window = (y - first) * row + x * c;
+            for (int64_t ch = 0; ch < c; ch++) {
+                const int64_t place = a->index8 ? a->index8[at + ch] : a->index32[at + ch];
+                const int64_t offset = a->index8 ? offsets[place] : place / a->pw * row + place % a->pw * c;
+                const int64_t to = window + offset + ch;
+                if (to >= 0 && to < band) dx[to] += a->dy[at + ch];
+            }
+        }
+    }
+}
+
 FC_TILES(max_pool_backward) {
     const pool_shape s = POOL_SHAPE(a);
     return s.n * pool_backward_cut(&s).bands;
 }
-/* The covering windows of every column: a division for each is too dear to do again in every row. */
-FC_SCRATCH(max_pool_backward) { return (size_t)a->w * sizeof(pool_range); }
+/* The covering windows of every column, or where each place of a window lies: divisions are too dear to do
+ * them again in every row. */
+FC_SCRATCH(max_pool_backward) {
+    return (size_t)fc_max(a->w * (int64_t)sizeof(pool_range), 256 * (int64_t)sizeof(int64_t));
+}
 FC_RUN(max_pool_backward) {
     const pool_shape s = POOL_SHAPE(a);
     const pool_cut cut = pool_backward_cut(&s);
+    if (s.c < FEW_CHANNELS) {
+        int64_t *offsets = scratch;
+        for (int64_t p = 0; p < 256; p++) offsets[p] = p / s.pw * s.w * s.c + p % s.pw * s.c;
+        for (int64_t tile = begin; tile < end; tile++) {
+            const int64_t first = tile % cut.bands * cut.rows;
+            max_scatter(a, tile / cut.bands, first, fc_min(s.h, first + cut.rows), offsets);
+        }
+        return;
+    }
     pool_range *columns = scratch;
     for (int64_t x = 0; x < s.w; x++) columns[x] = pool_covering(x, s.sw, s.pl, s.pw, s.ow);
     for (int64_t tile = begin; tile < end; tile++) {
