@@ -20,7 +20,7 @@ def _geometry(low: Lowering, x: Value, w: Value, node: Node) -> ConvGeometry:
 @lowers("conv2d_transpose")
 def conv2d_transpose(low: Lowering, node: Node) -> None:
     x, w = _two(node)
-    _backward_data(low, node, _geometry(low, x, w, node), {})
+    _backward_data(low, node, _geometry(low, x, w, node))
     bias = node.inputs[2] if len(node.inputs) > 2 else None
     if bias is not None:
         y = low.read(node.outputs[0])
