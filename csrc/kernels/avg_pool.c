@@ -94,11 +94,13 @@ typedef struct {
     pool_range *covering; /* [w]: of each column */
     float *row_scale;     /* [oh]: 1 / rows inside of each row of windows */
     float *column_scale;  /* [ow] */
+    int stream;           /* write dx past the cache */
 } avg_tables;
 
 static avg_tables make_tables(const fc_avg_pool_backward_args *a, void *scratch) {
     const avg_tables t = {scratch, (float *)((pool_range *)scratch + a->w),
-                          (float *)((pool_range *)scratch + a->w) + a->oh};
+                          (float *)((pool_range *)scratch + a->w) + a->oh,
+                          a->c % VL == 0 && fc_streams(a->dx, a->n * a->h * a->w * a->c)};
     for (int64_t x = 0; x < a->w; x++) t.covering[x] = pool_covering(x, a->sw, a->pl, a->pw, a->ow);
     for (int64_t i = 0; i < a->oh; i++) {
         const pool_range r = pool_inside(i, a->sh, a->pt, a->ph, a->h);
@@ -121,7 +123,7 @@ FC_INLINE void avg_gradient_lanes(const fc_avg_pool_backward_args *a, const avg_
             row = vf_fma(vf_load_tail(dy + (i * a->ow + j) * a->c, n), vf_set1(t->column_scale[j]), row);
         sum = vf_fma(row, vf_set1(t->row_scale[i]), sum);
     }
-    vf_store_tail(dx, sum, n);
+    fc_put(dx, sum, n, t->stream);
 }
 
 FC_INLINE void avg_gradient_pixel(const fc_avg_pool_backward_args *a, const avg_tables *t, const float *dy,
@@ -131,7 +133,7 @@ FC_INLINE void avg_gradient_pixel(const fc_avg_pool_backward_args *a, const avg_
         /* The one window of pooling without overlap. */
         const vf scale = vf_set1(t->row_scale[rows.begin] * t->column_scale[columns.begin]);
         const float *p = dy + (rows.begin * a->ow + columns.begin) * a->c;
-        for (; ch + VL <= a->c; ch += VL) vf_store(dx + ch, vf_mul(vf_load(p + ch), scale));
+        for (; ch + VL <= a->c; ch += VL) fc_put(dx + ch, vf_mul(vf_load(p + ch), scale), VL, t->stream);
     }
     for (; ch + VL <= a->c; ch += VL) avg_gradient_lanes(a, t, dy + ch, rows, columns, dx + ch, VL);
     if (ch < a->c) avg_gradient_lanes(a, t, dy + ch, rows, columns, dx + ch, a->c - ch);
@@ -158,4 +160,5 @@ FC_RUN(avg_pool_backward) {
                 avg_gradient_pixel(a, &t, dy, rows, t.covering[x], dx);
         }
     }
+    if (t.stream) vf_fence();
 }

@@ -57,13 +57,13 @@ FC_INLINE vf binary_value(int64_t kind, vf p, vf q) {
 
 /* One row whose operands step by 0 or 1; `kind` and both steps are constants where this is inlined. */
 FC_INLINE void binary_row(int64_t kind, const float *p, int p_step, const float *q, int q_step, float *y,
-                          int64_t count) {
+                          int64_t count, int stream) {
     const vf p_first = vf_set1(*p), q_first = vf_set1(*q);
 #define STEP(i, n)                                                                                           \
-    vf_store_tail(y + (i),                                                                                   \
-                  binary_value(kind, p_step ? vf_load_tail(p + (i), n) : p_first,                            \
-                               q_step ? vf_load_tail(q + (i), n) : q_first),                                 \
-                  n)
+    fc_put(y + (i),                                                                                          \
+           binary_value(kind, p_step ? vf_load_tail(p + (i), n) : p_first,                                   \
+                        q_step ? vf_load_tail(q + (i), n) : q_first),                                        \
+           n, stream)
     FC_FOR_LANES(count, STEP);
 #undef STEP
 }
@@ -85,15 +85,15 @@ FC_INLINE void binary_row_strided(int64_t kind, const float *p, int64_t p_step, 
 /* `rows` rows that lie evenly spaced in p and q, and dense in y. */
 FC_INLINE void binary_matrix(int64_t kind, const float *p, int64_t p_row, int64_t p_step, const float *q,
                              int64_t q_row, int64_t q_step, float *y, int64_t y_row, int64_t rows,
-                             int64_t count) {
+                             int64_t count, int stream) {
 #define EACH_ROW(CALL)                                                                                       \
     for (int64_t r = 0; r < rows; r++, p += p_row, q += q_row, y += y_row) CALL
     if (p_step == 1 && q_step == 1)
-        EACH_ROW(binary_row(kind, p, 1, q, 1, y, count));
+        EACH_ROW(binary_row(kind, p, 1, q, 1, y, count, stream));
     else if (p_step == 1 && q_step == 0)
-        EACH_ROW(binary_row(kind, p, 1, q, 0, y, count));
+        EACH_ROW(binary_row(kind, p, 1, q, 0, y, count, stream));
     else if (p_step == 0 && q_step == 1)
-        EACH_ROW(binary_row(kind, p, 0, q, 1, y, count));
+        EACH_ROW(binary_row(kind, p, 0, q, 1, y, count, stream));
     else
         EACH_ROW(binary_row_strided(kind, p, p_step, q, q_step, y, count));
 #undef EACH_ROW
@@ -102,7 +102,7 @@ FC_INLINE void binary_matrix(int64_t kind, const float *p, int64_t p_row, int64_
 /* Rows row .. row + rows, the `count` columns from `column` on. Rows that share all axes but the last two are
  * evenly spaced and go in one call. */
 FC_INLINE void binary_block(int64_t kind, const fc_binary_args *a, const binary_plan *b, int64_t row,
-                            int64_t rows, int64_t column, int64_t count) {
+                            int64_t rows, int64_t column, int64_t count, int stream) {
     const int last = b->axes - 1;
     const int64_t run = last > 0 ? b->size[last - 1] : 1, width = b->size[last];
     while (rows > 0) {
@@ -114,7 +114,7 @@ FC_INLINE void binary_block(int64_t kind, const fc_binary_args *a, const binary_
             q += rest % b->size[k] * b->q[k];
         }
         binary_matrix(kind, p, last > 0 ? b->p[last - 1] : 0, b->p[last], q, last > 0 ? b->q[last - 1] : 0,
-                      b->q[last], a->y + row * width + column, width, n, count);
+                      b->q[last], a->y + row * width + column, width, n, count, stream);
         row += n;
         rows -= n;
     }
@@ -129,6 +129,8 @@ FC_RUN(binary) {
     (void)scratch;
     const binary_plan b = plan_binary(a);
     const int64_t width = b.size[b.axes - 1];
+    const int stream = a->y != a->p && a->y != a->q && width % VL == 0 &&
+                       fc_streams(a->y, a->d0 * a->d1 * a->d2 * a->d3 * a->d4);
     for (int64_t tile = begin; tile < end; tile++) {
         int64_t row = tile * b.tile_rows, rows = fc_min(b.tile_rows, b.rows - row), column = 0, count = width;
         if (b.row_tiles > 1) {
@@ -140,7 +142,7 @@ FC_RUN(binary) {
         switch (a->kind) {
 #define CASE(kind)                                                                                           \
     case kind:                                                                                               \
-        binary_block(kind, a, &b, row, rows, column, count);                                                 \
+        binary_block(kind, a, &b, row, rows, column, count, stream);                                         \
         break;
             CASE(FC_ADD)
             CASE(FC_SUBTRACT)
@@ -151,4 +153,5 @@ FC_RUN(binary) {
 #undef CASE
         }
     }
+    if (stream) vf_fence();
 }

@@ -1,18 +1,19 @@
 /* Functions of one array and of an array and a number. All of it waits for memory once arrays leave the
- * cache: one pass, four vectors a turn so that the loop itself costs nothing, tiles of FC_CHUNK floats. */
+ * cache: one pass, four vectors a turn so that the loop itself costs nothing, tiles of FC_CHUNK floats,
+ * and what is larger than the cache and not in place is written past it. */
 #include "unary.h"
 
-FC_INLINE void unary_range(int64_t kind, const float *x, float *y, int64_t count, vf alpha) {
-#define STEP(i, n) vf_store_tail(y + (i), vf_unary(kind, vf_load_tail(x + (i), n), alpha), n)
+FC_INLINE void unary_range(int64_t kind, const float *x, float *y, int64_t count, vf alpha, int stream) {
+#define STEP(i, n) fc_put(y + (i), vf_unary(kind, vf_load_tail(x + (i), n), alpha), n, stream)
     FC_FOR_LANES(count, STEP);
 #undef STEP
 }
 
 FC_INLINE void unary_gradient_range(int64_t kind, const float *dy, const float *s, float *dx, int64_t count,
-                                    vf alpha) {
+                                    vf alpha, int stream) {
 #define STEP(i, n)                                                                                           \
-    vf_store_tail(dx + (i),                                                                                  \
-                  vf_unary_gradient(kind, vf_load_tail(dy + (i), n), vf_load_tail(s + (i), n), alpha), n)
+    fc_put(dx + (i), vf_unary_gradient(kind, vf_load_tail(dy + (i), n), vf_load_tail(s + (i), n), alpha), n, \
+           stream)
     FC_FOR_LANES(count, STEP);
 #undef STEP
 }
@@ -40,14 +41,16 @@ FC_RUN(unary_forward) {
     const int64_t from = begin * FC_CHUNK, count = fc_min(end * FC_CHUNK, a->count) - from;
     const float *x = a->x + from;
     float *y = a->y + from;
+    const int stream = a->x != a->y && fc_streams(a->y, a->count);
     switch (a->kind) {
 #define CASE(kind)                                                                                           \
     case kind:                                                                                               \
-        unary_range(kind, x, y, count, alpha);                                                               \
+        unary_range(kind, x, y, count, alpha, stream);                                                       \
         break;
         EACH_UNARY(CASE)
 #undef CASE
     }
+    if (stream) vf_fence();
 }
 
 FC_TILES(unary_backward) { return fc_chunks(a->count); }
@@ -58,14 +61,16 @@ FC_RUN(unary_backward) {
     const int64_t from = begin * FC_CHUNK, count = fc_min(end * FC_CHUNK, a->count) - from;
     const float *dy = a->dy + from, *saved = a->saved + from;
     float *dx = a->dx + from;
+    const int stream = a->dx != a->dy && a->dx != a->saved && fc_streams(a->dx, a->count);
     switch (a->kind) {
 #define CASE(kind)                                                                                           \
     case kind:                                                                                               \
-        unary_gradient_range(kind, dy, saved, dx, count, alpha);                                             \
+        unary_gradient_range(kind, dy, saved, dx, count, alpha, stream);                                     \
         break;
         EACH_UNARY(CASE)
 #undef CASE
     }
+    if (stream) vf_fence();
 }
 
 FC_TILES(affine) { return fc_chunks(a->count); }
@@ -76,9 +81,11 @@ FC_RUN(affine) {
     const int64_t from = begin * FC_CHUNK, count = fc_min(end * FC_CHUNK, a->count) - from;
     const float *x = a->x + from;
     float *y = a->y + from;
-#define STEP(i, n) vf_store_tail(y + (i), vf_fma(scale, vf_load_tail(x + (i), n), shift), n)
+    const int stream = a->x != a->y && fc_streams(a->y, a->count);
+#define STEP(i, n) fc_put(y + (i), vf_fma(scale, vf_load_tail(x + (i), n), shift), n, stream)
     FC_FOR_LANES(count, STEP);
 #undef STEP
+    if (stream) vf_fence();
 }
 
 FC_TILES(accumulate) { return fc_chunks(a->count); }

@@ -38,6 +38,13 @@ FC_INLINE int64_t fc_chunks(int64_t count) { return (count + FC_CHUNK - 1) / FC_
 FC_INLINE int fc_streams(const float *y, int64_t count) {
     return count >= FC_STREAM_FLOATS && (uintptr_t)y % (VL * sizeof(float)) == 0;
 }
+/* vf_store_tail, or past the cache. */
+FC_INLINE void fc_put(float *p, vf v, int64_t n, int stream) {
+    if (stream && n >= VL)
+        vf_stream(p, v);
+    else
+        vf_store_tail(p, v, n);
+}
 FC_INLINE int64_t fc_min(int64_t a, int64_t b) { return a < b ? a : b; }
 FC_INLINE int64_t fc_max(int64_t a, int64_t b) { return a > b ? a : b; }
 

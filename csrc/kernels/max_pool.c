@@ -1,5 +1,6 @@
 /* Maximum pooling, vectors along the channels: a window is then a handful of loads and no shuffle. */
 #include "pool.h"
+#include "rows.h"
 
 /* Where a window's maxima and their places go, either index may be NULL. */
 typedef struct {
@@ -59,6 +60,8 @@ FC_INLINE void max_row(const fc_max_pool_forward_args *a, int64_t image, int64_t
             max_window(first, 2, 2, row_step, c, place, a->pw, channels, indexed, &out);
         else if (rows == 3 && columns == 3)
             max_window(first, 3, 3, row_step, c, place, a->pw, channels, indexed, &out);
+        else if (!indexed && rows * columns > 16)
+            fc_max_places(first, rows, columns, row_step, c, channels, out.y);
         else if (rows > 0 && columns > 0)
             max_window(first, rows, columns, row_step, c, place, a->pw, channels, indexed, &out);
         else
@@ -100,16 +103,19 @@ typedef struct {
     const int32_t *index32;
     pool_range rows, columns; /* covering windows */
     int64_t place;            /* this pixel's number in window (0, 0), may be past its end */
+    int stream;
 } max_pixel;
 
 FC_INLINE vf max_gradient(const max_pixel *p, const fc_max_pool_backward_args *a, int64_t i, int64_t j,
                           int64_t ch, int64_t n) {
     const int64_t at = (i * a->ow + j) * a->c + ch;
-    const vi place = vi_set1((int32_t)(p->place - i * a->sh * a->pw - j * a->sw));
-    const vi index = p->index8 ? vi_from_u8_n(p->index8 + at, (int)fc_min(n, VL))
+    const int place = (int)(p->place - i * a->sh * a->pw - j * a->sw);
+    const vf dy = vf_load_tail(p->dy + at, n);
+    if (p->index8 && n >= VL) return vf_blend(vm_eq_u8(p->index8 + at, place), dy, vf_zero());
+    const vi index = p->index8 ? vi_from_u8_n(p->index8 + at, (int)n)
                      : n >= VL ? vi_load(p->index32 + at)
                                : vi_load_n(p->index32 + at, (int)n);
-    return vf_blend(vi_eq(index, place), vf_load_tail(p->dy + at, n), vf_zero());
+    return vf_blend(vi_eq(index, vi_set1(place)), dy, vf_zero());
 }
 
 FC_INLINE void max_gradient_lanes(const max_pixel *p, const fc_max_pool_backward_args *a, float *dx,
@@ -118,7 +124,27 @@ FC_INLINE void max_gradient_lanes(const max_pixel *p, const fc_max_pool_backward
     for (int64_t i = p->rows.begin; i < p->rows.end; i++)
         for (int64_t j = p->columns.begin; j < p->columns.end; j++)
             sum = vf_add(sum, max_gradient(p, a, i, j, ch, n));
-    vf_store_tail(dx + ch, sum, n);
+    fc_put(dx + ch, sum, n, p->stream);
+}
+
+/* Four vectors with an index of bytes: what a window needs is worked out once for all. */
+FC_INLINE void max_gradient_four(const max_pixel *p, const fc_max_pool_backward_args *a, float *dx,
+                                 int64_t ch) {
+    vf s0 = vf_zero(), s1 = s0, s2 = s0, s3 = s0;
+    for (int64_t i = p->rows.begin; i < p->rows.end; i++)
+        for (int64_t j = p->columns.begin; j < p->columns.end; j++) {
+            const int place = (int)(p->place - i * a->sh * a->pw - j * a->sw);
+            const uint8_t *index = p->index8 + ((i * a->ow + j) * a->c + ch);
+            const float *dy = p->dy + ((i * a->ow + j) * a->c + ch);
+            s0 = vf_blend(vm_eq_u8(index, place), vf_add(s0, vf_load(dy)), s0);
+            s1 = vf_blend(vm_eq_u8(index + VL, place), vf_add(s1, vf_load(dy + VL)), s1);
+            s2 = vf_blend(vm_eq_u8(index + 2 * VL, place), vf_add(s2, vf_load(dy + 2 * VL)), s2);
+            s3 = vf_blend(vm_eq_u8(index + 3 * VL, place), vf_add(s3, vf_load(dy + 3 * VL)), s3);
+        }
+    fc_put(dx + ch, s0, VL, p->stream);
+    fc_put(dx + ch + VL, s1, VL, p->stream);
+    fc_put(dx + ch + 2 * VL, s2, VL, p->stream);
+    fc_put(dx + ch + 3 * VL, s3, VL, p->stream);
 }
 
 FC_INLINE void max_gradient_pixel(const max_pixel *p, const fc_max_pool_backward_args *a, float *dx) {
@@ -126,22 +152,64 @@ FC_INLINE void max_gradient_pixel(const max_pixel *p, const fc_max_pool_backward
     if (p->rows.end - p->rows.begin == 1 && p->columns.end - p->columns.begin == 1) {
         /* The one window of pooling without overlap. */
         for (; ch + VL <= a->c; ch += VL)
-            vf_store(dx + ch, max_gradient(p, a, p->rows.begin, p->columns.begin, ch, VL));
+            fc_put(dx + ch, max_gradient(p, a, p->rows.begin, p->columns.begin, ch, VL), VL, p->stream);
     }
+    for (; p->index8 && ch + 4 * VL <= a->c; ch += 4 * VL) max_gradient_four(p, a, dx, ch);
     for (; ch + VL <= a->c; ch += VL) max_gradient_lanes(p, a, dx, ch, VL);
     if (ch < a->c) max_gradient_lanes(p, a, dx, ch, a->c - ch);
+}
+
+/* With few channels a vector would hold one pixel's, and mostly air: dy is scattered then, element by
+ * element, to the rows first .. last - 1 of an image's dx. Each element is the sum of the same windows in the
+ * same order as above. */
+#define FEW_CHANNELS (VL < 8 ? 8 : VL)
+
+static void max_scatter(const fc_max_pool_backward_args *a, int64_t image, int64_t first, int64_t last,
+                        const int64_t *offsets) {
+    const int64_t c = a->c, row = a->w * c, band = (last - first) * row;
+    float *dx = a->dx + (image * a->h + first) * row;
+    memset(dx, 0, (size_t)band * sizeof *dx);
+    const int64_t end = pool_covering(last - 1, a->sh, a->pt, a->ph, a->oh).end;
+    for (int64_t i = pool_covering(first, a->sh, a->pt, a->ph, a->oh).begin; i < end; i++) {
+        const int64_t y = i * a->sh - a->pt;
+        if (y >= a->h || y + a->ph <= 0) continue;
+        for (int64_t j = 0; j < a->ow; j++) {
+            const int64_t x = j * a->sw - a->pl, at = ((image * a->oh + i) * a->ow + j) * c;
+            if (x >= a->w || x + a->pw <= 0) continue; /* all padding: has no maximum */
+            const int64_t window = (y - first) * row + x * c;
+            for (int64_t ch = 0; ch < c; ch++) {
+                const int64_t place = a->index8 ? a->index8[at + ch] : a->index32[at + ch];
+                const int64_t offset = a->index8 ? offsets[place] : place / a->pw * row + place % a->pw * c;
+                const int64_t to = window + offset + ch;
+                if (to >= 0 && to < band) dx[to] += a->dy[at + ch];
+            }
+        }
+    }
 }
 
 FC_TILES(max_pool_backward) {
     const pool_shape s = POOL_SHAPE(a);
     return s.n * pool_backward_cut(&s).bands;
 }
-/* The covering windows of every column: a division for each is too dear to do again in every row. */
-FC_SCRATCH(max_pool_backward) { return (size_t)a->w * sizeof(pool_range); }
+/* The covering windows of every column, or where each place of a window lies: divisions are too dear to do
+ * them again in every row. */
+FC_SCRATCH(max_pool_backward) {
+    return (size_t)fc_max(a->w * (int64_t)sizeof(pool_range), 256 * (int64_t)sizeof(int64_t));
+}
 FC_RUN(max_pool_backward) {
     const pool_shape s = POOL_SHAPE(a);
     const pool_cut cut = pool_backward_cut(&s);
+    if (s.c < FEW_CHANNELS) {
+        int64_t *offsets = scratch;
+        for (int64_t p = 0; p < 256; p++) offsets[p] = p / s.pw * s.w * s.c + p % s.pw * s.c;
+        for (int64_t tile = begin; tile < end; tile++) {
+            const int64_t first = tile % cut.bands * cut.rows;
+            max_scatter(a, tile / cut.bands, first, fc_min(s.h, first + cut.rows), offsets);
+        }
+        return;
+    }
     pool_range *columns = scratch;
+    const int stream = s.c % VL == 0 && fc_streams(a->dx, s.n * s.h * s.w * s.c);
     for (int64_t x = 0; x < s.w; x++) columns[x] = pool_covering(x, s.sw, s.pl, s.pw, s.ow);
     for (int64_t tile = begin; tile < end; tile++) {
         const int64_t image = tile / cut.bands, first = tile % cut.bands * cut.rows;
@@ -151,7 +219,8 @@ FC_RUN(max_pool_backward) {
                        a->index32 ? a->index32 + at : NULL,
                        {0, 0},
                        {0, 0},
-                       0};
+                       0,
+                       stream};
         for (int64_t y = first; y < fc_min(s.h, first + cut.rows); y++) {
             p.rows = pool_covering(y, s.sh, s.pt, s.ph, s.oh);
             for (int64_t x = 0; x < s.w; x++) {
@@ -161,4 +230,5 @@ FC_RUN(max_pool_backward) {
             }
         }
     }
+    if (stream) vf_fence();
 }

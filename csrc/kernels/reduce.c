@@ -92,16 +92,6 @@ FC_TILES(reduce) {
 }
 FC_SCRATCH(reduce) { return a->inner == 1 ? 0 : LEVELS * COLUMNS * sizeof(float); }
 
-static void max_columns(const float *x, int64_t step, int64_t rows, int64_t columns, float scale, float *y) {
-    const vf factor = vf_set1(scale);
-    for (int64_t i = 0; i < columns; i += VL) {
-        const int64_t n = columns - i;
-        vf best = vf_load_tail(x + i, n);
-        for (int64_t r = 1; r < rows; r++) best = vf_maxnan(best, vf_load_tail(x + r * step + i, n));
-        vf_store_tail(y + i, vf_mul(best, factor), n);
-    }
-}
-
 FC_RUN(reduce) {
     const double scale = a->kind == FC_REDUCE_MEAN ? a->scale / (double)a->count : a->scale;
     if (a->inner == 1) {
@@ -119,9 +109,10 @@ FC_RUN(reduce) {
                       columns = fc_min(COLUMNS, a->inner - from);
         const float *x = a->x + o * a->count * a->inner + from;
         float *y = a->y + o * a->inner + from;
-        if (a->kind == FC_REDUCE_MAX)
-            max_columns(x, a->inner, a->count, columns, (float)scale, y);
-        else
+        if (a->kind == FC_REDUCE_MAX) {
+            fc_max_places(x, 1, a->count, 0, a->inner, columns, y);
+            for (int64_t i = 0; i < columns; i++) y[i] *= (float)scale;
+        } else
             pairwise_rows(x, a->inner, a->count, columns, scale, y, scratch);
     }
 }

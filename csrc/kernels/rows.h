@@ -1,5 +1,5 @@
-/* Adding rows of a matrix up into one row (behind column sums, means and average pooling), and a row's
- * maximum. */
+/* Adding rows of a matrix up into one row (behind column sums, means and average pooling), and their maxima.
+ */
 #ifndef FC_ROWS_H
 #define FC_ROWS_H
 #include "kernel.h"
@@ -49,6 +49,47 @@ FC_INLINE void fc_add_rows(const float *x, int64_t step, int64_t rows, int64_t c
     for (; i + 2 * VL <= columns; i += 2 * VL) fc_add_rows_narrow(x + i, step, rows, 2, VL, y + i);
     for (; i + VL <= columns; i += VL) fc_add_rows_narrow(x + i, step, rows, 1, VL, y + i);
     if (i < columns) fc_add_rows_narrow(x + i, step, rows, 1, columns - i, y + i);
+}
+
+/* y[i] = the maximum over rows x columns places, NaN if any is, for up to four vectors of channels, whose
+ * maxima don't wait for each other: n lanes each. */
+FC_INLINE void fc_max_places_narrow(const float *x, int64_t rows, int64_t columns, int64_t row_step,
+                                    int64_t column_step, const int vectors, int64_t n, float *y) {
+    vf b0 = vf_load_tail(x, n), b1 = b0, b2 = b0, b3 = b0;
+    if (vectors > 1) {
+        b1 = vf_load(x + VL);
+        b2 = vf_load(x + 2 * VL);
+        b3 = vf_load(x + 3 * VL);
+    }
+    for (int64_t r = 0; r < rows; r++) {
+        const float *p = x + r * row_step;
+        for (int64_t s = 0; s < columns; s++, p += column_step) {
+            b0 = vf_maxnan(b0, vf_load_tail(p, n));
+            if (vectors > 1) {
+                b1 = vf_maxnan(b1, vf_load(p + VL));
+                b2 = vf_maxnan(b2, vf_load(p + 2 * VL));
+                b3 = vf_maxnan(b3, vf_load(p + 3 * VL));
+            }
+        }
+    }
+    vf_store_tail(y, b0, n);
+    if (vectors > 1) {
+        vf_store(y + VL, b1);
+        vf_store(y + 2 * VL, b2);
+        vf_store(y + 3 * VL, b3);
+    }
+}
+
+/* The same for any number of channels. */
+FC_INLINE void fc_max_places(const float *x, int64_t rows, int64_t columns, int64_t row_step,
+                             int64_t column_step, int64_t channels, float *y) {
+    int64_t i = 0;
+    for (; i + 4 * VL <= channels; i += 4 * VL)
+        fc_max_places_narrow(x + i, rows, columns, row_step, column_step, 4, VL, y + i);
+    for (; i + VL <= channels; i += VL)
+        fc_max_places_narrow(x + i, rows, columns, row_step, column_step, 1, VL, y + i);
+    if (i < channels)
+        fc_max_places_narrow(x + i, rows, columns, row_step, column_step, 1, channels - i, y + i);
 }
 
 /* NaN if any of x is. */

@@ -81,6 +81,7 @@ FC_INLINE void vi_to_u8(uint8_t *p, vi a) {
     __m128i s = _mm_packus_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
     _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(s, s));
 }
+FC_INLINE vm vm_eq_u8(const uint8_t *p, int byte) { return vi_eq(vi_from_u8(p), vi_set1(byte)); }
 /* Bytes are gathered in one word (processors with these vectors run little-endian): one store of it can feed
  * the vector load, which several small ones would hold up. */
 FC_INLINE vi vi_from_u8_n(const uint8_t *p, int n) {

@@ -69,6 +69,9 @@ FC_INLINE void vi_to_u8(uint8_t *p, vi a) { _mm_storeu_si128((__m128i *)p, _mm51
 FC_INLINE vi vi_from_u8_n(const uint8_t *p, int n) {
     return _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(vm_first(n), p));
 }
+FC_INLINE vm vm_eq_u8(const uint8_t *p, int byte) {
+    return _mm_cmpeq_epi8_mask(_mm_loadu_si128((const __m128i *)p), _mm_set1_epi8((char)byte));
+}
 FC_INLINE void vi_to_u8_n(uint8_t *p, vi a, int n) {
     _mm_mask_storeu_epi8(p, vm_first(n), _mm512_cvtepi32_epi8(a));
 }

@@ -89,6 +89,7 @@ FC_INLINE void vi_to_u8(uint8_t *p, vi a) {
     for (int i = 0; i < VL; i++) p[i] = (uint8_t)a.v[i];
 }
 FC_INLINE vi vi_from_u8_n(const uint8_t *p, int n) { FC_INT_LANES(i < n ? p[i] : 0); }
+FC_INLINE vm vm_eq_u8(const uint8_t *p, int byte) { return vi_eq(vi_from_u8(p), vi_set1(byte)); }
 FC_INLINE void vi_to_u8_n(uint8_t *p, vi a, int n) {
     for (int i = 0; i < n; i++) p[i] = (uint8_t)a.v[i];
 }

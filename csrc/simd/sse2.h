@@ -113,6 +113,7 @@ FC_INLINE vi vi_from_u8_n(const uint8_t *p, int n) {
     for (int i = 0; i < n; i++) word |= (uint32_t)p[i] << (8 * i);
     return vi_from_u8((const uint8_t *)&word);
 }
+FC_INLINE vm vm_eq_u8(const uint8_t *p, int byte) { return vi_eq(vi_from_u8(p), vi_set1(byte)); }
 FC_INLINE void vi_to_u8_n(uint8_t *p, vi a, int n) {
     uint32_t word;
     vi_to_u8((uint8_t *)&word, a);

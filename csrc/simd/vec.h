@@ -13,6 +13,7 @@
  *   vf_max(a, b), vf_min(a, b)  b where either is NaN: write vf_max(limit, x) to let x's NaN through
  *   vf_maxnan(a, b)             NaN where either is NaN
  *   vf_blend(m, a, b)           m ? a : b
+ *   fc_prefetch(p)              ask for p's cache line; p may lie anywhere
  *   vf_sum(v), vf_hmax(v)       across lanes, in a fixed order; vf_hmax is NaN if any lane is
  *   vf_round(v)                 to nearest even, |v| < 2^22
  *   vf_pow2i(v)                 2^v for whole v in -126..127
@@ -22,6 +23,7 @@
  *   vi_load, vi_store, _n       as for floats
  *   vi_bits(a), vf_bits(v)      the same bits as the other type; vf_from_int converts the value
  *   vi_shl, vi_shr              by a constant; vi_shr copies the sign
+ *   vm_eq_u8(p, byte)           which of VL bytes are `byte`, 0 .. 255
  *   vi_from_u8, vi_to_u8, _n    VL bytes, or the first n <= VL of them; lanes hold 0 .. 255
  */
 #ifndef FC_VEC_H

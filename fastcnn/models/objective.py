@@ -58,16 +58,24 @@ class Objective:
     loss_list : list of Loss or None
         One for each output; outputs without a loss are only predicted.
     loss_weights : list of float
+    recompute : bool
+        Whether training may compute results of the forward pass again to save memory.
     """
 
     def __init__(
-        self, model: Trainer, loss_list: list[Loss | None], loss_weights: list[float], optimizer: Optimizer
+        self,
+        model: Trainer,
+        loss_list: list[Loss | None],
+        loss_weights: list[float],
+        optimizer: Optimizer,
+        recompute: bool = False,
     ) -> None:
         self.model, self.optimizer = model, optimizer
         #: Part of the keys of its plans. Not id(): that of an objective which is gone may be given to the next one.
         self._number = next(_numbers)
         self.losses = loss_list
         self.scales = loss_weights
+        self.recompute = recompute
         #: (seed, step) of dropout's random numbers.
         self.rng = np.array([random.next_seed(), 0], np.uint64)
         #: Frozen and unfrozen layers count as they were when the model was compiled, as in Keras.
@@ -133,7 +141,9 @@ class Objective:
         self.optimizer.bind(self._store)
         shapes = self._shapes(batch, targets, weights)
         calls = self.optimizer.calls
-        return training_plan(shapes, [total, *predictions], grads, self._store, calls, self.rng, updates)
+        return training_plan(
+            shapes, [total, *predictions], grads, self._store, calls, self.rng, updates, self.recompute
+        )
 
     def _test_plan(self, batch: int, weighted: bool) -> Plan:
         targets, weights, total, predictions, _, _ = self._graph(weighted, training=False)

@@ -271,6 +271,7 @@ def _compile_config(model: Model) -> dict[str, Any] | None:
             "loss_weights": _plain(config["loss_weights"], Real, float),
             "metrics": _plain(config["metrics"], metrics.Metric, metrics.serialize),
             "weighted_metrics": _plain(config["weighted_metrics"], metrics.Metric, metrics.serialize),
+            "recompute": config["recompute"],
         }
     except ValueError as error:
         warnings.warn(
@@ -346,7 +347,7 @@ def _restore_compiled(model: Model, header: Mapping[str, str], file: Any, filepa
         plain, weighted = (_objects(config[k], metrics.get) for k in ("metrics", "weighted_metrics"))
         iterations = whole_number(config["iterations"], "iterations", 0)
         trained = {key: weights[key] for key in config["trained"]}
-        model.compile(optimizer, loss, config["loss_weights"], plain, weighted)
+        model.compile(optimizer, loss, config["loss_weights"], plain, weighted, config.get("recompute", False))
     except _BAD_CONFIG as error:
         raise ModelFileError(f"{filepath}: how it was compiled can't be restored: {error}") from error
     wanted = {_state_key(slot, key): v for key, v in trained.items() for slot in optimizer.slots}

@@ -56,6 +56,7 @@ class Trainer(Network):
         loss_weights: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
+        recompute: bool = False,
     ) -> None:
         """Say how the model is trained and judged.
 
@@ -68,14 +69,28 @@ class Trainer(Network):
         metrics, weighted_metrics : list, optional
             Names, objects or functions of (y_true, y_pred) arrays; lists or dicts of lists for several outputs.
             The weighted ones see sample weights and class weights.
+        recompute : bool
+            Train in less memory, for more work: what layers compute on the way forward isn't all kept, and computed
+            again on the way back, whatever saves most (Chen et al., "Training deep nets with sublinear memory cost",
+            2016). A step takes up to a third longer; its results are the same to the last bit.
 
         Raises
         ------
         ValueError
             An unknown name; the closest known one is suggested.
+        TypeError
+            `recompute` is not True or False.
         """
+        if not isinstance(recompute, (bool, np.bool_)):
+            raise TypeError(f"recompute must be True or False, received {shown(recompute)}")
         new = optimizers.get(optimizer)
-        config = {"loss": loss, "loss_weights": loss_weights, "metrics": metrics, "weighted_metrics": weighted_metrics}
+        config = {
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "recompute": bool(recompute),
+        }
         self._check_compile(config)
         self.optimizer, self._compile_config = new, config
         self._changed()
@@ -110,7 +125,7 @@ class Trainer(Network):
             config = self._compile_config
             chosen, scales = make_losses(self, config["loss"], config["loss_weights"])
             assert self.optimizer is not None
-            self._objective = Objective(self, chosen, scales, self.optimizer)
+            self._objective = Objective(self, chosen, scales, self.optimizer, config["recompute"])
             self._tally = Tally(self, chosen, config["metrics"], config["weighted_metrics"])
         return self._objective
 

@@ -131,13 +131,13 @@ class Lowering:
             self._keep.append(value)
         return buffer
 
-    def write(self, value: Value, over: Value | None = None) -> Buffer:
-        """Memory for a value about to be computed; that of `over` if nobody needs it after this node."""
+    def write(self, value: Value, *over: Value | None) -> Buffer:
+        """Memory for a value about to be computed; that of the first of `over` that nobody needs after this node."""
         target = self._targets.get(id(value))
-        if target is None and over is not None and self._free_after(over, self.size(value), value.dtype):
-            target = self.read(over)
         if target is None:
-            target = Buffer(self.size(value), value.dtype, name=value.name)
+            size = self.size(value)
+            free = [v for v in over if v is not None and self._free_after(v, size, value.dtype)]
+            target = self.read(free[0]) if free else Buffer(size, value.dtype, name=value.name)
         self._bind(value, target)
         return target
 
@@ -177,10 +177,10 @@ class Lowering:
 
     # ---- the walk
 
-    def lower(self) -> None:
-        """Lower every node that the outputs and pinned values need."""
+    def lower(self, late: Sequence[Node] = ()) -> None:
+        """Lower every node that the outputs and pinned values need, `late` ones right before they are needed."""
         wanted = [*self.outputs, *(v for v in self._keep if id(v) in self._targets and v not in self.outputs)]
-        order = topological(wanted, self.inputs)
+        order = _put_off(topological(wanted, self.inputs), late)
         for node in order:
             for value in node.inputs:
                 if value is not None:
@@ -223,3 +223,25 @@ class Lowering:
             and buffer.size == size
             and buffer.dtype == dtype
         )
+
+
+def _put_off(order: Sequence[Node], late: Sequence[Node]) -> list[Node]:
+    """An order of computation in which nodes that are `late` have moved back as far as they can."""
+    places = {id(node): i for i, node in enumerate(order)}
+    waiting = {id(node) for node in late}
+    moved: list[Node] = []
+    for node in order:
+        if id(node) in waiting:
+            continue
+        due: dict[int, Node] = {}
+        stack = [node]
+        while stack:
+            for value in stack.pop().inputs:
+                before = None if value is None else value.node
+                if before is not None and id(before) in waiting:
+                    waiting.remove(id(before))
+                    due[id(before)] = before
+                    stack.append(before)
+        moved += sorted(due.values(), key=lambda n: places[id(n)])
+        moved.append(node)
+    return moved

@@ -14,6 +14,9 @@ from ..graph import Node, Value, Variable, apply, emit
 from .norm_passes import batch_norm_in_training, fold_batch_norm, fuse_batch_norm
 from .rewrite import Rewrite
 
+#: Two ways to say it.
+_UNPADDED = ("valid", ((0, 0), (0, 0)))
+
 
 def _op(value: Value | None) -> str:
     return value.node.op.name if value is not None and value.node is not None else ""
@@ -102,7 +105,7 @@ def _is_2x2(pool: Node, x: Value) -> bool:
     return (
         window == (2, 2)
         and pool.attrs["strides"] in (None, (2, 2))
-        and (padding == "valid" or (padding == "same" and even))
+        and (padding in _UNPADDED or (padding == "same" and even))
     )
 
 
@@ -125,7 +128,7 @@ def _fuse_backward(r: Rewrite, node: Node, inputs: list[Value | None]) -> Sequen
     if name == "bias_gradient" and dy is not None and _op(dy) == "max_pool2d_backward":
         # Every window has a maximum, so that the sum over it is its gradient, unless it lies in padding.
         assert dy.node is not None
-        if dy.node.attrs["padding"] in ("valid", "same"):
+        if dy.node.attrs["padding"] in (*_UNPADDED, "same"):
             return [_again(node, [dy.node.inputs[0]])]
     if name == "unary_backward" and node.attrs["kind"] in FROM_RESULT:
         return _before_pool(r, node) or _through_layer(r, node.inputs[0], node.inputs[1], node)

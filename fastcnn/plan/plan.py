@@ -52,7 +52,7 @@ class Plan:
     def __init__(self, lowering: Lowering, extra: Sequence[Step] = ()) -> None:
         first = [s for s in lowering.steps if s.steady]
         steps = [*first, *(s for s in lowering.steps if not s.steady), *extra]
-        self.arena_bytes = _lay_out(steps)
+        self.arena_bytes = place_buffers(steps, len(first))
         check_memory((self.arena_bytes // 4,), "what lies between input and output of such a batch")
         self.isa = core.isa()
         self._storage = lowering.storage
@@ -100,7 +100,11 @@ class Plan:
     __repr__ = __str__
 
 
-def _lay_out(steps: Sequence[Step]) -> int:
+def place_buffers(steps: Sequence[Step], prologue: int = 0) -> int:
+    """Give the buffers of all steps their places in the arena; returns its bytes.
+
+    What the first steps, the prologue, make for the others is there in every run, and keeps its place.
+    """
     found: dict[int, Buffer] = {}
     for i, step in enumerate(steps):
         for arg in step.args.values():
@@ -108,8 +112,9 @@ def _lay_out(steps: Sequence[Step]) -> int:
                 root = arg.parent or arg
                 found[id(root)] = root
                 arg.used_at(i)
-                if root.steady:
-                    root.first, root.last = 0, _ALWAYS
+    for buffer in found.values():
+        if buffer.first < prologue <= buffer.last:
+            buffer.first, buffer.last = 0, _ALWAYS
     return lay_out(found.values())
 
 

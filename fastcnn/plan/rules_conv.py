@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .._ops import choose
@@ -25,7 +26,7 @@ def _dense_geometry(x: tuple[int, ...], w: tuple[int, ...]) -> ConvGeometry:
 
 def _forward(low: Lowering, node: Node, geometry: ConvGeometry, pool: bool = False) -> None:
     x, w = _two(node)
-    args = {**_inputs(low, node, 2, "bias", "residual"), **_activation(node)}
+    args = {**_named(low, node.inputs[2:], "bias", "residual"), **_activation(node)}
     if geometry.is_depthwise:
         del args["residual"]
         low.step("depthwise_forward", node, x=low.read(x), weights=low.read(w), y=low.write(node.outputs[0]),
@@ -33,38 +34,47 @@ def _forward(low: Lowering, node: Node, geometry: ConvGeometry, pool: bool = Fal
         return
     if pool:
         args |= {"pool": 1, "index": low.write(node.outputs[1]) if low.wanted(node.outputs[1]) else None}
-    _by_method(low, node, choose.forward(geometry if pool else geometry.flat(), low.training, pool), args)
+    method = choose.forward(geometry if pool else geometry.flat(), low.training, pool)
+    _by_method(low, node, method, args, node.inputs[3:])
 
 
 def _activation(node: Node) -> dict[str, Any]:
     return {"act": UNARY[node.attrs["activation"]], "alpha": node.attrs["alpha"]}
 
 
-def _inputs(low: Lowering, node: Node, first: int, *names: str) -> dict[str, Any]:
-    """The node's further inputs by the kernel's names; those that it hasn't are None."""
-    values = [*node.inputs[first:], *[None] * len(names)]
-    return {name: None if value is None else low.read(value) for name, value in zip(names, values)}
+def _named(low: Lowering, values: Sequence[Value | None], *names: str) -> dict[str, Any]:
+    """A node's further inputs by the kernel's names; those that it hasn't are None."""
+    padded = [*values, *[None] * len(names)]
+    return {name: None if value is None else low.read(value) for name, value in zip(names, padded)}
 
 
-def _by_method(low: Lowering, node: Node, method: choose.Method, args: dict[str, Any]) -> None:
-    """The two kernels of a method: from the node's first input and weights to its output."""
+def _by_method(
+    low: Lowering, node: Node, method: choose.Method, args: dict[str, Any], joined: Sequence[Value | None]
+) -> None:
+    """The two kernels of a method: from the node's first input and weights to its output.
+
+    The values `joined` to it, element by element, lend their memory to it where they are read for the last time. Not
+    with the direct kernels: of a long sum these write a part first, and come back to add the rest.
+    """
     source, w = _two(node)
     packed = low.temporary(method.packed_size, name="packed weights")
     low.step(method.pack, node, low.shape(w), weights=low.read(w), packed=packed, **method.pack_args)
-    tensors = {method.source: low.read(source), method.result: low.write(node.outputs[0])}
+    over = joined if method.kernel == "winograd_forward" else ()
+    tensors = {method.source: low.read(source), method.result: low.write(node.outputs[0], *over)}
     low.step(method.kernel, node, packed=packed, **tensors, **{**method.args, **args}).why = method.why
 
 
-def _backward_data(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
+def _backward_data(low: Lowering, node: Node, geometry: ConvGeometry, joined: Sequence[Value | None] = ()) -> None:
+    """`joined`: what the gradient meets on its way on, a residual and the result of the activation before."""
     dy, w = _two(node)
     if geometry.is_depthwise:
         low.step("depthwise_backward_data", node, dy=low.read(dy), weights=low.read(w),
                  dx=low.write(node.outputs[0]), **geometry.fields())  # fmt: skip
         return
-    args = _inputs(low, node, 2, "residual", "saved")
+    args = _named(low, joined, "residual", "saved")
     if args["saved"] is not None:
         args |= _activation(node)
-    _by_method(low, node, choose.backward_data(geometry.flat(), low.training), args)
+    _by_method(low, node, choose.backward_data(geometry.flat(), low.training), args, joined)
 
 
 def _backward_weights(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
@@ -94,7 +104,8 @@ def conv2d_max_pool2d(low: Lowering, node: Node) -> None:
 @lowers("conv2d_backward_data")
 def conv2d_backward_data(low: Lowering, node: Node) -> None:
     _, w = _two(node)
-    _backward_data(low, node, _conv_geometry(low.shape(node.attrs["like"]), low.shape(w), node.attrs))
+    geometry = _conv_geometry(low.shape(node.attrs["like"]), low.shape(w), node.attrs)
+    _backward_data(low, node, geometry, node.inputs[2:])
 
 
 @lowers("conv2d_backward_weights")
@@ -112,7 +123,7 @@ def dense(low: Lowering, node: Node) -> None:
 @lowers("dense_backward_data")
 def dense_backward_data(low: Lowering, node: Node) -> None:
     _, w = _two(node)
-    _backward_data(low, node, _dense_geometry(low.shape(node.attrs["like"]), low.shape(w)))
+    _backward_data(low, node, _dense_geometry(low.shape(node.attrs["like"]), low.shape(w)), node.inputs[2:])
 
 
 @lowers("dense_backward_weights")

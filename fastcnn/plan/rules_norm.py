@@ -22,16 +22,21 @@ def _activation(node: Node) -> dict[str, Any]:
     return {"act": UNARY[node.attrs["activation"]], "alpha": node.attrs["alpha"]}
 
 
+def _residual(node: Node, place: int) -> Value | None:
+    return node.inputs[place] if len(node.inputs) > place else None
+
+
 def _read(low: Lowering, value: Value | None) -> Buffer | None:
     return None if value is None else low.read(value)
 
 
-def _apply(low: Lowering, node: Node, sizes: dict[str, int], scale: Buffer, shift: Buffer, keep_x: bool) -> None:
-    x, residual = node.inputs[0], node.inputs[5] if len(node.inputs) > 5 else None
+def _apply(
+    low: Lowering, node: Node, sizes: dict[str, int], scale: Buffer, shift: Buffer, residual: Value | None
+) -> None:
+    x = node.inputs[0]
     assert x is not None
-    over = residual if residual is not None or keep_x else x
     low.step("batch_norm_apply", node, x=low.read(x), scale=scale, shift=shift, residual=_read(low, residual),
-             y=low.write(node.outputs[0], over=over), **sizes, **_activation(node))  # fmt: skip
+             y=low.write(node.outputs[0], residual, x), **sizes, **_activation(node))  # fmt: skip
 
 
 @lowers("batch_norm_scales")
@@ -58,7 +63,7 @@ def batch_norm(low: Lowering, node: Node) -> None:
     sizes, _ = _sizes(low, x)
     scale, shift = (low.temporary(sizes["c"], name=name) for name in ("scale", "shift"))
     _scales(low, node, gamma, beta, mean, variance, scale, shift)
-    _apply(low, node, sizes, scale, shift, keep_x=False)
+    _apply(low, node, sizes, scale, shift, _residual(node, 5))
 
 
 @lowers("batch_norm_training")
@@ -76,8 +81,15 @@ def batch_norm_training(low: Lowering, node: Node) -> None:
              variance=variance, scale=scale, shift=shift, new_mean=low.write(new_mean),
              new_variance=low.write(new_variance), parts=parts, epsilon=node.attrs["epsilon"],
              momentum=node.attrs["momentum"], **sizes)  # fmt: skip
-    # The backward pass reads x: it stays.
-    _apply(low, node, sizes, scale, shift, keep_x=True)
+    _apply(low, node, sizes, scale, shift, _residual(node, 5))
+
+
+@lowers("batch_norm_apply")
+def batch_norm_apply(low: Lowering, node: Node) -> None:
+    x, scale, shift = node.inputs[:3]
+    assert x is not None and scale is not None and shift is not None
+    sizes, _ = _sizes(low, x)
+    _apply(low, node, sizes, low.read(scale), low.read(shift), _residual(node, 3))
 
 
 @lowers("batch_norm_backward")
@@ -90,7 +102,7 @@ def batch_norm_backward(low: Lowering, node: Node) -> None:
     numbers = {"scale": low.read(scale), "shift": low.read(shift)}
     channel = low.shape(mean)
     # dy behind the activation is written by the first pass if another branch needs it: the second reads it then.
-    target = low.write(dz, over=dy) if low.wanted(dz) else None
+    target = low.write(dz, dy) if low.wanted(dz) else None
     sums = low.temporary(2 * parts * sizes["c"], name="partial sums")
     low.step("batch_norm_sums", node, (parts, 2, *channel), x=low.read(x), dy=low.read(dy), y=_read(low, y),
              mean=low.read(mean), dz=target, sums=sums, parts=parts, **numbers, **sizes,
@@ -105,5 +117,5 @@ def batch_norm_backward(low: Lowering, node: Node) -> None:
     source: dict[str, Any] = {"dy": low.read(dy), "y": _read(low, y), **_activation(node)}
     if target is not None:
         source = {"dy": target, "y": None, "act": UNARY["linear"], "alpha": 0.0}
-    low.step("batch_norm_backward", node, x=low.read(x), slope=slope, offset=offset, dx=low.write(dx, over=dy),
+    low.step("batch_norm_backward", node, x=low.read(x), slope=slope, offset=offset, dx=low.write(dx, dy),
              **source, **numbers, **sizes)  # fmt: skip

@@ -63,7 +63,7 @@ def avg_pool2d_backward(low: Lowering, node: Node) -> None:
 @lowers("unary")
 def unary(low: Lowering, node: Node) -> None:
     x = _one(node)
-    low.step("unary_forward", node, x=low.read(x), y=low.write(node.outputs[0], over=x), count=low.size(x),
+    low.step("unary_forward", node, x=low.read(x), y=low.write(node.outputs[0], x), count=low.size(x),
              kind=UNARY[node.attrs["kind"]], alpha=node.attrs["alpha"])  # fmt: skip
 
 
@@ -71,14 +71,14 @@ def unary(low: Lowering, node: Node) -> None:
 def unary_backward(low: Lowering, node: Node) -> None:
     dy, saved = node.inputs
     assert dy is not None and saved is not None
-    low.step("unary_backward", node, dy=low.read(dy), saved=low.read(saved), dx=low.write(node.outputs[0], over=dy),
+    low.step("unary_backward", node, dy=low.read(dy), saved=low.read(saved), dx=low.write(node.outputs[0], dy),
              count=low.size(dy), kind=UNARY[node.attrs["kind"]], alpha=node.attrs["alpha"])  # fmt: skip
 
 
 @lowers("affine")
 def affine(low: Lowering, node: Node) -> None:
     x = _one(node)
-    low.step("affine", node, x=low.read(x), y=low.write(node.outputs[0], over=x), count=low.size(x),
+    low.step("affine", node, x=low.read(x), y=low.write(node.outputs[0], x), count=low.size(x),
              scale=node.attrs["scale"], shift=node.attrs["shift"])  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def binary(low: Lowering, node: Node) -> None:
     y = node.outputs[0]
     shape = low.shape(y)
     over = p if low.shape(p) == shape and p is not q else q if low.shape(q) == shape and p is not q else None
-    low.step("binary", node, p=low.read(p), q=low.read(q), y=low.write(y, over=over),
+    low.step("binary", node, p=low.read(p), q=low.read(q), y=low.write(y, over),
              kind=BINARY[node.attrs["kind"]], **binary_fields(low.shape(p), low.shape(q), shape))  # fmt: skip
 
 
@@ -186,7 +186,7 @@ def dropout(low: Lowering, node: Node) -> None:
         low.alias(node.outputs[0], x)
         return
     site = low.dropout_site(node.attrs.get("of") or node)
-    low.step("dropout", node, x=low.read(x), rng=low.rng, y=low.write(node.outputs[0], over=x), count=low.size(x),
+    low.step("dropout", node, x=low.read(x), rng=low.rng, y=low.write(node.outputs[0], x), count=low.size(x),
              site=site, rate=node.attrs["rate"])  # fmt: skip
 
 
@@ -201,14 +201,14 @@ def _rows(low: Lowering, value: Value) -> dict[str, int]:
 @lowers("softmax")
 def softmax(low: Lowering, node: Node) -> None:
     x = _one(node)
-    low.step("softmax_forward", node, x=low.read(x), y=low.write(node.outputs[0], over=x), **_rows(low, x))
+    low.step("softmax_forward", node, x=low.read(x), y=low.write(node.outputs[0], x), **_rows(low, x))
 
 
 @lowers("softmax_backward")
 def softmax_backward(low: Lowering, node: Node) -> None:
     dy, y = node.inputs
     assert dy is not None and y is not None
-    low.step("softmax_backward", node, dy=low.read(dy), y=low.read(y), dx=low.write(node.outputs[0], over=dy),
+    low.step("softmax_backward", node, dy=low.read(dy), y=low.read(y), dx=low.write(node.outputs[0], dy),
              **_rows(low, y))  # fmt: skip
 
 

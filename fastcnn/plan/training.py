@@ -12,10 +12,14 @@ from ..graph import Value, Variable, gradients
 from .lowering import Lowering, Step
 from .memory import Buffer
 from .passes import fuse_step
-from .plan import Plan
+from .plan import Plan, place_buffers
+from .recompute import StepGraph, with_recomputation
 
 #: Given the flat weights and the buffer of their gradients, the optimizer's kernel calls as (kernel, arguments).
 Update = Callable[[np.ndarray, Buffer], Sequence[tuple[str, dict[str, Any]]]]
+
+#: Of the memory of a way with less work, what one with more must do with.
+_WORTHWHILE = 0.95
 
 
 class FlatStore:
@@ -65,6 +69,7 @@ def training_plan(
     update: Update,
     rng: np.ndarray,
     updates: Mapping[Variable, Value],
+    recompute: bool = False,
 ) -> Plan:
     """The plan of one step.
 
@@ -80,26 +85,54 @@ def training_plan(
         Gives the optimizer's kernel calls for the flat weights and their gradients.
     updates
         What other weights (moving averages) are after the step; written where they live.
+    recompute
+        Whether to compute results of the forward pass again where that saves memory.
     """
     fused = fuse_step([*outputs, *grads, *updates.values()])
     cuts = len(outputs), len(outputs) + len(grads)
-    outputs, grads, moved = fused[: cuts[0]], fused[cuts[0] : cuts[1]], fused[cuts[1] :]
+    graph = StepGraph(fused[: cuts[0]], fused[cuts[0] : cuts[1]], fused[cuts[1] :])
+
+    def lowered(graph: StepGraph) -> tuple[Lowering, list[Step]]:
+        return _lower(graph, shapes, store, update, rng, list(updates))
+
+    best = lowered(graph)
+    if recompute:
+        batch = next(iter(shapes.values()))[0]
+        least = place_buffers([*best[0].steps, *best[1]])
+        for other in with_recomputation(graph, batch):
+            found = lowered(other)
+            size = place_buffers([*found[0].steps, *found[1]])
+            if size < _WORTHWHILE * least:
+                best, least = found, size
+    return Plan(*best)
+
+
+def _lower(
+    graph: StepGraph,
+    shapes: Mapping[Value, Sequence[int]],
+    store: FlatStore,
+    update: Update,
+    rng: np.ndarray,
+    moving: Sequence[Variable],
+) -> tuple[Lowering, list[Step]]:
+    """The steps up to the gradients, and the optimizer's."""
     flat = Buffer(store.size, name="gradients")
     pinned: dict[Value, Buffer] = {}
     copies: list[tuple[Value, Buffer]] = []
-    for variable, grad, start in zip(store.variables, grads, store.starts):
+    for variable, value in zip(moving, graph.updates):
+        pinned[value] = Buffer(variable.size, name=variable.path, array=variable.storage)
+    # What is pinned is computed in this order. The last layers' gradients first: each layer's weights have theirs right
+    # after the gradient of its result, which then is needed no more, and is still in the cache.
+    for variable, grad, start in reversed(list(zip(store.variables, graph.grads, store.starts))):
         part = Buffer(variable.size, name=f"{variable.path}/gradient", parent=flat, start=start)
         if grad in pinned or grad.node is None:
             copies.append((grad, part))
         else:
             pinned[grad] = part
-    for variable, value in zip(updates, moved):
-        pinned[value] = Buffer(variable.size, name=variable.path, array=variable.storage)
-    lowering = Lowering(shapes, outputs, training=True, pinned=pinned, rng=rng)
-    lowering.lower()
+    lowering = Lowering(shapes, graph.outputs, training=True, pinned=pinned, rng=rng)
+    lowering.lower(graph.late)
     for grad, part in copies:
         source = lowering.read(grad)
         lowering.add("unary_forward", grad.name, lowering.shape(grad), x=source, y=part, count=source.size, kind=0,
                      alpha=0.0)  # fmt: skip
-    steps = [Step(kernel, args, "optimizer", (store.size,)) for kernel, args in update(store.memory, flat)]
-    return Plan(lowering, steps)
+    return lowering, [Step(k, args, "optimizer", (store.size,)) for k, args in update(store.memory, flat)]

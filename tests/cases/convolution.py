@@ -352,8 +352,11 @@ def _backward_weights(c: Conv, depthwise: bool, exact: bool) -> Problem:
 WINOGRAD_ERROR = 2e-5
 
 
-def winograd_problem(c: Conv, m: int, adjoint: bool) -> Problem:
-    """A direct convolution's problem by the other kernels, with their tolerance; with `adjoint`, that of dx."""
+def winograd_problem(c: Conv, m: int, adjoint: bool, over: str = "") -> Problem:
+    """A direct convolution's problem by the other kernels, with their tolerance; with `adjoint`, that of dx.
+
+    `over` is the input that the result takes the place of.
+    """
     numbers = c.numbers
     problem = (_backward_data if adjoint else _forward)(c, depthwise=False, exact=False)
     direct = problem.steps[1].args
@@ -368,6 +371,9 @@ def winograd_problem(c: Conv, m: int, adjoint: bool) -> Problem:
         Step("winograd_pack", pack),
         Step("winograd_forward", {"packed": "packed", **tensors, **numbers, "m": m}),
     ]
+    if over:
+        problem.expected[over] = problem.expected.pop(tensors["y"])
+        problem.steps[1].args["y"] = over
     return _with_norm_error(problem)
 
 
@@ -420,12 +426,13 @@ def cases() -> Iterator[Case]:
         for m, adjoint in ((4, False), (3, False), (4, True), (3, True)):
             if c.pool and (adjoint or m == 3):
                 continue
-            yield Case(
-                f"winograd_{'backward_data' if adjoint else 'forward'}_{m}/{c.name}",
-                ("winograd_pack", "winograd_forward"),
-                lambda rng, c=c, m=m, adjoint=adjoint: winograd_problem(c, m, adjoint),
-                c.large,
-            )
+            for over in ("", "residual", "saved")[: 1 if not c.residual else 3 if adjoint else 2]:
+                yield Case(
+                    f"winograd_{'backward_data' if adjoint else 'forward'}_{m}/{c.name}{over and f'/over {over}'}",
+                    ("winograd_pack", "winograd_forward"),
+                    lambda rng, c=c, m=m, adjoint=adjoint, over=over: winograd_problem(c, m, adjoint, over),
+                    c.large,
+                )
         for m in (4, 3) if not (c.pool or c.residual) else ():
             yield Case(
                 f"winograd_backward_weights_{m}/{c.name}",

@@ -101,6 +101,44 @@ def test_memory_is_used_again() -> None:
     assert model.plan(10).arena_bytes <= packed + 2 * activation + 10 * ALIGNMENT
 
 
+def test_a_gradient_is_used_up_before_the_next() -> None:
+    """Training needs a chain's activations, and no more than three gradients at once."""
+    chain = [L.Conv2D(4, 3, padding="same", activation="relu") for _ in range(8)]
+    model = Sequential([L.Input((32, 32, 4)), *chain, L.GlobalAveragePooling2D()])
+    model.compile("sgd", "mse")
+    activation = 10 * 32 * 32 * 4 * 4
+    assert model._ready()._training_plan(10, False).arena_bytes <= (8 + 3) * activation
+
+
+def test_what_only_the_prologue_reads_makes_room(laid_out: list[list[Buffer]]) -> None:
+    """Weights with batch normalization folded in are packed, and their memory is used for activations."""
+    layers = [layer for _ in range(4) for layer in (L.Conv2D(64, 3, padding="same"), L.BatchNormalization())]
+    model = Sequential([L.Input((8, 8, 64)), *layers])
+    x = RNG.standard_normal((16, 8, 8, 64)).astype(np.float32)
+    first = model.predict(x, batch_size=16)
+    packed = sum(b.nbytes for b in laid_out[-1] if b.name == "packed weights")
+    numbers = 4 * 4 * 64 * 4  # scales and shifts
+    assert model.plan(16).arena_bytes <= packed + 2 * x.nbytes + numbers
+    assert same_bits([first], [model.predict(x, batch_size=16)])
+    model.set_weights([2 * w for w in model.get_weights()])
+    changed = model.predict(x, batch_size=16)
+    model._forget_plans()
+    assert same_bits([changed], [model.predict(x, batch_size=16)])
+
+
+@pytest.mark.parametrize("padding", ["valid", 0, "same"])
+def test_a_pool_is_part_of_the_convolution_before(padding: Any) -> None:
+    model = Sequential(
+        [L.Input((8, 8, 3)), L.Conv2D(5, 3, padding=1, activation="relu"), L.MaxPooling2D(2, 2, padding)]
+    )
+    random_weights(model)
+    assert {s.kernel for s in model.plan(9).steps} == {"conv2d_pack", "conv2d_forward"}
+    weights, bias = model.get_weights()
+    x = X[:, :8, :8]
+    full = np.maximum(ref.conv2d(x, weights, bias, padding=1), 0)
+    close(model.predict(x), ref.max_pool2d(full))
+
+
 @pytest.fixture
 def dirty_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Makes fresh memory of plans hold a byte of choice: 255 is NaN as float32."""

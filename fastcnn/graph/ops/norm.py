@@ -4,6 +4,7 @@ batch_norm           (x, gamma, beta, mean, variance[, residual]) -> y, with the
 batch_norm_scales    (gamma, beta, mean, variance) -> scale, shift: y is x scale + shift
 batch_norm_training  (x, gamma, beta, moving mean, moving variance[, residual]) -> y, with the batch's own statistics;
                      the moving mean and variance after it; and mean, variance, scale, shift for the gradient
+batch_norm_apply     (x, scale, shift[, residual]) -> y once more
 batch_norm_backward  (dy, x, y or None, mean, variance, scale, shift) -> dx, dgamma, dbeta, dz
 
 attrs: epsilon, momentum, activation, alpha. gamma and beta may be None. The activation is applied to the sum of
@@ -65,6 +66,16 @@ class BatchNormScales(Op):
 
     def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
         return [Spec(inputs[2].shape), Spec(inputs[2].shape)]
+
+
+@register
+class BatchNormApply(Op):
+    """Made by a pass over the finished graph, so nothing asks for its gradient."""
+
+    name = "batch_norm_apply"
+
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        return [Spec(inputs[0].shape)]
 
 
 @register
