@@ -89,6 +89,7 @@ enum {
         fields                                                                                               \
     } fc_##name##_args;
 #define FC_IN(type, name, count) const type *name;
+#define FC_TABLE(type, name, count) const type *name;
 #define FC_IN_OPT(type, name, count) const type *name;
 #define FC_OUT(type, name, count) type *name;
 #define FC_OUT_OPT(type, name, count) type *name;
@@ -113,7 +114,7 @@ typedef struct {
     void (*run)(const void *args, int64_t begin, int64_t end, void *scratch);
 } fc_kernel;
 
-typedef enum { FC_FIELD_IN, FC_FIELD_OUT, FC_FIELD_INOUT, FC_FIELD_INT, FC_FIELD_REAL } fc_field_kind;
+typedef enum { FC_FIELD_IN, FC_FIELD_TABLE, FC_FIELD_OUT, FC_FIELD_INOUT, FC_FIELD_INT, FC_FIELD_REAL } fc_field_kind;
 
 typedef struct {
     const char *name;

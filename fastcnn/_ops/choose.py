@@ -111,7 +111,8 @@ class Direct:
 
     def cost(self, g: ConvGeometry, pack_each_time: bool) -> float:
         weights = math.prod(g.w_shape)
-        return _START + g.flops / _FLOPS + 4 * weights / _CACHE + (_packing(weights) if pack_each_time else 0.0)
+        read = 4 * weights / _CACHE + _spilled(4 * weights)
+        return _START + g.flops / _FLOPS + read + (_packing(weights) if pack_each_time else 0.0)
 
     def weights_cost(self, g: ConvGeometry) -> float:
         return _START + g.flops / _FLOPS + g.weight_parts * 4 * math.prod(g.w_shape) / _CACHE
@@ -151,8 +152,8 @@ class Winograd:
 
     def cost(self, g: ConvGeometry, pack_each_time: bool) -> float:
         weights = self._points * g.c * g.k
-        streams = 4 * weights * -(-self._squares(g) // _SQUARES) / _CACHE
-        return _START + self._work(g, 1, 1) + streams + (_packing(weights) if pack_each_time else 0.0)
+        read = 4 * weights * -(-self._squares(g) // _SQUARES) / _CACHE + _spilled(4 * weights)
+        return _START + self._work(g, 1, 1) + read + (_packing(weights) if pack_each_time else 0.0)
 
     def weights_cost(self, g: ConvGeometry) -> float:
         taps = self._points / 36 * _TAPS / _LANES + 4 * 9 / _CACHE

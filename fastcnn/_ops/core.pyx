@@ -29,6 +29,7 @@ cdef extern from "fastcnn.h" nogil:
     enum:
         FC_KERNEL_COUNT
         FC_FIELD_IN
+        FC_FIELD_TABLE
         FC_FIELD_OUT
         FC_FIELD_INOUT
         FC_FIELD_INT
@@ -65,16 +66,18 @@ _DTYPES = {
     b"float": np.dtype(np.float32), b"double": np.dtype(np.float64), b"uint8_t": np.dtype(np.uint8),
     b"int32_t": np.dtype(np.int32), b"int64_t": np.dtype(np.int64), b"uint64_t": np.dtype(np.uint64),
 }
-_KINDS = {FC_FIELD_IN: "in", FC_FIELD_OUT: "out", FC_FIELD_INOUT: "inout", FC_FIELD_INT: "int", FC_FIELD_REAL: "real"}
+_KINDS = {FC_FIELD_IN: "in", FC_FIELD_TABLE: "in", FC_FIELD_OUT: "out", FC_FIELD_INOUT: "inout", FC_FIELD_INT: "int", FC_FIELD_REAL: "real"}
 
 
 class Field:
-    """One argument of a kernel: name, kind ("in", "out", "inout", "int", "real"), dtype (of pointers), optional."""
+    """One argument of a kernel: name, kind ("in", "out", "inout", "int", "real"), dtype (of pointers), optional;
+    table: only a part of it is read."""
 
-    __slots__ = ("name", "kind", "dtype", "optional", "place")
+    __slots__ = ("name", "kind", "dtype", "optional", "place", "table")
 
-    def __init__(self, name, kind, dtype, optional, place):
+    def __init__(self, name, kind, dtype, optional, place, table):
         self.name, self.kind, self.dtype, self.optional, self.place = name, kind, dtype, optional, place
+        self.table = table
 
 
 class Kernel:
@@ -97,7 +100,8 @@ def _read_table():
         assert table[k].field_count <= MAX_FIELDS, table[k].name
         for f in range(table[k].field_count):
             fields.append(Field(table[k].fields[f].name.decode(), _KINDS[table[k].fields[f].kind],
-                                _DTYPES.get(<bytes>table[k].fields[f].type), bool(table[k].fields[f].optional), f))
+                                _DTYPES.get(<bytes>table[k].fields[f].type), bool(table[k].fields[f].optional), f,
+                                table[k].fields[f].kind == FC_FIELD_TABLE))
         name = table[k].name.decode()
         kernels[name] = Kernel(name, k, fields)
     return kernels
@@ -330,7 +334,8 @@ cdef class Call:
         for i, field in enumerate(kernel.pointers):
             if self.counts[i] < 0:
                 raise ValueError(f"kernel {name}: negative extent of {field.name!r}")
-            self.work_bytes += self.counts[i] * field.dtype.itemsize
+            if not field.table:
+                self.work_bytes += self.counts[i] * field.dtype.itemsize
 
     cdef int prepare(self, fc_isa which) except -1:
         cdef const fc_kernel *kernel = &fc_kernels(which)[<int>self.kernel.index]

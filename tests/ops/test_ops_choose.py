@@ -68,9 +68,16 @@ def test_a_single_pixel_goes_directly_however_many_channels() -> None:
 
 
 def test_packing_counts_where_it_is_done_each_time() -> None:
-    g = ConvGeometry.of((1, 7, 7, 512), (3, 3, 512, 512), padding="same")
+    g = ConvGeometry.of((1, 7, 7, 256), (3, 3, 256, 256), padding="same")
     assert choose.forward(g, False).name == "winograd"
     assert choose.forward(g, True).name == "direct"
+
+
+def test_weights_that_come_from_memory_count() -> None:
+    """Transformed ones are four times as large, which one small image doesn't pay for."""
+    weights = (3, 3, 512, 512)
+    assert choose.forward(ConvGeometry.of((1, 7, 7, 512), weights, padding="same"), False).name == "direct"
+    assert choose.forward(ConvGeometry.of((16, 7, 7, 512), weights, padding="same"), False).name == "winograd"
 
 
 @pytest.mark.parametrize("name", ["direct", "winograd", " Winograd "])
