@@ -1,9 +1,10 @@
 """The classic CNN beside PyTorch's, step by step: the same weights, the same batches, the same loss.
 
-With SGD at a rate of 0.005 both run on their own, and the whole curve of 200 steps must agree to 1e-3.
+With SGD at a rate of 0.01 and batches of 128 both run on their own, and the whole curve of 200 steps must agree to
+1e-3: PyTorch in float32 and PyTorch in float64 stay within 2e-4 of each other there.
 
-Adam, and SGD at rates that learn faster, multiply rounding errors: PyTorch in float32 and PyTorch in float64, started
-alike, differ by up to 10 % in the loss of single steps before the 200th. So that errors show and chaos does not,
+Adam, and SGD at rates that learn faster, multiply rounding errors: those two, started alike, then differ by up to 10 %
+in the loss of single steps before the 200th. So that errors show and chaos does not,
 PyTorch takes over our weights and Adam's moments before each step, and every one of the 200 steps must give the same
 loss and the same gradients. Beside that it runs on its own, and then the averages of the curve must agree.
 
@@ -112,12 +113,12 @@ def to_torch(weight: np.ndarray) -> Any:
     return torch.tensor(np.transpose(weight, (3, 2, 0, 1)) if weight.ndim == 4 else weight).contiguous()
 
 
-def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def batches(size: int = BATCH) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The same STEPS batches each time."""
     x, y = images()
-    order = np.random.default_rng(0).permutation(max(len(x), STEPS * BATCH)) % len(x)
+    order = np.random.default_rng(0).permutation(max(len(x), STEPS * size)) % len(x)
     for step in range(STEPS):
-        index = order[step * BATCH : (step + 1) * BATCH]
+        index = order[step * size : (step + 1) * size]
         yield (x[index, ..., None] / 255).astype(np.float32), y[index]
 
 
@@ -141,13 +142,14 @@ def precision(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.mark.usefixtures("exact_torch", "precision")
-def test_the_whole_curve_is_pytorchs() -> None:
-    fastcnn.set_seed(3)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_whole_curve_is_pytorchs(seed: int) -> None:
+    fastcnn.set_seed(seed)
     model = classic()
-    model.compile(SGD(0.005), "sparse_categorical_crossentropy")
-    twin = Twin(model.get_weights(), sgd=0.005)
-    losses = np.array([(model.train_on_batch(*batch)[0], twin.train(*batch)) for batch in batches()])
-    assert losses[-20:].mean() < losses[:20].mean() - 0.02
+    model.compile(SGD(0.01), "sparse_categorical_crossentropy")
+    twin = Twin(model.get_weights(), sgd=0.01)
+    losses = np.array([(model.train_on_batch(*batch)[0], twin.train(*batch)) for batch in batches(128)])
+    assert losses[-20:].mean() < losses[:20].mean() - 0.2
     np.testing.assert_allclose(losses[:, 0], losses[:, 1], rtol=1e-3)
 
 
