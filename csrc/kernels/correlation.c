@@ -24,6 +24,11 @@
 #define TILE_FLOPS 1000000
 /* Results of a panel before they are pooled: 32 KiB. */
 #define POOL_FLOATS 8192
+/* Images and results larger than this, 4 MiB, aren't found in the L2 caches: what comes next is fetched while
+ * products are computed, at least so many floats ahead, which a tile takes as long for as memory does. On
+ * 1x1 layers, which read a float for few operations, that is worth up to half of the time. */
+#define FETCH_FLOATS (1 << 20)
+#define FETCH_AHEAD 768
 /* As many tiles as keep 16 threads evenly busy. */
 #define ENOUGH_TILES 64
 
@@ -77,6 +82,7 @@ typedef struct {
     int64_t panels, units; /* panels of one group, of all groups */
     int64_t span, spans;   /* panels of one tile */
     int64_t y_ranges, x_ranges;
+    int fetch; /* images or results are too large to be in the cache */
 } cut;
 
 /* Blocks where there are borders: whole images or rows, such that the small classes fill register tiles too.
@@ -138,6 +144,7 @@ static cut cut_work(const fc_correlation *s) {
     }
     k.span = fc_max(span, 1);
     k.spans = (k.units + k.span - 1) / k.span;
+    k.fetch = s->n * s->h * s->w * s->c + s->n * s->oh * s->ow * s->k > FETCH_FLOATS;
     return k;
 }
 
@@ -249,6 +256,7 @@ static void prepare_block(const fc_correlation *s, const cut *k, int64_t p0, int
 /* A piece of the reduction: kernel rows r0 .. r1, columns q0 .. q1, channels c0 .. c1 of the group. */
 typedef struct {
     int64_t r0, r1, q0, q1, c0, c1;
+    int stream; /* results go past the cache */
 } chunk;
 
 /* One chunk of the reduction for all pixels of a class, clipped to the class's taps. Taps whose sources lie
@@ -276,6 +284,7 @@ static void run_chunk(const fc_correlation *s, const block_state *b, const pixel
     t->act = last ? s->act : FC_LINEAR;
     t->residual = last ? s->residual : NULL;
     t->saved = last ? s->saved : NULL;
+    t->stream = k->stream && last && !t->add;
     for (int64_t p = 0; p < c->count; p += FC_MR) {
         t->a = b->src + c->first + p;
         t->c = b->dst + c->first + p;
@@ -284,9 +293,16 @@ static void run_chunk(const fc_correlation *s, const block_state *b, const pixel
     }
 }
 
+/* Whether panels as wide as cache lines write whole ones, and these would leave the cache unread. */
+static int streams(const fc_correlation *s) {
+    return !s->pool && (uintptr_t)s->dst % 64 == 0 && s->k / s->groups % LINE_FLOATS == 0 &&
+           fc_streams(s->dst, s->n * s->oh * s->ow * s->k);
+}
+
 /* One panel of weights times the block's pixels, in chunks whose piece of the panel stays in the L2 cache: as
- * many kernel rows as fit, else part of a row, else part of a tap's channels. */
-static void run_unit(const fc_correlation *s, const cut *k, const block_state *b, int64_t unit) {
+ * many kernel rows as fit, else part of a row, else part of a tap's channels. `first`: the block's first,
+ * which brings its pixels to the cache. */
+static void run_unit(const fc_correlation *s, const cut *k, const block_state *b, int64_t unit, int first) {
     const int64_t cg = s->c / s->groups, kg = s->k / s->groups, g = unit / k->panels,
                   panel = unit % k->panels;
     const int64_t col = panel * FC_NR, depth = s->y.taps * s->x.taps * cg;
@@ -301,11 +317,14 @@ static void run_unit(const fc_correlation *s, const cut *k, const block_state *b
     t.b = s->packed + g * depth * fc_packed_cols(kg) + depth * col;
     t.c_offset = s->pool ? 0 : g * kg + col;
     t.dst = s->dst;
+    t.ahead = first && k->fetch ? fc_max(FC_MR * s->x.src_step * s->c, FETCH_AHEAD) : 0;
+    t.fetch_out = k->fetch && !s->pool;
     const float *bias = s->bias ? s->bias + g * kg + col : NULL;
     const int64_t limit = PANEL_FLOATS / t.b_step, kh = fc_max(s->y.taps, 1), kw = fc_max(s->x.taps, 1);
     const int64_t rows = fc_max(limit / (kw * cg), 1), cols = fc_min(fc_max(limit / cg, 1), kw);
     const int64_t pieces = (cg + limit - 1) / limit;
     chunk c;
+    c.stream = streams(s) && t.cols % LINE_FLOATS == 0;
     for (c.r0 = 0; c.r0 < kh; c.r0 = c.r1) {
         c.r1 = fc_min(c.r0 + rows, kh);
         for (c.q0 = 0; c.q0 < kw; c.q0 = c.q1) {
@@ -355,8 +374,9 @@ void FC_NAME(fc_correlation_run)(const fc_correlation *s, int64_t begin, int64_t
             prepared = block;
         }
         for (int64_t unit = first; unit < fc_min(first + k.span, k.units); unit++) {
-            run_unit(s, &k, &b, unit);
+            run_unit(s, &k, &b, unit, unit == first);
             if (s->pool) pool_unit(s, &k, &b, unit, p0, p1);
         }
     }
+    if (streams(s)) vf_fence();
 }

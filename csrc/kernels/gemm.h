@@ -24,6 +24,7 @@
 #endif
 #define FC_NV 2
 #define FC_NR (FC_NV * VL)
+#define LINE_FLOATS 16 /* of a cache line */
 
 typedef struct {
     const float *const *a; /* `rows` row pointers */
@@ -42,6 +43,10 @@ typedef struct {
      * it. */
     const float *residual, *saved;
     const float *dst;
+    /* Floats from each row's a to what a later tile reads: fetched meanwhile. 0: nothing is. */
+    int64_t ahead;
+    int fetch_out; /* c, residual and saved aren't expected in the cache: fetched before they are needed */
+    int stream;    /* c goes past the cache where the tile is full: whole aligned vectors */
 } fc_tile;
 
 void FC_NAME(fc_tile_run)(const fc_tile *tile);

@@ -129,6 +129,9 @@ CONVOLUTIONS = [
     *_tails(depthwise=False),
     Conv("pointwise", (2, 6, 7, 24), 40, (1, 1), bias=False),
     Conv("pointwise_wide", (1, 3, 3, 65), 129, (1, 1)),
+    # Too large for the caches: what comes next is fetched, and whole cache lines of the result go past them.
+    Conv("pointwise_fetched", (1, 181, 190, 9), 33, (1, 1), act="leaky_relu", residual=True, large=True),
+    Conv("pointwise_past_cache", (1, 297, 295, 3), 48, (1, 1), act="relu", residual=True, large=True),
     Conv("pointwise_strided", (1, 7, 6, 16), 17, (1, 1), (2, 2)),
     Conv("pointwise_padded", (1, 3, 4, 6), 5, (1, 1), padding=2),
     Conv("stem_7x7", (1, 21, 19, 3), 20, (7, 7), (2, 2), 3, act="relu"),
