@@ -225,6 +225,10 @@ WINOGRAD = [
     Conv("asymmetric", (2, 6, 5, 16), 16, padding=((0, 2), (1, 0)), act="relu"),
     Conv("padding_over_kernel", (1, 3, 6, 4), 6, padding=((4, 5), (3, 4))),
     Conv("many_squares", (9, 14, 13, 8), 40, padding="same", parts=2),
+    # Gradients of weights: more squares than a block, with points that are kept for the next tile, or are too many.
+    Conv("blocks", (20, 14, 13, 8), 40, padding="same", parts=2),
+    Conv("blocks_kept", (11, 14, 13, 70), 70, padding="same", parts=1, large=True),
+    Conv("blocks_not_kept", (23, 16, 16, 64), 70, padding="same", parts=1, large=True),
     Conv("deep", (1, 5, 9, 700), 40, padding="same"),
     Conv("batch_0", (0, 5, 5, 32), 32),
     Conv("large", (4, 22, 22, 40), 70, padding="same", act="relu", parts=8, large=True),
