@@ -73,9 +73,20 @@ FC_INLINE void fetch_outputs(const fc_tile *t) {
         EACH_ROW(enum {j = 1}; __VA_ARGS__)                                                                  \
     }
 
-/* mr and nv are constants at every call. A tile of fewer than mr rows reads its last row again instead of
- * branching, and doesn't store the copies. */
-FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv) {
+/* The sums over the next `count` numbers of each row. */
+#define PRODUCTS(count)                                                                                      \
+    for (int64_t l = 0; l < (count); l++) {                                                                  \
+        row[0] = vf_load(b);                                                                                 \
+        row[1] = nv > 1 ? vf_load(b + VL) : row[0];                                                          \
+        EACH_ROW(const vf x = vf_set1(a[i][at]); acc[i][0] = vf_fma(x, row[0], acc[i][0]);                   \
+                 if (nv > 1) acc[i][1] = vf_fma(x, row[1], acc[i][1]))                                       \
+        at += a_step;                                                                                        \
+        b += b_step;                                                                                         \
+    }
+
+/* mr, nv and pick are constants at every call. A tile of fewer than mr rows reads its last row again instead
+ * of branching, and doesn't store the copies. */
+FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv, const int pick) {
     vf acc[12][2], start[2], row[2];
     const float *a[12];
     const int64_t last = t->rows - 1;
@@ -84,25 +95,32 @@ FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv) {
     EACH_VECTOR(acc[i][j] = start[j])
     EACH_ROW(a[i] = t->a[fc_min(i, last)])
     const int64_t segs = t->segs, len = t->len, a_step = t->a_step, b_step = t->b_step;
-    const int64_t ahead = t->ahead, part = ahead ? LINE_FLOATS : len;
-    for (int64_t s = 0; s < segs; s++) {
+    const int64_t ahead = t->ahead;
+    for (int64_t s = 0; pick && s < segs; s++) {
+        const float *b = t->b + t->b_seg[s];
+        vf pixel[12];
+        vi lanes = vi_load(t->lanes);
+        EACH_ROW(pixel[i] = vf_load(a[i] + t->a_seg[s]))
+        for (int64_t l = 0; l < len; l++) {
+            row[0] = vf_load(b);
+            EACH_ROW(acc[i][0] = vf_fma(vf_pick(pixel[i], lanes), row[0], acc[i][0]))
+            lanes = vi_add(lanes, vi_set1(1));
+            b += b_step;
+        }
+    }
+    for (int64_t s = 0; !pick && s < segs; s++) {
         const float *b = t->b + t->b_seg[s];
         /* One running index for all rows: moving to the next segment costs nothing but its start. */
         int64_t at = t->a_seg[s];
-        for (int64_t from = 0; from < len; from += part) {
-            if (ahead) {
+        int64_t rest = len;
+        if (ahead) {
+            for (; rest > LINE_FLOATS; rest -= LINE_FLOATS) {
                 EACH_ROW(fetch_line(a[i] + at, ahead))
+                PRODUCTS(LINE_FLOATS)
             }
-            const int64_t to = fc_min(from + part, len);
-            for (int64_t l = from; l < to; l++) {
-                row[0] = vf_load(b);
-                row[1] = nv > 1 ? vf_load(b + VL) : row[0];
-                EACH_ROW(const vf x = vf_set1(a[i][at]); acc[i][0] = vf_fma(x, row[0], acc[i][0]);
-                         if (nv > 1) acc[i][1] = vf_fma(x, row[1], acc[i][1]))
-                at += a_step;
-                b += b_step;
-            }
+            EACH_ROW(fetch_line(a[i] + at, ahead))
         }
+        PRODUCTS(rest)
     }
     if (t->rows < mr || t->cols < nv * VL || t->act == FC_LEAKY_RELU || t->saved) {
         float sums[FC_MR * FC_NR];
@@ -134,8 +152,14 @@ FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv) {
 }
 
 #define TILE(mr, nv)                                                                                         \
-    static void tile_##mr##x##nv(const fc_tile *t) { tile_body(t, mr, nv); }
+    static void tile_##mr##x##nv(const fc_tile *t) { tile_body(t, mr, nv, 0); }
+#if FC_PICKS
+#define TILES_OF_ROWS(mr)                                                                                    \
+    TILE(mr, 1)                                                                                              \
+    TILE(mr, 2) static void tile_##mr##xpicked(const fc_tile *t) { tile_body(t, mr, 1, 1); }
+#else
 #define TILES_OF_ROWS(mr) TILE(mr, 1) TILE(mr, 2)
+#endif
 TILES_OF_ROWS(1)
 TILES_OF_ROWS(2)
 TILES_OF_ROWS(4)
@@ -170,5 +194,12 @@ void FC_NAME(fc_tile_run)(const fc_tile *t) {
     /* [vectors - 1][rows - 1]: the smallest function that holds the rows. */
     static const body table[FC_NV][FC_MR] = {{ROWS(1)}, {ROWS(2)}};
     if (t->fetch_out) fetch_outputs(t);
+#if FC_PICKS
+    static const body picked[FC_MR] = {ROWS(picked)};
+    if (t->lanes) {
+        picked[t->rows - 1](t);
+        return;
+    }
+#endif
     table[t->vectors - 1][t->rows - 1](t);
 }

@@ -165,6 +165,13 @@ CONVOLUTIONS = [
     Conv("groups_narrow", (1, 4, 4, 34), 4, groups=2, padding="same"),
     Conv("groups_pointwise", (1, 4, 5, 12), 24, (1, 1), groups=4),
     Conv("groups_strided", (1, 9, 7, 8), 8, (3, 3), (2, 2), "same", groups=4),
+    # Groups that lie side by side in one vector, of 8 lanes or of 16.
+    Conv("groups_of_2", (2, 9, 7, 32), 32, (3, 3), (2, 1), "same", groups=16, act="leaky_relu"),
+    Conv("groups_of_4", (2, 7, 9, 32), 32, padding="same", dilation=(2, 1), groups=8, act="relu", residual=True),
+    Conv("groups_of_4_strided", (1, 9, 9, 16), 16, (3, 3), (2, 2), "same", groups=4, bias=False),
+    Conv("groups_of_4_pooled", (1, 9, 8, 32), 32, padding="same", groups=8, act="relu6", pool=True),
+    Conv("groups_of_8", (3, 7, 6, 48), 48, (5, 3), padding="same", groups=6, parts=1),
+    Conv("groups_of_8_pointwise", (1, 4, 5, 16), 16, (1, 1), groups=2),
     Conv("groups_of_one", (1, 5, 5, 6), 12, groups=6, padding="same"),
     Conv("batch_0", (0, 5, 5, 3), 4),
     Conv("batch_7", (7, 4, 4, 3), 4, parts=2),
