@@ -442,7 +442,7 @@ def cases() -> Iterator[Case]:
                 continue
             for over in ("", "residual", "saved")[: 1 if not c.residual else 3 if adjoint else 2]:
                 yield Case(
-                    f"winograd_{'backward_data' if adjoint else 'forward'}_{m}/{c.name}{over and f'/over {over}'}",
+                    f"winograd_{'backward_data' if adjoint else 'forward'}_{m}/{c.name}{over and f'/over_{over}'}",
                     ("winograd_pack", "winograd_forward"),
                     lambda rng, c=c, m=m, adjoint=adjoint, over=over: winograd_problem(c, m, adjoint, over),
                     c.large,
