@@ -3,7 +3,7 @@
     python benchmarks/bench_networks.py                             predictions of all networks, batches of 1 and 8
     python benchmarks/bench_networks.py --networks resnet18 --batch 1 --json out.json
     python benchmarks/bench_networks.py --train                     a training step of ResNet-20 for CIFAR-10, batch 128
-    python benchmarks/bench_networks.py --memory                    peak memory of training ResNet-18, batch 32
+    python benchmarks/bench_networks.py --memory --batch 32         peak memory of training
     python benchmarks/bench_networks.py --steps resnet50 --batch 1  where fastcnn's time goes, kernel by kernel
 
 All contenders have the same weights and threads and take turns in one run; before anything is timed their results
@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import networks
@@ -166,15 +167,15 @@ def predictions(name: str, batch: int, repeats: int, peers: dict[str, str]) -> d
 # ---------------------------------------------------------------- training
 
 
-def compiled(net: networks.Network) -> Model:
+def compiled(net: networks.Network, recompute: bool = False) -> Model:
     model = networks.to_fastcnn(net)
     loss = fastcnn.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(SGD(0.01, momentum=0.9), loss)
+    model.compile(SGD(0.01, momentum=0.9), loss, recompute=recompute)
     return model
 
 
-def fastcnn_step(net: networks.Network, x: np.ndarray, y: np.ndarray) -> Way:
-    model = compiled(net)
+def fastcnn_step(net: networks.Network, x: np.ndarray, y: np.ndarray, recompute: bool = False) -> Way:
+    model = compiled(net, recompute)
     return lambda: model.train_on_batch(x, y)
 
 
@@ -197,6 +198,9 @@ def torch_step(net: networks.Network, x: np.ndarray, y: np.ndarray) -> Way:
 
 
 STEPS = {"fastcnn": fastcnn_step, "PyTorch": torch_step}
+MEMORY: dict[str, Callable[..., Way]] = {
+    "fastcnn": fastcnn_step, "recomputing": partial(fastcnn_step, recompute=True), "PyTorch": torch_step,
+}  # fmt: skip
 
 
 def training_data(net: networks.Network, batch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -216,28 +220,32 @@ def training(batch: int, repeats: int, peers: dict[str, str]) -> dict[str, Any]:
     return {**made, "bar": BARS["resnet20-cifar step"]}
 
 
-def memory(batch: int) -> dict[str, Any]:
-    """Peak memory in bytes of a process that trains ResNet-18 for three steps, each contender in its own."""
-    found: dict[str, Any] = {"name": f"resnet18 step, batch {batch}, peak memory"}
-    for who in STEPS:
-        command = [sys.executable, __file__, "--memory-of", who, "--batch", str(batch)]
+def memory(name: str, batch: int) -> dict[str, Any]:
+    """Peak memory in bytes of processes that train a network for three steps, and the time of the last one; each
+    contender in its own.
+    """
+    found: dict[str, Any] = {"name": f"{name} step, batch {batch}, peak memory"}
+    for who in MEMORY:
+        command = [sys.executable, __file__, "--memory-of", who, "--networks", name, "--batch", str(batch)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 0:
-            before, peak = (int(word) for word in done.stdout.split())
-            found[who] = {"before the first step": before, "peak": peak}
+            before, peak, seconds = done.stdout.split()
+            found[who] = {"before the first step": int(before), "peak": int(peak), "seconds": float(seconds)}
         else:
             print(f"{who}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
     return found
 
 
-def memory_of(who: str, batch: int) -> None:
-    """Print this process' largest memory before and after training."""
-    net = networks.resnet18()
-    step = STEPS[who](net, *training_data(net, batch))
-    before = _peak()
+def memory_of(who: str, name: str, batch: int) -> None:
+    """Print this process' largest memory before and after training, and the time of a step."""
+    net = networks.NETWORKS[name]()
+    step = MEMORY[who](net, *training_data(net, batch))
+    before, seconds = _peak(), 0.0
     for _ in range(3):
+        start = time.perf_counter()
         step()
-    print(before, _peak())
+        seconds = time.perf_counter() - start
+    print(before, _peak(), seconds)
 
 
 def _peak() -> int:
@@ -270,16 +278,24 @@ def show(found: dict[str, Any]) -> None:
         print(f"  {found['ratio']:.3f} of {found['best peer']}{bar}{noise}", flush=True)
 
 
+def show_memory(found: dict[str, Any]) -> None:
+    print(found["name"])
+    for who in MEMORY:
+        if who in found:
+            sizes = ", ".join(f"{k} {found[who][k] / 2**20:.0f} MiB" for k in ("before the first step", "peak"))
+            print(f"  {who:<14} {sizes}, a step {1e3 * found[who]['seconds']:.0f} ms", flush=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", choices=networks.NETWORKS, metavar="NAME",
-                        default=[n for n in networks.NETWORKS if n != "resnet20-cifar"])  # fmt: skip
+                        help="default: all for large pictures; --memory: classic-cnn, resnet18")  # fmt: skip
     parser.add_argument("--batch", type=int, nargs="+")
     parser.add_argument("--repeats", type=int, default=5, help="rounds of turns")
     parser.add_argument("--threads", type=int, help="for all (default: all cores)")
     parser.add_argument("--train", action="store_true", help="a training step instead of predictions")
     parser.add_argument("--memory", action="store_true", help="memory of training instead of predictions")
-    parser.add_argument("--memory-of", choices=STEPS, help=argparse.SUPPRESS)
+    parser.add_argument("--memory-of", choices=MEMORY, help=argparse.SUPPRESS)
     parser.add_argument(
         "--steps",
         metavar="NAME",
@@ -292,7 +308,7 @@ def main() -> int:
         fastcnn.set_num_threads(options.threads)
     batches = options.batch or ([128] if options.train else [32] if options.memory or options.memory_of else [1, 8])
     if options.memory_of:
-        memory_of(options.memory_of, batches[0])
+        memory_of(options.memory_of, options.networks[0], batches[0])
         return 0
     if options.steps:
         for batch in batches:
@@ -301,18 +317,15 @@ def main() -> int:
     rows: list[dict[str, Any]] = []
     peers = {}
     if options.memory:
-        rows = [memory(batch) for batch in batches]
-        for found in rows:
-            print(found["name"])
-            for who in STEPS:
-                if who in found:
-                    numbers = ", ".join(f"{k} {v / 2**20:.0f} MiB" for k, v in found[who].items())
-                    print(f"  {who:<14} {numbers}")
+        for name in options.networks or ["classic-cnn", "resnet18"]:
+            for batch in batches:
+                rows.append(memory(name, batch))
+                show_memory(rows[-1])
     else:
         peers = versions()
         print(f"{fastcnn.get_num_threads()} threads, " + ", ".join(f"{k} {v}" for k, v in peers.items()))
         print(f"{'milliseconds':<16} {'best':>9} {'median':>9}")
-        for name in ["training"] if options.train else options.networks:
+        for name in ["training"] if options.train else options.networks or networks.LARGE:
             for batch in batches:
                 make = training if options.train else lambda b, r, p, n=name: predictions(n, b, r, p)
                 rows.append(make(batch, options.repeats, peers))

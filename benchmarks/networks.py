@@ -58,14 +58,17 @@ class Network:
         self._widths[len(self.steps) - 1] = width
         return len(self.steps) - 1
 
-    def conv(self, x: int, filters: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = False) -> int:
+    def conv(
+        self, x: int, filters: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = False, pad: bool = True
+    ) -> int:
         """A convolution with padding of half the kernel; normally distributed weights (He et al. 2015)."""
         terms = kernel * kernel * self._widths[x] // groups
         shape = (kernel, kernel, self._widths[x] // groups, filters)
         weights = [self._rng.standard_normal(shape, np.float32) * np.float32((2 / terms) ** 0.5)]
         if bias:
             weights.append(self._rng.standard_normal(filters, np.float32) * np.float32(0.1))
-        return self.add(Step("conv", (x,), tuple(weights), kernel, stride, kernel // 2, groups), filters)
+        padding = kernel // 2 if pad else 0
+        return self.add(Step("conv", (x,), tuple(weights), kernel, stride, padding, groups), filters)
 
     def norm(self, x: int, scale: float = 1.0) -> int:
         width = self._widths[x]
@@ -117,6 +120,18 @@ class Network:
 
 
 # ---------------------------------------------------------------- the networks
+
+
+def classic_cnn(size: int = 28) -> Network:
+    """That of the textbooks, for Fashion-MNIST."""
+    net = Network("classic-cnn", size, channels=1)
+    x = -1
+    for filters in (32, 64):
+        x = net.max_pool(net.act(net.conv(x, filters, 3, bias=True, pad=False)), 2, 2)
+    x = net.act(net.conv(x, 64, 3, bias=True, pad=False))
+    x = net.flatten(x, (((size - 2) // 2 - 2) // 2 - 2) ** 2)
+    net.dense(net.act(net.dense(x, 64)), 10)
+    return net
 
 
 def vgg16(size: int = 224, head: bool = True) -> Network:
@@ -209,7 +224,10 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "resnet50": resnet50,
     "mobilenet_v2": mobilenet_v2,
     "resnet20-cifar": resnet20,
+    "classic-cnn": classic_cnn,
 }
+#: The others are for small pictures.
+LARGE = [name for name in NETWORKS if name not in ("resnet20-cifar", "classic-cnn")]
 
 
 # ---------------------------------------------------------------- in fastcnn

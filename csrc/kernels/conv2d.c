@@ -43,12 +43,17 @@ FC_RUN(conv2d_forward) {
     FC_NAME(fc_correlation_run)(&s, begin, end, scratch);
 }
 
+/* Filters that are packed together: those of a group, or a vector of groups. */
+static int64_t filters(const fc_conv2d_pack_args *a) {
+    return fc_side_by_side(a->c, a->k, a->groups) ? VL : a->k / a->groups;
+}
+
 /* A tile packs one panel of one group: rows of the weights, cut to the panel's width. */
 FC_NO_SCRATCH(conv2d_pack)
-FC_TILES(conv2d_pack) { return a->groups * fc_panels(a->k / a->groups); }
+FC_TILES(conv2d_pack) { return a->k / filters(a) * fc_panels(filters(a)); }
 FC_RUN(conv2d_pack) {
     (void)scratch;
-    const int64_t kg = a->k / a->groups, depth = a->kh * a->kw * (a->c / a->groups), panels = fc_panels(kg);
+    const int64_t kg = filters(a), depth = a->kh * a->kw * (a->c / a->groups), panels = fc_panels(kg);
     for (int64_t tile = begin; tile < end; tile++) {
         const int64_t g = tile / panels, panel = tile % panels, col = panel * FC_NR;
         const int64_t width = fc_panel_vectors(kg, panel) * VL, cols = fc_min(kg - col, width);

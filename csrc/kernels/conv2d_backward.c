@@ -65,7 +65,9 @@ FC_RUN(conv2d_backward_data) {
 
 /* A tile packs one panel of one group, of every phase: [tap y][tap x][k / groups][panel of c / groups]. */
 FC_NO_SCRATCH(conv2d_pack_transposed)
-FC_TILES(conv2d_pack_transposed) { return a->groups * fc_panels(a->c / a->groups); }
+FC_TILES(conv2d_pack_transposed) {
+    return fc_side_by_side(a->c, a->k, a->groups) ? a->c / VL : a->groups * fc_panels(a->c / a->groups);
+}
 
 /* from [cols][depth] with rows of `stride` floats to `to` [depth][width], zeros from cols on; in squares,
  * through a copy that lies together, since rows of the weights are often whole kilobytes apart and collide in
@@ -83,6 +85,22 @@ static void transpose(const float *from, int64_t stride, int64_t cols, int64_t d
             for (int64_t d = 0; d < rows; d++)
                 for (int64_t j = 0; j < wide; j++) to[(d0 + d) * width + j0 + j] = square[j][d];
         }
+}
+
+/* One vector of input channels, of groups side by side: [tap y][tap x][k / groups][VL]. */
+static void pack_side_by_side(const fc_conv2d_pack_transposed_args *a, const fc_phase *p, int64_t vector) {
+    const int64_t cg = a->c / a->groups, kg = a->k / a->groups, taps = p->y.taps * p->x.taps;
+    float *to = a->packed + p->packed + vector * taps * kg * VL;
+    for (int64_t t = 0; t < taps; t++) {
+        const int64_t r = p->y.w_first + p->y.w_step * (t / p->x.taps);
+        const int64_t q = p->x.w_first + p->x.w_step * (t % p->x.taps);
+        const float *tap = a->weights + (r * a->kw + q) * cg * a->k;
+        for (int64_t o = 0; o < kg; o++)
+            for (int64_t j = 0; j < VL; j++) {
+                const int64_t c = vector * VL + j;
+                *to++ = tap[c % cg * a->k + c / cg * kg + o];
+            }
+    }
 }
 
 static void pack_panel(const fc_conv2d_pack_transposed_args *a, const fc_phase *p, int64_t g, int64_t panel) {
@@ -105,5 +123,10 @@ FC_RUN(conv2d_pack_transposed) {
     const int64_t panels = fc_panels(a->c / a->groups);
     fc_phase p = fc_first_phase(&s);
     for (; p.index < fc_phases(&s); fc_next_phase(&s, &p))
-        for (int64_t tile = begin; tile < end; tile++) pack_panel(a, &p, tile / panels, tile % panels);
+        for (int64_t tile = begin; tile < end; tile++) {
+            if (fc_side_by_side(a->c, a->k, a->groups))
+                pack_side_by_side(a, &p, tile);
+            else
+                pack_panel(a, &p, tile / panels, tile % panels);
+        }
 }

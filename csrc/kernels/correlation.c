@@ -24,6 +24,11 @@
 #define TILE_FLOPS 300000
 /* Results of a panel before they are pooled: 32 KiB. */
 #define POOL_FLOATS 8192
+/* Images and results larger than this, 4 MiB, aren't found in the L2 caches: what comes next is fetched while
+ * products are computed, at least so many floats ahead, which a tile takes as long for as memory does. On
+ * 1x1 layers, which read a float for few operations, that is worth up to half of the time. */
+#define FETCH_FLOATS (1 << 20)
+#define FETCH_AHEAD 768
 /* As many tiles as keep 16 threads evenly busy. */
 #define ENOUGH_TILES 64
 
@@ -74,9 +79,12 @@ typedef struct {
     int64_t block;  /* pixels in a block, at most */
     int64_t pieces; /* > 1: an output row is cut into so many blocks */
     int64_t blocks;
+    int side_by_side;      /* as in gemm.h: what follows takes a vector of groups as one */
+    int64_t cg, kg;        /* from one group's channels to the next one's: of the source, of the output */
     int64_t panels, units; /* panels of one group, of all groups */
     int64_t span, spans;   /* panels of one tile */
     int64_t y_ranges, x_ranges;
+    int fetch; /* images or results are too large to be in the cache */
 } cut;
 
 /* Blocks where there are borders: whole images or rows, such that the small classes fill register tiles too.
@@ -106,8 +114,11 @@ static void cut_with_borders(const fc_correlation *s, cut *k, int64_t block) {
 static cut cut_work(const fc_correlation *s) {
     cut k;
     k.pixels = s->n * s->y.count * s->x.count;
-    k.panels = fc_panels(s->k / s->groups);
-    k.units = k.panels * s->groups;
+    k.side_by_side = fc_side_by_side(s->c, s->k, s->groups);
+    k.cg = k.side_by_side ? VL : s->c / s->groups;
+    k.kg = k.side_by_side ? VL : s->k / s->groups;
+    k.panels = fc_panels(k.kg);
+    k.units = k.panels * (k.side_by_side ? s->k / VL : s->groups);
     k.y_ranges = list_ranges(&s->y, s->h, NULL);
     k.x_ranges = list_ranges(&s->x, s->w, NULL);
     const double depth = (double)fc_max(s->y.taps * s->x.taps * (s->c / s->groups), 1);
@@ -138,6 +149,7 @@ static cut cut_work(const fc_correlation *s) {
     }
     k.span = fc_max(span, 1);
     k.spans = (k.units + k.span - 1) / k.span;
+    k.fetch = s->n * s->h * s->w * s->c + s->n * s->oh * s->ow * s->k > FETCH_FLOATS;
     return k;
 }
 
@@ -249,12 +261,14 @@ static void prepare_block(const fc_correlation *s, const cut *k, int64_t p0, int
 /* A piece of the reduction: kernel rows r0 .. r1, columns q0 .. q1, channels c0 .. c1 of the group. */
 typedef struct {
     int64_t r0, r1, q0, q1, c0, c1;
+    int64_t source; /* the group's first channel */
+    int stream;     /* results go past the cache */
 } chunk;
 
 /* One chunk of the reduction for all pixels of a class, clipped to the class's taps. Taps whose sources lie
  * one after the other are one segment: of a kernel's row, kw c floats. */
 static void run_chunk(const fc_correlation *s, const block_state *b, const pixel_class *c, const chunk *k,
-                      fc_tile *t, int64_t g, const float *bias) {
+                      fc_tile *t, const float *bias) {
     const range *y = c->y, *x = c->x;
     const int64_t cg = s->c / s->groups, len = k->c1 - k->c0;
     const int64_t r0 = fc_max(k->r0, y->t0), r1 = fc_min(k->r1, y->t1);
@@ -267,7 +281,7 @@ static void run_chunk(const fc_correlation *s, const block_state *b, const pixel
     for (int64_t r = r0; r < r1; r++)
         for (int64_t q = q0; q < (fuse ? q0 + 1 : q1); q++, t->segs++) {
             const int64_t row = (r - y->t0) * s->y.tap_step, col = (q - x->t0) * s->x.tap_step;
-            b->a_seg[t->segs] = (row * s->w + col) * s->c + g * cg + k->c0;
+            b->a_seg[t->segs] = (row * s->w + col) * s->c + k->source + k->c0;
             b->b_seg[t->segs] = ((r * s->x.taps + q) * cg + k->c0) * t->b_step;
         }
     const int last = none || (r1 == y->t1 && q1 == x->t1 && k->c1 == cg);
@@ -276,6 +290,7 @@ static void run_chunk(const fc_correlation *s, const block_state *b, const pixel
     t->act = last ? s->act : FC_LINEAR;
     t->residual = last ? s->residual : NULL;
     t->saved = last ? s->saved : NULL;
+    t->stream = k->stream && last && !t->add;
     for (int64_t p = 0; p < c->count; p += FC_MR) {
         t->a = b->src + c->first + p;
         t->c = b->dst + c->first + p;
@@ -284,11 +299,17 @@ static void run_chunk(const fc_correlation *s, const block_state *b, const pixel
     }
 }
 
+/* Whether panels as wide as cache lines write whole ones, and these would leave the cache unread. */
+static int streams(const fc_correlation *s) {
+    return !s->pool && (uintptr_t)s->dst % 64 == 0 && s->k % LINE_FLOATS == 0 &&
+           fc_streams(s->dst, s->n * s->oh * s->ow * s->k);
+}
+
 /* One panel of weights times the block's pixels, in chunks whose piece of the panel stays in the L2 cache: as
- * many kernel rows as fit, else part of a row, else part of a tap's channels. */
-static void run_unit(const fc_correlation *s, const cut *k, const block_state *b, int64_t unit) {
-    const int64_t cg = s->c / s->groups, kg = s->k / s->groups, g = unit / k->panels,
-                  panel = unit % k->panels;
+ * many kernel rows as fit, else part of a row, else part of a tap's channels. `first`: the block's first,
+ * which brings its pixels to the cache. */
+static void run_unit(const fc_correlation *s, const cut *k, const block_state *b, int64_t unit, int first) {
+    const int64_t cg = s->c / s->groups, kg = k->kg, g = unit / k->panels, panel = unit % k->panels;
     const int64_t col = panel * FC_NR, depth = s->y.taps * s->x.taps * cg;
     fc_tile t = {0};
     t.a_step = 1;
@@ -301,11 +322,21 @@ static void run_unit(const fc_correlation *s, const cut *k, const block_state *b
     t.b = s->packed + g * depth * fc_packed_cols(kg) + depth * col;
     t.c_offset = s->pool ? 0 : g * kg + col;
     t.dst = s->dst;
+    int32_t lanes[16]; /* of the first channel of each lane's group */
+    if (k->side_by_side) {
+        for (int i = 0; i < VL; i++) lanes[i] = (int32_t)(i - i % cg);
+        t.lanes = lanes;
+    }
+    t.ahead =
+        first && k->fetch && s->c >= LINE_FLOATS ? fc_max(FC_MR * s->x.src_step * s->c, FETCH_AHEAD) : 0;
+    t.fetch_out = k->fetch && !s->pool;
     const float *bias = s->bias ? s->bias + g * kg + col : NULL;
     const int64_t limit = PANEL_FLOATS / t.b_step, kh = fc_max(s->y.taps, 1), kw = fc_max(s->x.taps, 1);
     const int64_t rows = fc_max(limit / (kw * cg), 1), cols = fc_min(fc_max(limit / cg, 1), kw);
     const int64_t pieces = (cg + limit - 1) / limit;
     chunk c;
+    c.source = g * k->cg;
+    c.stream = streams(s) && kg % LINE_FLOATS == 0 && t.cols % LINE_FLOATS == 0;
     for (c.r0 = 0; c.r0 < kh; c.r0 = c.r1) {
         c.r1 = fc_min(c.r0 + rows, kh);
         for (c.q0 = 0; c.q0 < kw; c.q0 = c.q1) {
@@ -313,7 +344,7 @@ static void run_unit(const fc_correlation *s, const cut *k, const block_state *b
             for (int64_t i = 0; i < pieces; i++) {
                 c.c0 = cg * i / pieces;
                 c.c1 = cg * (i + 1) / pieces;
-                for (int64_t j = 0; j < b->class_count; j++) run_chunk(s, b, &b->classes[j], &c, &t, g, bias);
+                for (int64_t j = 0; j < b->class_count; j++) run_chunk(s, b, &b->classes[j], &c, &t, bias);
             }
         }
     }
@@ -322,7 +353,7 @@ static void run_unit(const fc_correlation *s, const cut *k, const block_state *b
 /* The maxima of a panel's results for the pixels p0 .. p1, pairs of whole rows. */
 static void pool_unit(const fc_correlation *s, const cut *k, const block_state *b, int64_t unit, int64_t p0,
                       int64_t p1) {
-    const int64_t kg = s->k / s->groups, first = unit % k->panels * FC_NR, cols = fc_min(kg - first, FC_NR);
+    const int64_t kg = k->kg, first = unit % k->panels * FC_NR, cols = fc_min(kg - first, FC_NR);
     const int64_t col = unit / k->panels * kg + first, wide = s->x.count / 2, row_step = s->x.count * FC_NR;
     const float *from = b->full;
     for (int64_t row = p0 / s->x.count; row < p1 / s->x.count; row += 2, from += row_step)
@@ -355,8 +386,9 @@ void FC_NAME(fc_correlation_run)(const fc_correlation *s, int64_t begin, int64_t
             prepared = block;
         }
         for (int64_t unit = first; unit < fc_min(first + k.span, k.units); unit++) {
-            run_unit(s, &k, &b, unit);
+            run_unit(s, &k, &b, unit, unit == first);
             if (s->pool) pool_unit(s, &k, &b, unit, p0, p1);
         }
     }
+    if (streams(s)) vf_fence();
 }

@@ -21,6 +21,31 @@ static void finish_in_memory(const fc_tile *t, const float *sums) {
     }
 }
 
+/* The address may lie outside of the array: it is only fetched from, which never fails. */
+FC_INLINE void fetch_line(const float *p, int64_t ahead) {
+    const uintptr_t at = (uintptr_t)p + (uintptr_t)(ahead * (int64_t)sizeof *p);
+    (void)at;
+    fc_prefetch((const void *)at);
+}
+
+/* The tile's place in a tensor like the one c points into: at most two lines a row. */
+FC_INLINE void fetch_place(const fc_tile *t, const float *tensor) {
+    const float *from = tensor + t->c_offset;
+    for (int i = 0; i < t->rows; i++) {
+        const float *row = from + (t->c[i] - t->dst);
+        (void)row;
+        fc_prefetch(row);
+        fc_prefetch(row + t->cols - 1);
+    }
+}
+
+/* What the tile's end will read and write: its latency passes while the products are computed. */
+FC_INLINE void fetch_outputs(const fc_tile *t) {
+    if (!t->stream) fetch_place(t, t->dst);
+    if (t->residual) fetch_place(t, t->residual);
+    if (t->saved) fetch_place(t, t->saved);
+}
+
 /* The statements once for each row i < mr. Written out, with i a constant: compilers differ in when they
  * unroll loops, and where it is too late acc stays an array in memory. */
 #define ROW(n, ...)                                                                                          \
@@ -48,9 +73,20 @@ static void finish_in_memory(const fc_tile *t, const float *sums) {
         EACH_ROW(enum {j = 1}; __VA_ARGS__)                                                                  \
     }
 
-/* mr and nv are constants at every call. A tile of fewer than mr rows reads its last row again instead of
- * branching, and doesn't store the copies. */
-FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv) {
+/* The sums over the next `count` numbers of each row. */
+#define PRODUCTS(count)                                                                                      \
+    for (int64_t l = 0; l < (count); l++) {                                                                  \
+        row[0] = vf_load(b);                                                                                 \
+        row[1] = nv > 1 ? vf_load(b + VL) : row[0];                                                          \
+        EACH_ROW(const vf x = vf_set1(a[i][at]); acc[i][0] = vf_fma(x, row[0], acc[i][0]);                   \
+                 if (nv > 1) acc[i][1] = vf_fma(x, row[1], acc[i][1]))                                       \
+        at += a_step;                                                                                        \
+        b += b_step;                                                                                         \
+    }
+
+/* mr, nv and pick are constants at every call. A tile of fewer than mr rows reads its last row again instead
+ * of branching, and doesn't store the copies. */
+FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv, const int pick) {
     vf acc[12][2], start[2], row[2];
     const float *a[12];
     const int64_t last = t->rows - 1;
@@ -59,20 +95,34 @@ FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv) {
     EACH_VECTOR(acc[i][j] = start[j])
     EACH_ROW(a[i] = t->a[fc_min(i, last)])
     const int64_t segs = t->segs, len = t->len, a_step = t->a_step, b_step = t->b_step;
-    for (int64_t s = 0; s < segs; s++) {
+    const int64_t ahead = t->ahead;
+    for (int64_t s = 0; pick && s < segs; s++) {
         const float *b = t->b + t->b_seg[s];
-        /* One running index for all rows: moving to the next segment costs nothing but its start. */
-        int64_t at = t->a_seg[s];
+        vf pixel[12];
+        vi lanes = vi_load(t->lanes);
+        EACH_ROW(pixel[i] = vf_load(a[i] + t->a_seg[s]))
         for (int64_t l = 0; l < len; l++) {
             row[0] = vf_load(b);
-            row[1] = nv > 1 ? vf_load(b + VL) : row[0];
-            EACH_ROW(const vf x = vf_set1(a[i][at]); acc[i][0] = vf_fma(x, row[0], acc[i][0]);
-                     if (nv > 1) acc[i][1] = vf_fma(x, row[1], acc[i][1]))
-            at += a_step;
+            EACH_ROW(acc[i][0] = vf_fma(vf_pick(pixel[i], lanes), row[0], acc[i][0]))
+            lanes = vi_add(lanes, vi_set1(1));
             b += b_step;
         }
     }
-    if (t->rows < mr || t->cols < nv * VL || t->act == FC_LEAKY_RELU || t->residual || t->saved) {
+    for (int64_t s = 0; !pick && s < segs; s++) {
+        const float *b = t->b + t->b_seg[s];
+        /* One running index for all rows: moving to the next segment costs nothing but its start. */
+        int64_t at = t->a_seg[s];
+        int64_t rest = len;
+        if (ahead) {
+            for (; rest > LINE_FLOATS; rest -= LINE_FLOATS) {
+                EACH_ROW(fetch_line(a[i] + at, ahead))
+                PRODUCTS(LINE_FLOATS)
+            }
+            EACH_ROW(fetch_line(a[i] + at, ahead))
+        }
+        PRODUCTS(rest)
+    }
+    if (t->rows < mr || t->cols < nv * VL || t->act == FC_LEAKY_RELU || t->saved) {
         float sums[FC_MR * FC_NR];
         EACH_VECTOR(vf_store(sums + (i * nv + j) * VL, acc[i][j]))
         finish_in_memory(t, sums);
@@ -84,18 +134,32 @@ FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv) {
     if (t->add) {
         EACH_VECTOR(acc[i][j] = vf_add(acc[i][j], vf_load(rows[i] + offset + j * VL)))
     }
+    if (t->residual) {
+        EACH_VECTOR(acc[i][j] =
+                        vf_add(acc[i][j], vf_load(t->residual + (rows[i] + offset - t->dst) + j * VL)))
+    }
     if (act != FC_LINEAR) {
         EACH_VECTOR(acc[i][j] = vf_max(vf_zero(), acc[i][j]))
     }
     if (act == FC_RELU6) {
         EACH_VECTOR(acc[i][j] = vf_min(vf_set1(6.0f), acc[i][j]))
     }
-    EACH_VECTOR(vf_store(rows[i] + offset + j * VL, acc[i][j]))
+    if (t->stream) {
+        EACH_VECTOR(vf_stream(rows[i] + offset + j * VL, acc[i][j]))
+    } else {
+        EACH_VECTOR(vf_store(rows[i] + offset + j * VL, acc[i][j]))
+    }
 }
 
 #define TILE(mr, nv)                                                                                         \
-    static void tile_##mr##x##nv(const fc_tile *t) { tile_body(t, mr, nv); }
+    static void tile_##mr##x##nv(const fc_tile *t) { tile_body(t, mr, nv, 0); }
+#if FC_PICKS
+#define TILES_OF_ROWS(mr)                                                                                    \
+    TILE(mr, 1)                                                                                              \
+    TILE(mr, 2) static void tile_##mr##xpicked(const fc_tile *t) { tile_body(t, mr, 1, 1); }
+#else
 #define TILES_OF_ROWS(mr) TILE(mr, 1) TILE(mr, 2)
+#endif
 TILES_OF_ROWS(1)
 TILES_OF_ROWS(2)
 TILES_OF_ROWS(4)
@@ -130,5 +194,13 @@ void FC_NAME(fc_tile_run)(const fc_tile *t) {
 #endif
     /* [vectors - 1][rows - 1]: the smallest function that holds the rows. */
     static const body table[FC_NV][FC_MR] = {{ROWS(1)}, {ROWS(2)}};
+    if (t->fetch_out) fetch_outputs(t);
+#if FC_PICKS
+    static const body picked[FC_MR] = {ROWS(picked)};
+    if (t->lanes) {
+        picked[t->rows - 1](t);
+        return;
+    }
+#endif
     table[t->vectors - 1][t->rows - 1](t);
 }

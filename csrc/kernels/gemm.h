@@ -24,6 +24,7 @@
 #endif
 #define FC_NV 2
 #define FC_NR (FC_NV * VL)
+#define LINE_FLOATS 16 /* of a cache line */
 
 typedef struct {
     const float *const *a; /* `rows` row pointers */
@@ -42,6 +43,13 @@ typedef struct {
      * it. */
     const float *residual, *saved;
     const float *dst;
+    /* Floats from each row's a to what a later tile reads: fetched meanwhile. 0: nothing is. */
+    int64_t ahead;
+    int fetch_out; /* c, residual and saved aren't expected in the cache: fetched before they are needed */
+    /* Not NULL: small groups side by side in one vector (fc_side_by_side). Each segment is then one vector of
+     * a, whose lanes lanes[j] + l meet b's row l. */
+    const int32_t *lanes;
+    int stream; /* c goes past the cache where the tile is full: whole aligned vectors */
 } fc_tile;
 
 void FC_NAME(fc_tile_run)(const fc_tile *tile);
@@ -51,6 +59,13 @@ void FC_NAME(fc_tile_run)(const fc_tile *tile);
 FC_INLINE int64_t fc_panels(int64_t cols) { return (cols + FC_NR - 1) / FC_NR; }
 FC_INLINE int fc_panel_vectors(int64_t cols, int64_t panel) {
     return (int)((fc_min(cols - panel * FC_NR, FC_NR) + VL - 1) / VL);
+}
+/* Whether the channels of several groups fill one vector, in and out: groups narrower than a vector would
+ * leave its other lanes empty. Their weights are then packed as if whole vectors of groups were one:
+ * [vector of k][depth][VL]. */
+FC_INLINE int fc_side_by_side(int64_t c, int64_t k, int64_t groups) {
+    return FC_PICKS && groups > 1 && c == k && k % VL == 0 && k / groups > 1 && VL % (k / groups) == 0 &&
+           k / groups < VL;
 }
 FC_INLINE int64_t fc_packed_cols(int64_t cols) { return FC_ROUND_UP(cols, VL); }
 

@@ -143,16 +143,26 @@ FC_INLINE fc_square fc_square_at(int64_t m, int64_t down, int64_t across, int64_
     return s;
 }
 
-/* One vector of channels of a patch of `in` x `in` pixels, m + 2 for pixels and m for gradients, to points
- * `matrix` apart. The pixels lie `row` and `pixel` floats apart, or, where `places` isn't NULL, anywhere. */
+/* Where the pixels of a patch that crosses the border lie: channel c of pixel i at at[i] + (c & mask[i]),
+ * with zeros and mask 0 in place of what isn't there. */
+typedef struct {
+    const float *at[FC_WINO_POINTS];
+    int64_t mask[FC_WINO_POINTS];
+} fc_wino_places;
+
+/* One vector of channels, from c on, of a patch of `in` x `in` pixels, m + 2 for pixels and m for gradients,
+ * to points `matrix` apart. The pixels lie `row` and `pixel` floats apart, or, where `places` isn't NULL,
+ * there. */
 FC_INLINE void fc_wino_patch(const int m, const int in, const float *from, int64_t row, int64_t pixel,
-                             const float *const *places, float *to, int64_t matrix) {
+                             const fc_wino_places *places, int64_t c, float *to, int64_t matrix) {
     const int edge = m + 2;
     vf half[FC_WINO_POINTS], d[FC_WINO_EDGE], o[FC_WINO_EDGE];
     FC_UNROLL(6)
     for (int j = 0; j < in; j++) {
         FC_UNROLL(6)
-        for (int i = 0; i < in; i++) d[i] = vf_load(places ? places[i * in + j] : from + i * row + j * pixel);
+        for (int i = 0; i < in; i++)
+            d[i] = vf_load(places ? places->at[i * in + j] + (c & places->mask[i * in + j])
+                                  : from + i * row + j * pixel + c);
         if (in == m)
             fc_wino_gradients(m, d, 1, half + j, in);
         else
@@ -169,25 +179,27 @@ FC_INLINE void fc_wino_patch(const int m, const int in, const float *from, int64
     }
 }
 
-/* A patch that crosses the border, or the last channels, which don't fill a vector: zeros take the place of
- * what isn't there. n: channels, at most VL. */
+/* A patch at (y, x) that crosses the border, or whose last channels don't fill a vector. */
 FC_INLINE void fc_wino_rim(const int m, const int in, const fc_wino_images *s, const float *image, int64_t y,
-                           int64_t x, int64_t c, int64_t n, float *to, int64_t matrix) {
-    FC_ALIGNED(64) float copy[FC_WINO_POINTS * VL];
-    const float *places[FC_WINO_POINTS];
+                           int64_t x, int64_t channels, float *to, int64_t matrix) {
     FC_ALIGNED(64) static const float zeros[VL] = {0};
+    const int64_t whole = channels - channels % VL;
+    fc_wino_places places;
     for (int64_t i = 0; i < in; i++)
         for (int64_t j = 0; j < in; j++) {
             const int inside = y + i >= 0 && y + i < s->h && x + j >= 0 && x + j < s->w;
-            const float *at = inside ? image + ((y + i) * s->w + x + j) * s->c + c : zeros;
-            if (inside && n < VL) {
-                float *part = copy + (i * in + j) * VL;
-                vf_store(part, vf_load_n(at, (int)n));
-                at = part;
-            }
-            places[i * in + j] = at;
+            places.at[i * in + j] = inside ? image + ((y + i) * s->w + x + j) * s->c : zeros;
+            places.mask[i * in + j] = -(int64_t)inside;
         }
-    fc_wino_patch(m, in, NULL, 0, 0, places, to, matrix);
+    for (int64_t c = 0; c < whole; c += VL) fc_wino_patch(m, in, NULL, 0, 0, &places, c, to + c, matrix);
+    if (whole < channels) {
+        FC_ALIGNED(64) float copy[FC_WINO_POINTS * VL];
+        for (int i = 0; i < in * in; i++) {
+            const float *at = places.at[i] + (whole & places.mask[i]);
+            vf_store(copy + i * VL, places.mask[i] ? vf_load_n(at, (int)(channels - whole)) : vf_zero());
+        }
+        fc_wino_patch(m, in, copy, in * VL, VL, NULL, 0, to + whole, matrix);
+    }
 }
 
 /* The part of a square's right neighbour that isn't its own, for one vector of channels: patches are read in
@@ -200,28 +212,48 @@ FC_INLINE void fc_wino_prefetch(const int m, const int in, const float *from, in
     }
 }
 
+/* Pixels that are wanted next, while the products keep the processor busy and memory idle: squares first ..
+ * end of `images`, of each `edge` x `edge` pixels, channels c0 .. c1. */
+typedef struct {
+    const fc_wino_images *images;
+    int64_t first, end, edge, c0, c1;
+} fc_wino_wanted;
+
+/* Brings every `step`-th square from the one at `turn` to the L2 cache. */
+FC_INLINE void fc_wino_fetch(const fc_wino_wanted *w, int64_t m, int64_t turn, int64_t step) {
+    const fc_wino_images *s = w->images;
+    for (int64_t i = w->first + turn; i < w->end; i += step) {
+        const fc_square q = fc_square_at(m, s->down, s->across, i);
+        const int64_t x = q.x - s->pl, y0 = fc_max(q.y - s->pt, 0), y1 = fc_min(q.y - s->pt + w->edge, s->h);
+        const int64_t x0 = fc_max(q.x > 0 ? x + w->edge - m : x, 0), x1 = fc_min(x + w->edge, s->w);
+        for (int64_t j = y0; j < y1; j++) {
+            const float *from = s->x + ((q.image * s->h + j) * s->w + x0) * s->c + w->c0;
+            for (int64_t p = x0; p < x1; p++, from += s->c)
+                for (int64_t c = 0; c < w->c1 - w->c0; c += 16) fc_prefetch_l2(from + c);
+        }
+    }
+}
+
 /* Squares first .. first + count, channels c0 .. c0 + channels, to points[point][square][channel], of which
  * squares lie `row` and points `matrix` floats apart. */
 FC_INLINE void fc_wino_squares(const int m, const int in, const fc_wino_images *s, int64_t first,
                                int64_t count, int64_t c0, int64_t channels, float *points, int64_t row,
                                int64_t matrix) {
-    const int64_t line = s->w * s->c, whole = channels - channels % VL;
+    const int64_t line = s->w * s->c;
     for (int64_t t = 0; t < count; t++) {
         const fc_square q = fc_square_at(m, s->down, s->across, first + t);
         const int64_t y = q.y - s->pt, x = q.x - s->pl;
         const float *image = s->x + q.image * s->h * line, *from = image + y * line + x * s->c + c0;
         float *to = points + t * row;
-        if (y < 0 || x < 0 || y + in > s->h || x + in > s->w) {
-            for (int64_t c = 0; c < channels; c += VL)
-                fc_wino_rim(m, in, s, image, y, x, c0 + c, fc_min(channels - c, VL), to + c, matrix);
+        const int crosses = y < 0 || x < 0 || y + in > s->h || x + in > s->w;
+        if (crosses || channels % VL) {
+            fc_wino_rim(m, in, s, image + c0, y, x, channels, to, matrix);
             continue;
         }
-        for (int64_t c = 0; c < whole; c += VL) {
+        for (int64_t c = 0; c < channels; c += VL) {
             fc_wino_prefetch(m, in, from + c, line, s->c);
-            fc_wino_patch(m, in, from + c, line, s->c, NULL, to + c, matrix);
+            fc_wino_patch(m, in, from, line, s->c, NULL, c, to + c, matrix);
         }
-        if (whole < channels)
-            fc_wino_rim(m, in, s, image, y, x, c0 + whole, channels - whole, to + whole, matrix);
     }
 }
 

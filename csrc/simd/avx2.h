@@ -70,6 +70,8 @@ FC_INLINE vf vf_bits(vi a) { return _mm256_castsi256_ps(a); }
 FC_INLINE vf vf_from_int(vi a) { return _mm256_cvtepi32_ps(a); }
 FC_INLINE vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
 FC_INLINE vi vi_sub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
+#define FC_PICKS 1
+FC_INLINE vf vf_pick(vf v, vi lanes) { return _mm256_permutevar8x32_ps(v, lanes); }
 FC_INLINE vi vi_shl(vi a, int n) { return _mm256_slli_epi32(a, n); }
 FC_INLINE vi vi_shr(vi a, int n) { return _mm256_srai_epi32(a, n); }
 FC_INLINE vm vi_eq(vi a, vi b) { return _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b)); }

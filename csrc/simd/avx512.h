@@ -58,6 +58,8 @@ FC_INLINE vf vf_bits(vi a) { return _mm512_castsi512_ps(a); }
 FC_INLINE vf vf_from_int(vi a) { return _mm512_cvtepi32_ps(a); }
 FC_INLINE vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 FC_INLINE vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
+#define FC_PICKS 1
+FC_INLINE vf vf_pick(vf v, vi lanes) { return _mm512_permutexvar_ps(lanes, v); }
 FC_INLINE vi vi_shl(vi a, int n) { return _mm512_slli_epi32(a, (unsigned)n); }
 FC_INLINE vi vi_shr(vi a, int n) { return _mm512_srai_epi32(a, (unsigned)n); }
 FC_INLINE vm vi_eq(vi a, vi b) { return _mm512_cmpeq_epi32_mask(a, b); }

@@ -22,6 +22,7 @@
  *   vm_beats(a, b)              a > b, or a is NaN and b is not: what a running maximum that keeps NaN takes
  *   vi_load, vi_store, _n       as for floats
  *   vi_bits(a), vf_bits(v)      the same bits as the other type; vf_from_int converts the value
+ *   vf_pick(v, lanes)           v's lanes of these numbers; only where FC_PICKS is 1
  *   vi_shl, vi_shr              by a constant; vi_shr copies the sign
  *   vm_eq_u8(p, byte)           which of VL bytes are `byte`, 0 .. 255
  *   vi_from_u8, vi_to_u8, _n    VL bytes, or the first n <= VL of them; lanes hold 0 .. 255
@@ -75,6 +76,11 @@
 #else
 #include "scalar.h"
 #endif
+#endif
+
+#ifndef FC_PICKS
+#define FC_PICKS 0
+#define vf_pick(v, lanes) (v)
 #endif
 
 /* Loads and stores of n lanes, n >= VL allowed: for loops whose last step may be short. */

@@ -129,6 +129,9 @@ CONVOLUTIONS = [
     *_tails(depthwise=False),
     Conv("pointwise", (2, 6, 7, 24), 40, (1, 1), bias=False),
     Conv("pointwise_wide", (1, 3, 3, 65), 129, (1, 1)),
+    # Too large for the caches: what comes next is fetched, and whole cache lines of the result go past them.
+    Conv("pointwise_fetched", (1, 181, 190, 9), 33, (1, 1), act="leaky_relu", residual=True, large=True),
+    Conv("pointwise_past_cache", (1, 297, 295, 3), 48, (1, 1), act="relu", residual=True, large=True),
     Conv("pointwise_strided", (1, 7, 6, 16), 17, (1, 1), (2, 2)),
     Conv("pointwise_padded", (1, 3, 4, 6), 5, (1, 1), padding=2),
     Conv("stem_7x7", (1, 21, 19, 3), 20, (7, 7), (2, 2), 3, act="relu"),
@@ -162,6 +165,13 @@ CONVOLUTIONS = [
     Conv("groups_narrow", (1, 4, 4, 34), 4, groups=2, padding="same"),
     Conv("groups_pointwise", (1, 4, 5, 12), 24, (1, 1), groups=4),
     Conv("groups_strided", (1, 9, 7, 8), 8, (3, 3), (2, 2), "same", groups=4),
+    # Groups that lie side by side in one vector, of 8 lanes or of 16.
+    Conv("groups_of_2", (2, 9, 7, 32), 32, (3, 3), (2, 1), "same", groups=16, act="leaky_relu"),
+    Conv("groups_of_4", (2, 7, 9, 32), 32, padding="same", dilation=(2, 1), groups=8, act="relu", residual=True),
+    Conv("groups_of_4_strided", (1, 9, 9, 16), 16, (3, 3), (2, 2), "same", groups=4, bias=False),
+    Conv("groups_of_4_pooled", (1, 9, 8, 32), 32, padding="same", groups=8, act="relu6", pool=True),
+    Conv("groups_of_8", (3, 7, 6, 48), 48, (5, 3), padding="same", groups=6, parts=1),
+    Conv("groups_of_8_pointwise", (1, 4, 5, 16), 16, (1, 1), groups=2),
     Conv("groups_of_one", (1, 5, 5, 6), 12, groups=6, padding="same"),
     Conv("batch_0", (0, 5, 5, 3), 4),
     Conv("batch_7", (7, 4, 4, 3), 4, parts=2),
@@ -222,6 +232,10 @@ WINOGRAD = [
     Conv("asymmetric", (2, 6, 5, 16), 16, padding=((0, 2), (1, 0)), act="relu"),
     Conv("padding_over_kernel", (1, 3, 6, 4), 6, padding=((4, 5), (3, 4))),
     Conv("many_squares", (9, 14, 13, 8), 40, padding="same", parts=2),
+    # Gradients of weights: more squares than a block, with points that are kept for the next tile, or are too many.
+    Conv("blocks", (20, 14, 13, 8), 40, padding="same", parts=2),
+    Conv("blocks_kept", (11, 14, 13, 70), 70, padding="same", parts=1, large=True),
+    Conv("blocks_not_kept", (23, 16, 16, 64), 70, padding="same", parts=1, large=True),
     Conv("deep", (1, 5, 9, 700), 40, padding="same"),
     Conv("batch_0", (0, 5, 5, 32), 32),
     Conv("large", (4, 22, 22, 40), 70, padding="same", act="relu", parts=8, large=True),
@@ -428,7 +442,7 @@ def cases() -> Iterator[Case]:
                 continue
             for over in ("", "residual", "saved")[: 1 if not c.residual else 3 if adjoint else 2]:
                 yield Case(
-                    f"winograd_{'backward_data' if adjoint else 'forward'}_{m}/{c.name}{over and f'/over {over}'}",
+                    f"winograd_{'backward_data' if adjoint else 'forward'}_{m}/{c.name}{over and f'/over_{over}'}",
                     ("winograd_pack", "winograd_forward"),
                     lambda rng, c=c, m=m, adjoint=adjoint, over=over: winograd_problem(c, m, adjoint, over),
                     c.large,
