@@ -114,7 +114,14 @@ typedef struct {
     void (*run)(const void *args, int64_t begin, int64_t end, void *scratch);
 } fc_kernel;
 
-typedef enum { FC_FIELD_IN, FC_FIELD_TABLE, FC_FIELD_OUT, FC_FIELD_INOUT, FC_FIELD_INT, FC_FIELD_REAL } fc_field_kind;
+typedef enum {
+    FC_FIELD_IN,
+    FC_FIELD_TABLE,
+    FC_FIELD_OUT,
+    FC_FIELD_INOUT,
+    FC_FIELD_INT,
+    FC_FIELD_REAL
+} fc_field_kind;
 
 typedef struct {
     const char *name;
