@@ -157,7 +157,7 @@ class Winograd:
 
     def weights_cost(self, g: ConvGeometry) -> float:
         taps = self._points / 36 * _TAPS / _LANES + 4 * 9 / _CACHE
-        return _START + self._work(g, -(-g.k // _SPAN), -(-g.c // _SPAN)) + g.weight_parts * taps * g.c * g.k
+        return _START + self._work(g, -(-g.k // _SPAN), -(-g.c // _SPAN)) + self._parts(g) * taps * g.c * g.k
 
     @property
     def _points(self) -> int:
@@ -165,6 +165,13 @@ class Winograd:
 
     def _squares(self, g: ConvGeometry) -> int:
         return g.n * -(-g.oh // self.m) * -(-g.ow // self.m)
+
+    def _parts(self, g: ConvGeometry) -> int:
+        """Partial sums of the weights' gradient: so many that 16 cores have a tile each, but of at least 64 squares,
+        as each part is transformed back and added up; two of 16 at least.
+        """
+        tiles, squares = -(-g.c // _SPAN) * -(-g.k // _SPAN), self._squares(g)
+        return max(1, min(-(-16 // tiles), max(squares // 64, min(2, squares // 16))))
 
     def _work(self, g: ConvGeometry, x_times: int, y_times: int) -> float:
         """Products, transforms (of x and of y, so many times each), and what of the images is not in the cache."""
@@ -180,7 +187,7 @@ class Winograd:
         return self._method(g.adjoint(), adjoint=1)
 
     def backward_weights(self, g: ConvGeometry) -> WeightGradient:
-        parts = g.weight_parts
+        parts = self._parts(g)
         numbers = {**g.fields(), "m": self.m, "parts": parts}
         return WeightGradient("winograd", "winograd_backward_weights", numbers, parts)
 
