@@ -89,7 +89,7 @@ enum {
         fields                                                                                               \
     } fc_##name##_args;
 #define FC_IN(type, name, count) const type *name;
-#define FC_TABLE(type, name, count) const type *name;
+#define FC_PART(type, name, count) const type *name;
 #define FC_IN_OPT(type, name, count) const type *name;
 #define FC_OUT(type, name, count) type *name;
 #define FC_OUT_OPT(type, name, count) type *name;
@@ -116,7 +116,7 @@ typedef struct {
 
 typedef enum {
     FC_FIELD_IN,
-    FC_FIELD_TABLE,
+    FC_FIELD_PART,
     FC_FIELD_OUT,
     FC_FIELD_INOUT,
     FC_FIELD_INT,

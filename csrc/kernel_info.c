@@ -4,7 +4,7 @@
 #define INFO_FIELD(name, type, kind, optional) {#name, #type, kind, optional},
 #define FC_KERNEL(name, flops, fields) static const fc_field name##_fields[] = {fields};
 #define FC_IN(type, name, count) INFO_FIELD(name, type, FC_FIELD_IN, 0)
-#define FC_TABLE(type, name, count) INFO_FIELD(name, type, FC_FIELD_TABLE, 0)
+#define FC_PART(type, name, count) INFO_FIELD(name, type, FC_FIELD_PART, 0)
 #define FC_IN_OPT(type, name, count) INFO_FIELD(name, type, FC_FIELD_IN, 1)
 #define FC_OUT(type, name, count) INFO_FIELD(name, type, FC_FIELD_OUT, 0)
 #define FC_OUT_OPT(type, name, count) INFO_FIELD(name, type, FC_FIELD_OUT, 1)
@@ -23,7 +23,7 @@
         fields                                                                                               \
     }
 #define FC_IN(type, name, count) *counts++ = (count);
-#define FC_TABLE(type, name, count) *counts++ = (count);
+#define FC_PART(type, name, count) *counts++ = (count);
 #define FC_IN_OPT(type, name, count) *counts++ = (count);
 #define FC_OUT(type, name, count) *counts++ = (count);
 #define FC_OUT_OPT(type, name, count) *counts++ = (count);

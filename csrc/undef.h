@@ -1,7 +1,7 @@
 /* Forgets the macros that read kernels.def, for the next reading. */
 #undef FC_KERNEL
 #undef FC_IN
-#undef FC_TABLE
+#undef FC_PART
 #undef FC_IN_OPT
 #undef FC_OUT
 #undef FC_OUT_OPT

@@ -29,7 +29,7 @@ cdef extern from "fastcnn.h" nogil:
     enum:
         FC_KERNEL_COUNT
         FC_FIELD_IN
-        FC_FIELD_TABLE
+        FC_FIELD_PART
         FC_FIELD_OUT
         FC_FIELD_INOUT
         FC_FIELD_INT
@@ -66,7 +66,7 @@ _DTYPES = {
     b"float": np.dtype(np.float32), b"double": np.dtype(np.float64), b"uint8_t": np.dtype(np.uint8),
     b"int32_t": np.dtype(np.int32), b"int64_t": np.dtype(np.int64), b"uint64_t": np.dtype(np.uint64),
 }
-_KINDS = {FC_FIELD_IN: "in", FC_FIELD_TABLE: "in", FC_FIELD_OUT: "out", FC_FIELD_INOUT: "inout", FC_FIELD_INT: "int", FC_FIELD_REAL: "real"}
+_KINDS = {FC_FIELD_IN: "in", FC_FIELD_PART: "in", FC_FIELD_OUT: "out", FC_FIELD_INOUT: "inout", FC_FIELD_INT: "int", FC_FIELD_REAL: "real"}
 
 
 class Field:
@@ -101,7 +101,7 @@ def _read_table():
         for f in range(table[k].field_count):
             fields.append(Field(table[k].fields[f].name.decode(), _KINDS[table[k].fields[f].kind],
                                 _DTYPES.get(<bytes>table[k].fields[f].type), bool(table[k].fields[f].optional), f,
-                                table[k].fields[f].kind == FC_FIELD_TABLE))
+                                table[k].fields[f].kind == FC_FIELD_PART))
         name = table[k].name.decode()
         kernels[name] = Kernel(name, k, fields)
     return kernels
