@@ -237,7 +237,7 @@ class ConvGeometry:
 
     def winograd_packed_size(self, m: int) -> int:
         """Elements of the weights transformed for F(m x m, 3 x 3) (winograd_pack)."""
-        return (m + 2) ** 2 * (self.c + 2) * _round_up(self.k, 64)
+        return (m + 2) ** 2 * (self.c + 3) * _round_up(self.k, 64)
 
     def adjoint(self) -> ConvGeometry:
         """The convolution that takes dy to dx, with weights rotated and channels exchanged; strides must be 1.

@@ -45,7 +45,9 @@ typedef struct {
     int64_t unused[6];
 } fc_progress;
 
-/* What is known of one piece of work that is small enough for the question whether a second core pays. */
+/* What is known of one piece of work that is small enough for the question whether a second core pays.
+ * Threads that do the same work at once may overwrite each other's notes: a lost one is made again, and no
+ * result depends on it. */
 typedef struct {
     double serial, shared; /* recent times in ns, 0: none yet */
     int64_t runs;

@@ -34,6 +34,9 @@ def binary(p: Any, q: Any, kind: str, name: str = "") -> Value:
 
 
 def unary(x: Value, kind: str, alpha: float = 0.0, name: str = "") -> Value:
+    if kind == "leaky_relu" and not alpha >= 0:
+        # The derivative is taken from the result, whose sign then wouldn't tell that of x.
+        raise ValueError(f"leaky_relu: the slope of negative values must be at least 0, received {alpha}")
     return emit("unary", [x], {"kind": kind, "alpha": float(alpha)}, name)
 
 

@@ -39,6 +39,11 @@ class Step:
     why: str = ""
 
 
+def _read_by(node: Node) -> list[Value]:
+    """The values whose shapes a node's results depend on."""
+    return [v for v in (*node.inputs, *node.attrs.values()) if isinstance(v, Value)]
+
+
 class Lowering:
     """Collects the steps of a plan.
 
@@ -94,21 +99,28 @@ class Lowering:
 
     def shape(self, value: Value) -> tuple[int, ...]:
         """The concrete shape of a value."""
-        known = self._shapes.get(id(value))
-        if known is not None:
-            return known
-        if value.node is None:
-            if any(size is None for size in value.shape):
-                raise ValueError(f"{value.name!r} is not among the model's inputs")
-            shape = tuple(int(s) for s in value.shape if s is not None)
-            self._shapes[id(value)] = shape
-            self._keep.append(value)
-            return shape
-        node = value.node
-        inputs = [None if v is None else Spec(self.shape(v), v.dtype) for v in node.inputs]
-        for output, spec in zip(node.outputs, node.op.infer(inputs, self.attrs(node))):
-            self._shapes[id(output)] = tuple(int(s) for s in spec.shape if s is not None)
+        # A stack of its own: networks may be deeper than Python's.
+        stack = [value]
+        while stack:
+            node = stack[-1].node
+            if id(stack[-1]) in self._shapes:
+                stack.pop()
+            elif node is None:
+                self._take_shape(stack.pop())
+            elif missing := [v for v in _read_by(node) if id(v) not in self._shapes]:
+                stack.extend(missing)
+            else:
+                inputs = [None if v is None else Spec(self._shapes[id(v)], v.dtype) for v in node.inputs]
+                for output, spec in zip(node.outputs, node.op.infer(inputs, self.attrs(node))):
+                    self._shapes[id(output)] = tuple(int(s) for s in spec.shape if s is not None)
         return self._shapes[id(value)]
+
+    def _take_shape(self, value: Value) -> None:
+        """The shape of what no node makes."""
+        if any(size is None for size in value.shape):
+            raise ValueError(f"{value.name!r} is not among the model's inputs")
+        self._shapes[id(value)] = tuple(int(s) for s in value.shape if s is not None)
+        self._keep.append(value)
 
     def attrs(self, node: Node) -> dict[str, Any]:
         """A node's attributes, values among them as concrete specs."""

@@ -237,6 +237,10 @@ WINOGRAD = [
     Conv("blocks_kept", (11, 14, 13, 70), 70, padding="same", parts=1, large=True),
     Conv("blocks_not_kept", (23, 16, 16, 64), 70, padding="same", parts=1, large=True),
     Conv("deep", (1, 5, 9, 700), 40, padding="same"),
+    # Where the packed weights fill all the room that there is.
+    Conv("packed_full", (1, 6, 6, 19), 64, padding="same"),
+    Conv("packed_full_wide", (1, 5, 6, 35), 128, padding="same"),
+    Conv("packed_full_back", (1, 5, 6, 64), 19, padding="same"),
     Conv("batch_0", (0, 5, 5, 32), 32),
     Conv("large", (4, 22, 22, 40), 70, padding="same", act="relu", parts=8, large=True),
 ]

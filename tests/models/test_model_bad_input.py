@@ -453,3 +453,8 @@ def test_data_is_never_written_to() -> None:
     model.predict(x)
     model.train_on_batch(x, y, w)
     assert same_bits([x, y, w], copies)
+
+
+def test_a_negative_slope_given_to_the_function() -> None:
+    with pytest.raises(ValueError, match=r"slope of negative values must be at least 0, received -0\.5"):
+        L.Dense(1, activation=lambda v: activations.leaky_relu(v, -0.5))(L.Input((3,)))

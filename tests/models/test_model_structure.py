@@ -319,3 +319,8 @@ def test_targets_and_weights_that_do_not_fit() -> None:
     one.compile("sgd", "sparse_categorical_crossentropy")
     with pytest.raises(ValueError, match="one class a sample; give sample_weight"):
         one.train_on_batch(np.ones((6, 4, 2)), labels, class_weight={0: 1.0})
+
+
+def test_a_network_deeper_than_pythons_stack() -> None:
+    model = Sequential([L.Input((2, 2, 1)), *(L.ReLU() for _ in range(1500))])
+    assert model.predict(np.ones((1, 2, 2, 1)), verbose=0).shape == (1, 2, 2, 1)
