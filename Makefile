@@ -7,7 +7,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
 BUILD_REQUIRES := $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml | tr -d ',')
-SOURCES := pyproject.toml setup.py $(shell find csrc fastcnn -name '*.[ch]' ! -name core.c -o -name '*.def' -o -name '*.pyx' -o -name '*.pxd')
+SOURCES := pyproject.toml setup.py $(shell find csrc fastcnn -name '*.[ch]' ! -name core.c -o -name '*.def' -o -name '*.pyx' -o -name '*.pxi')
 ARGS ?=
 
 .DELETE_ON_ERROR:

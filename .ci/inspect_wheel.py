@@ -11,7 +11,7 @@ from pathlib import Path
 LIMIT = 2.5e6
 #: Folders that everything in them goes into the sdist, and files of the package that the wheel has no use for.
 SOURCES = ("csrc/", "fastcnn/", "tests/", "benchmarks/", "examples/", "docs/", ".ci/")
-NOT_IN_WHEELS = (".pyx", ".c", ".h", ".def", ".o")
+NOT_IN_WHEELS = (".pyx", ".pxi", ".c", ".h", ".def", ".o")
 
 
 def main(folder: Path) -> int:

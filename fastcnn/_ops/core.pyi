@@ -18,6 +18,7 @@ class Field:
     dtype: np.dtype[Any] | None
     optional: bool
     place: int
+    part: bool
 
 class Kernel:
     name: str

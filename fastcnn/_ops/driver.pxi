@@ -1,0 +1,113 @@
+# Part of core.pyx: the one parallel loop, and whether work is worth sharing.
+
+cdef extern from "team.h" nogil:
+    ctypedef struct fc_progress:
+        int64_t next
+        int64_t done
+    ctypedef struct fc_habit:
+        pass
+    int fc_habit_shares(const fc_habit *h)
+    void fc_habit_learn(fc_habit *h, int shared, double ns)
+    double fc_now()
+    int64_t fc_add(int64_t *at, int64_t n)
+    void fc_wait_for(fc_progress *p, int64_t shares)
+
+
+cdef struct Step:
+    int kernel
+    int64_t tiles
+    int64_t shares
+    double flops
+    double size
+    uint64_t words[MAX_FIELDS]
+
+
+cdef void work(const fc_kernel *table, Step *steps, int first, int count, fc_progress *progress,
+               char *scratch) noexcept nogil:
+    """One worker's way through the steps: it takes shares of a step until none is left, waits until all are finished,
+    and goes on. Which worker does which share never matters: tiles don't share what they write."""
+    cdef int n
+    cdef int64_t i
+    cdef Step *s
+    cdef uint64_t state = fc_denormals_off()
+    for n in range(first, count):
+        s = &steps[n]
+        while True:
+            i = fc_add(&progress[n].next, 1)
+            if i >= s.shares:
+                break
+            table[s.kernel].run(s.words, s.tiles * i // s.shares, s.tiles * (i + 1) // s.shares, scratch)
+            fc_add(&progress[n].done, 1)
+        fc_wait_for(&progress[n], s.shares)
+    fc_denormals_restore(state)
+
+
+cdef void drive(const fc_kernel *table, Step *steps, int first, int count, int workers, fc_progress *progress,
+                char *scratch, size_t stride) noexcept nogil:
+    """All tiles of the steps first .. count - 1, on so many workers.
+
+    One parallel region for all steps: opening and closing one costs microseconds, and closing it waits for every
+    worker, also for one whose core another process has taken. Within the region a step waits for its shares only,
+    so a worker that is late holds up nobody: the others do its part.
+    """
+    cdef int i
+    cdef uint64_t state
+    if workers <= 1:
+        state = fc_denormals_off()
+        for i in range(first, count):
+            if steps[i].tiles > 0:
+                table[steps[i].kernel].run(steps[i].words, 0, steps[i].tiles, scratch)
+        fc_denormals_restore(state)
+        return
+    memset(progress, 0, count * sizeof(fc_progress))
+    for i in prange(workers, num_threads=workers, schedule="static", chunksize=1):
+        work(table, steps, first, count, progress, scratch + stride * i)
+
+
+cdef int share_out(Step *steps, int count, int limit) noexcept nogil:
+    """Cut each step into shares for at most `limit` workers; returns how many workers the largest step is worth."""
+    cdef int n, workers, most = 1
+    for n in range(count):
+        workers = workers_for(steps[n].flops, steps[n].size, steps[n].tiles, limit)
+        # A few shares a worker, so that one slowed by other processes doesn't hold up the rest.
+        steps[n].shares = min(steps[n].tiles, <int64_t>workers * 4) if workers > 1 else min(steps[n].tiles, 1)
+        most = max(most, workers)
+    return most
+
+
+#: Work of which so much is expected, in ns, is shared without asking whether that pays.
+cdef enum:
+    SURELY = 10000000
+
+
+cdef double expected(Step *steps, int first, int count) noexcept nogil:
+    """How long the steps may take on one core, in ns: more rather than less, as `workers_for` reckons."""
+    cdef double ns = 0
+    cdef int n
+    for n in range(first, count):
+        ns += steps[n].flops / 40.0 + steps[n].size / 10.0
+    return ns
+
+
+cdef void drive_or_not(fc_habit *habit, const fc_kernel *table, Step *steps, int first, int count, int workers,
+                       fc_progress *progress, char *scratch, size_t stride) noexcept nogil:
+    """`drive`, on one core where that has shown itself to be faster."""
+    cdef double start
+    cdef int shared
+    if workers <= 1 or expected(steps, first, count) > SURELY:
+        drive(table, steps, first, count, workers, progress, scratch, stride)
+        return
+    shared = fc_habit_shares(habit)
+    start = fc_now()
+    drive(table, steps, first, count, workers if shared else 1, progress, scratch, stride)
+    fc_habit_learn(habit, shared, fc_now() - start)
+
+
+cdef int workers_for(double flops, double size, int64_t tiles, int limit) noexcept nogil:
+    """How many threads the work may be worth. Handing a share to another core costs a microsecond or two, so each
+    worker must get more than about 5 us of work, taken at 40 GFLOP/s and 10 GB/s a core."""
+    cdef double ns = flops / 40.0 + size / 10.0
+    cdef double worth = ns / 5000.0
+    if worth < 2 or tiles < 2:
+        return 1
+    return <int>min(<double>min(limit, tiles), worth)
