@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._ops import core
+from .._ops.kinds import UNARY
 from ..graph import Node, Spec, Value, clock, topological
 from .memory import Buffer
 
@@ -42,6 +43,25 @@ class Step:
 def _read_by(node: Node) -> list[Value]:
     """The values whose shapes a node's results depend on."""
     return [v for v in (*node.inputs, *node.attrs.values()) if isinstance(v, Value)]
+
+
+def one(node: Node) -> Value:
+    """The input of a node that has one."""
+    (value,) = node.inputs[:1]
+    assert value is not None
+    return value
+
+
+def two(node: Node) -> tuple[Value, Value]:
+    """The first two inputs of a node."""
+    a, b = node.inputs[:2]
+    assert a is not None and b is not None
+    return a, b
+
+
+def activation(node: Node) -> dict[str, Any]:
+    """The kernels' numbers for the activation that a node applies."""
+    return {"act": UNARY[node.attrs["activation"]], "alpha": node.attrs["alpha"]}
 
 
 class Lowering:

@@ -7,9 +7,8 @@ from typing import Any
 
 from .._ops import choose
 from .._ops.geometry import ConvGeometry, row_parts
-from .._ops.kinds import UNARY
 from ..graph import Node, Value
-from .lowering import Lowering, lowers
+from .lowering import Lowering, activation, lowers, two
 from .memory import Buffer
 
 
@@ -24,9 +23,10 @@ def _dense_geometry(x: tuple[int, ...], w: tuple[int, ...]) -> ConvGeometry:
     return ConvGeometry.dense(rows, w[0], w[1])
 
 
-def _forward(low: Lowering, node: Node, geometry: ConvGeometry, pool: bool = False) -> None:
-    x, w = _two(node)
-    args = {**_named(low, node.inputs[2:], "bias", "residual"), **_activation(node)}
+def convolution_forward(low: Lowering, node: Node, geometry: ConvGeometry, pool: bool = False) -> None:
+    """Kernels for the convolution `geometry` of the node's first input with its second."""
+    x, w = two(node)
+    args = {**_named(low, node.inputs[2:], "bias", "residual"), **activation(node)}
     if geometry.is_depthwise:
         del args["residual"]
         low.step("depthwise_forward", node, x=low.read(x), weights=low.read(w), y=low.write(node.outputs[0]),
@@ -36,10 +36,6 @@ def _forward(low: Lowering, node: Node, geometry: ConvGeometry, pool: bool = Fal
         args |= {"pool": 1, "index": low.write(node.outputs[1]) if low.wanted(node.outputs[1]) else None}
     method = choose.forward(geometry if pool else geometry.flat(), low.training, pool)
     _by_method(low, node, method, args, node.inputs[3:])
-
-
-def _activation(node: Node) -> dict[str, Any]:
-    return {"act": UNARY[node.attrs["activation"]], "alpha": node.attrs["alpha"]}
 
 
 def _named(low: Lowering, values: Sequence[Value | None], *names: str) -> dict[str, Any]:
@@ -56,7 +52,7 @@ def _by_method(
     The values `joined` to it, element by element, lend their memory to it where they are read for the last time. Not
     with the direct kernels: of a long sum these write a part first, and come back to add the rest.
     """
-    source, w = _two(node)
+    source, w = two(node)
     packed = low.temporary(method.packed_size, name="packed weights")
     low.step(method.pack, node, low.shape(w), weights=low.read(w), packed=packed, **method.pack_args)
     over = joined if method.kernel == "winograd_forward" else ()
@@ -64,21 +60,27 @@ def _by_method(
     low.step(method.kernel, node, packed=packed, **tensors, **{**method.args, **args}).why = method.why
 
 
-def _backward_data(low: Lowering, node: Node, geometry: ConvGeometry, joined: Sequence[Value | None] = ()) -> None:
-    """`joined`: what the gradient meets on its way on, a residual and the result of the activation before."""
-    dy, w = _two(node)
+def convolution_backward_data(
+    low: Lowering, node: Node, geometry: ConvGeometry, joined: Sequence[Value | None] = ()
+) -> None:
+    """Kernels for the gradient of the convolution `geometry` with respect to its input, from the node's first input.
+
+    `joined`: what the gradient meets on its way on, a residual and the result of the activation before.
+    """
+    dy, w = two(node)
     if geometry.is_depthwise:
         low.step("depthwise_backward_data", node, dy=low.read(dy), weights=low.read(w),
                  dx=low.write(node.outputs[0]), **geometry.fields())  # fmt: skip
         return
     args = _named(low, joined, "residual", "saved")
     if args["saved"] is not None:
-        args |= _activation(node)
+        args |= activation(node)
     _by_method(low, node, choose.backward_data(geometry.flat(), low.training), args, joined)
 
 
-def _backward_weights(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
-    x, dy = _two(node)
+def convolution_backward_weights(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
+    """Kernels for the gradient of the convolution `geometry` with respect to its weights, from its x and dy."""
+    x, dy = two(node)
     method = choose.backward_weights(geometry.flat())
     parts = method.parts
     count = low.size(node.outputs[0])
@@ -91,45 +93,45 @@ def _backward_weights(low: Lowering, node: Node, geometry: ConvGeometry) -> None
 
 @lowers("conv2d")
 def conv2d(low: Lowering, node: Node) -> None:
-    x, w = _two(node)
-    _forward(low, node, _conv_geometry(low.shape(x), low.shape(w), node.attrs))
+    x, w = two(node)
+    convolution_forward(low, node, _conv_geometry(low.shape(x), low.shape(w), node.attrs))
 
 
 @lowers("conv2d_max_pool2d")
 def conv2d_max_pool2d(low: Lowering, node: Node) -> None:
-    x, w = _two(node)
-    _forward(low, node, _conv_geometry(low.shape(x), low.shape(w), node.attrs), pool=True)
+    x, w = two(node)
+    convolution_forward(low, node, _conv_geometry(low.shape(x), low.shape(w), node.attrs), pool=True)
 
 
 @lowers("conv2d_backward_data")
 def conv2d_backward_data(low: Lowering, node: Node) -> None:
-    _, w = _two(node)
+    _, w = two(node)
     geometry = _conv_geometry(low.shape(node.attrs["like"]), low.shape(w), node.attrs)
-    _backward_data(low, node, geometry, node.inputs[2:])
+    convolution_backward_data(low, node, geometry, node.inputs[2:])
 
 
 @lowers("conv2d_backward_weights")
 def conv2d_backward_weights(low: Lowering, node: Node) -> None:
-    x, _ = _two(node)
-    _backward_weights(low, node, _conv_geometry(low.shape(x), low.shape(node.attrs["like"]), node.attrs))
+    x, _ = two(node)
+    convolution_backward_weights(low, node, _conv_geometry(low.shape(x), low.shape(node.attrs["like"]), node.attrs))
 
 
 @lowers("dense")
 def dense(low: Lowering, node: Node) -> None:
-    x, w = _two(node)
-    _forward(low, node, _dense_geometry(low.shape(x), low.shape(w)))
+    x, w = two(node)
+    convolution_forward(low, node, _dense_geometry(low.shape(x), low.shape(w)))
 
 
 @lowers("dense_backward_data")
 def dense_backward_data(low: Lowering, node: Node) -> None:
-    _, w = _two(node)
-    _backward_data(low, node, _dense_geometry(low.shape(node.attrs["like"]), low.shape(w)), node.inputs[2:])
+    _, w = two(node)
+    convolution_backward_data(low, node, _dense_geometry(low.shape(node.attrs["like"]), low.shape(w)), node.inputs[2:])
 
 
 @lowers("dense_backward_weights")
 def dense_backward_weights(low: Lowering, node: Node) -> None:
-    x, _ = _two(node)
-    _backward_weights(low, node, _dense_geometry(low.shape(x), low.shape(node.attrs["like"])))
+    x, _ = two(node)
+    convolution_backward_weights(low, node, _dense_geometry(low.shape(x), low.shape(node.attrs["like"])))
 
 
 @lowers("bias_gradient")
@@ -144,9 +146,3 @@ def bias_gradient(low: Lowering, node: Node) -> None:
     low.step("column_sums", node, x=low.read(dy), y=target, rows=rows, cols=cols, parts=parts)
     if parts > 1:
         low.step("fold", node, x=target, y=out, parts=parts, count=cols)
-
-
-def _two(node: Node) -> tuple[Value, Value]:
-    a, b = node.inputs[0], node.inputs[1]
-    assert a is not None and b is not None
-    return a, b

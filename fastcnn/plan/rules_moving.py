@@ -5,19 +5,13 @@ from __future__ import annotations
 import math
 
 from .._ops.kinds import BINARY
-from ..graph import Node, Value
-from .lowering import Lowering, lowers
-
-
-def _one(node: Node) -> Value:
-    value = node.inputs[0]
-    assert value is not None
-    return value
+from ..graph import Node
+from .lowering import Lowering, lowers, one
 
 
 @lowers("pad2d")
 def pad2d(low: Lowering, node: Node) -> None:
-    x = _one(node)
+    x = one(node)
     n, h, w, c = low.shape(x)
     _, oh, ow, _ = low.shape(node.outputs[0])
     (top, _), (left, _) = node.attrs["pads"]
@@ -44,7 +38,7 @@ def concatenate(low: Lowering, node: Node) -> None:
 
 @lowers("split")
 def split(low: Lowering, node: Node) -> None:
-    dy, axis = _one(node), node.attrs["axis"]
+    dy, axis = one(node), node.attrs["axis"]
     shape, part = low.shape(dy), low.shape(node.outputs[0])
     columns = _columns(part, axis)
     low.step("copy_columns", node, x=low.read(dy), y=low.write(node.outputs[0]), rows=math.prod(part[:axis]),
@@ -55,7 +49,7 @@ def split(low: Lowering, node: Node) -> None:
 @lowers("upsample2d")
 def upsample2d(low: Lowering, node: Node) -> None:
     """Times 1, with strides of 0 along the repetitions."""
-    x = _one(node)
+    x = one(node)
     n, h, w, c = low.shape(x)
     rows, columns = node.attrs["size"]
     sizes = (n * h, rows, w, columns, c)

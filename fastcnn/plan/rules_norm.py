@@ -7,7 +7,7 @@ from typing import Any
 from .._ops.geometry import norm_parts
 from .._ops.kinds import UNARY
 from ..graph import Node, Value
-from .lowering import Lowering, lowers
+from .lowering import Lowering, activation, lowers
 from .memory import Buffer
 
 
@@ -16,10 +16,6 @@ def _sizes(low: Lowering, x: Value) -> tuple[dict[str, int], int]:
     c = low.shape(x)[-1]
     rows = low.size(x) // c
     return {"rows": rows, "c": c}, norm_parts(rows, c)
-
-
-def _activation(node: Node) -> dict[str, Any]:
-    return {"act": UNARY[node.attrs["activation"]], "alpha": node.attrs["alpha"]}
 
 
 def _residual(node: Node, place: int) -> Value | None:
@@ -36,7 +32,7 @@ def _apply(
     x = node.inputs[0]
     assert x is not None
     low.step("batch_norm_apply", node, x=low.read(x), scale=scale, shift=shift, residual=_read(low, residual),
-             y=low.write(node.outputs[0], residual, x), **sizes, **_activation(node))  # fmt: skip
+             y=low.write(node.outputs[0], residual, x), **sizes, **activation(node))  # fmt: skip
 
 
 @lowers("batch_norm_scales")
@@ -106,7 +102,7 @@ def batch_norm_backward(low: Lowering, node: Node) -> None:
     sums = low.temporary(2 * parts * sizes["c"], name="partial sums")
     low.step("batch_norm_sums", node, (parts, 2, *channel), x=low.read(x), dy=low.read(dy), y=_read(low, y),
              mean=low.read(mean), dz=target, sums=sums, parts=parts, **numbers, **sizes,
-             **_activation(node))  # fmt: skip
+             **activation(node))  # fmt: skip
     slope, offset = (low.temporary(sizes["c"], name=name) for name in ("slope", "offset"))
     gradients = {k: low.write(v) for k, v in (("dgamma", dgamma), ("dbeta", dbeta)) if low.wanted(v)}
     low.step("batch_norm_slopes", node, channel, sums=sums, mean=low.read(mean), variance=low.read(variance),
@@ -114,7 +110,7 @@ def batch_norm_backward(low: Lowering, node: Node) -> None:
              **gradients, **sizes)  # fmt: skip
     if not low.wanted(dx):
         return
-    source: dict[str, Any] = {"dy": low.read(dy), "y": _read(low, y), **_activation(node)}
+    source: dict[str, Any] = {"dy": low.read(dy), "y": _read(low, y), **activation(node)}
     if target is not None:
         source = {"dy": target, "y": None, "act": UNARY["linear"], "alpha": 0.0}
     low.step("batch_norm_backward", node, x=low.read(x), slope=slope, offset=offset, dx=low.write(dx, dy),

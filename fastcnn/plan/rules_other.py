@@ -8,14 +8,7 @@ from typing import Any
 from .._ops.geometry import PoolGeometry
 from .._ops.kinds import BINARY, LOSS, REDUCE, UNARY
 from ..graph import Node, Value
-from .lowering import Lowering, lowers
-
-
-def _one(node: Node) -> Value:
-    value = node.inputs[0]
-    assert value is not None
-    return value
-
+from .lowering import Lowering, lowers, one
 
 # ---------------------------------------------------------------- pooling
 
@@ -27,7 +20,7 @@ def _pool_geometry(x: tuple[int, ...], attrs: dict[str, Any], where: str) -> Poo
 
 @lowers("max_pool2d")
 def max_pool2d(low: Lowering, node: Node) -> None:
-    x = _one(node)
+    x = one(node)
     geometry = _pool_geometry(low.shape(x), node.attrs, "max_pool2d")
     index = {geometry.index_name: low.write(node.outputs[1])} if low.wanted(node.outputs[1]) else {}
     low.step("max_pool_forward", node, x=low.read(x), y=low.write(node.outputs[0]), **index, **geometry.fields())
@@ -44,7 +37,7 @@ def max_pool2d_backward(low: Lowering, node: Node) -> None:
 
 @lowers("avg_pool2d")
 def avg_pool2d(low: Lowering, node: Node) -> None:
-    x = _one(node)
+    x = one(node)
     geometry = _pool_geometry(low.shape(x), node.attrs, "avg_pool2d")
     low.step("avg_pool_forward", node, x=low.read(x), y=low.write(node.outputs[0]),
              include_pad=int(node.attrs["count_include_pad"]), **geometry.fields())  # fmt: skip
@@ -53,7 +46,7 @@ def avg_pool2d(low: Lowering, node: Node) -> None:
 @lowers("avg_pool2d_backward")
 def avg_pool2d_backward(low: Lowering, node: Node) -> None:
     geometry = _pool_geometry(low.shape(node.attrs["like"]), node.attrs, "avg_pool2d")
-    low.step("avg_pool_backward", node, dy=low.read(_one(node)), dx=low.write(node.outputs[0]),
+    low.step("avg_pool_backward", node, dy=low.read(one(node)), dx=low.write(node.outputs[0]),
              include_pad=int(node.attrs["count_include_pad"]), **geometry.fields())  # fmt: skip
 
 
@@ -62,7 +55,7 @@ def avg_pool2d_backward(low: Lowering, node: Node) -> None:
 
 @lowers("unary")
 def unary(low: Lowering, node: Node) -> None:
-    x = _one(node)
+    x = one(node)
     low.step("unary_forward", node, x=low.read(x), y=low.write(node.outputs[0], x), count=low.size(x),
              kind=UNARY[node.attrs["kind"]], alpha=node.attrs["alpha"])  # fmt: skip
 
@@ -77,7 +70,7 @@ def unary_backward(low: Lowering, node: Node) -> None:
 
 @lowers("affine")
 def affine(low: Lowering, node: Node) -> None:
-    x = _one(node)
+    x = one(node)
     low.step("affine", node, x=low.read(x), y=low.write(node.outputs[0], x), count=low.size(x),
              scale=node.attrs["scale"], shift=node.attrs["shift"])  # fmt: skip
 
@@ -132,7 +125,7 @@ def binary(low: Lowering, node: Node) -> None:
 @lowers("reduce")
 def reduce(low: Lowering, node: Node) -> None:
     """Axes that lie side by side are reduced at once; others one run after the other, the last first."""
-    x = _one(node)
+    x = one(node)
     shape = list(low.shape(x))
     axes = sorted(node.attrs["axes"])
     kind = node.attrs["kind"]
@@ -160,7 +153,7 @@ def reduce(low: Lowering, node: Node) -> None:
 @lowers("broadcast")
 def broadcast(low: Lowering, node: Node) -> None:
     """dy spread over the reduced axes: added to a stretched zero, then divided for a mean."""
-    dy = _one(node)
+    dy = one(node)
     like = low.shape(node.attrs["like"])
     kept = tuple(1 if i in node.attrs["axes"] else size for i, size in enumerate(like))
     count = math.prod(like[i] for i in node.attrs["axes"])
@@ -171,17 +164,17 @@ def broadcast(low: Lowering, node: Node) -> None:
 
 @lowers("reshape")
 def reshape(low: Lowering, node: Node) -> None:
-    low.alias(node.outputs[0], _one(node))
+    low.alias(node.outputs[0], one(node))
 
 
 @lowers("identity")
 def identity(low: Lowering, node: Node) -> None:
-    low.alias(node.outputs[0], _one(node))
+    low.alias(node.outputs[0], one(node))
 
 
 @lowers("dropout")
 def dropout(low: Lowering, node: Node) -> None:
-    x = _one(node)
+    x = one(node)
     if not low.training or node.attrs["rate"] == 0:
         low.alias(node.outputs[0], x)
         return
@@ -200,7 +193,7 @@ def _rows(low: Lowering, value: Value) -> dict[str, int]:
 
 @lowers("softmax")
 def softmax(low: Lowering, node: Node) -> None:
-    x = _one(node)
+    x = one(node)
     low.step("softmax_forward", node, x=low.read(x), y=low.write(node.outputs[0], x), **_rows(low, x))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from .._ops.geometry import ConvGeometry
 from .._ops.kinds import BINARY
 from ..graph import Node, Value
-from .lowering import Lowering, lowers
-from .rules_conv import _backward_data, _backward_weights, _forward, _two
+from .lowering import Lowering, lowers, two
+from .rules_conv import convolution_backward_data, convolution_backward_weights, convolution_forward
 from .rules_other import binary_fields
 
 
@@ -19,8 +19,8 @@ def _geometry(low: Lowering, x: Value, w: Value, node: Node) -> ConvGeometry:
 
 @lowers("conv2d_transpose")
 def conv2d_transpose(low: Lowering, node: Node) -> None:
-    x, w = _two(node)
-    _backward_data(low, node, _geometry(low, x, w, node))
+    x, w = two(node)
+    convolution_backward_data(low, node, _geometry(low, x, w, node))
     bias = node.inputs[2] if len(node.inputs) > 2 else None
     if bias is not None:
         y = low.read(node.outputs[0])
@@ -31,11 +31,11 @@ def conv2d_transpose(low: Lowering, node: Node) -> None:
 
 @lowers("conv2d_transpose_backward_data")
 def conv2d_transpose_backward_data(low: Lowering, node: Node) -> None:
-    _, w = _two(node)
-    _forward(low, node, _geometry(low, node.attrs["like"], w, node))
+    _, w = two(node)
+    convolution_forward(low, node, _geometry(low, node.attrs["like"], w, node))
 
 
 @lowers("conv2d_transpose_backward_weights")
 def conv2d_transpose_backward_weights(low: Lowering, node: Node) -> None:
-    _, x = _two(node)
-    _backward_weights(low, node, _geometry(low, x, node.attrs["like"], node))
+    _, x = two(node)
+    convolution_backward_weights(low, node, _geometry(low, x, node.attrs["like"], node))
