@@ -14,13 +14,7 @@
 #define PAIRS 2
 #endif
 
-typedef struct {
-    const fc_unrolled *s;
-    const float *src, *weights; /* the image's dy, and tap 0, at the block's first channel */
-    float *dst;                 /* the image's dx, likewise */
-    int64_t channels;
-    int stream;
-} band;
+typedef fc_unrolled_band band;
 
 /* acc[row of the pair][column of the tile]: dy of output row m - y and column m0 - kernel / 2 + x, times the
  * rows 2y and 2y + 1 of weights in w. */
@@ -109,13 +103,14 @@ FC_INLINE void run_tile(const band *b, int64_t m, int64_t m0, const int kernel) 
     }
 }
 
-FC_INLINE void run_row(const band *b, int64_t m, const int kernel) {
+FC_INLINE void run_row(const band *b, int64_t number, const int kernel) {
     const fc_unrolled *s = b->s;
-    for (int64_t m0 = s->pl / 2; 2 * m0 < s->pl + s->w; m0 += PAIRS) run_tile(b, m, m0, kernel);
+    for (int64_t m0 = s->pl / 2; 2 * m0 < s->pl + s->w; m0 += PAIRS)
+        run_tile(b, s->pt / 2 + number, m0, kernel);
 }
 
-static void run_3(const band *b, int64_t m) { run_row(b, m, 3); }
-static void run_5(const band *b, int64_t m) { run_row(b, m, 5); }
+static void run_3(const band *b, int64_t number) { run_row(b, number, 3); }
+static void run_5(const band *b, int64_t number) { run_row(b, number, 5); }
 
 /* Pairs of rows of one image. */
 static int64_t bands_of(const fc_unrolled *s) { return (s->pt + s->h + 1) / 2 - s->pt / 2; }
@@ -131,22 +126,6 @@ int64_t FC_NAME(fc_unrolled_adjoint_tiles)(const fc_unrolled *s) {
 
 void FC_NAME(fc_unrolled_adjoint_run)(const fc_unrolled *s, int64_t begin, int64_t end) {
     const fc_unrolled_cut cut = cut_of(s);
-    const int64_t bands = bands_of(s);
-    const int stream = fc_streams(s->dst, s->n * s->h * s->w * s->c) && s->c % VL == 0;
-    for (int64_t tile = begin; tile < end; tile++) {
-        const int64_t block = tile / cut.groups, from = tile % cut.groups * cut.step,
-                      c = block * cut.channels;
-        const int64_t channels = block + 1 < cut.blocks ? cut.channels : s->c - c;
-        for (int64_t i = from; i < fc_min(from + cut.step, cut.bands); i++) {
-            const int64_t image = i / bands;
-            const band b = {s,
-                            s->src + image * s->oh * s->ow * s->c + c,
-                            s->weights + c,
-                            s->dst + image * s->h * s->w * s->c + c,
-                            channels,
-                            stream};
-            (s->kernel == 3 ? run_3 : run_5)(&b, s->pt / 2 + i % bands);
-        }
-    }
-    if (stream) vf_fence();
+    fc_each_band(s, &cut, bands_of(s), s->oh * s->ow * s->c, s->h * s->w * s->c, begin, end,
+                 s->kernel == 3 ? run_3 : run_5);
 }

@@ -22,14 +22,7 @@
 /* Rows of output that one band has: a multiple of ROWS on every instruction set. */
 #define BAND 2
 
-/* One band of output rows, from the first channel of a block of `channels` on. Offsets are in floats. */
-typedef struct {
-    const fc_unrolled *s;
-    const float *src, *weights, *bias; /* of the image; of tap 0 */
-    float *dst;                        /* of the image */
-    int64_t channels;
-    int stream, ahead;
-} band;
+typedef fc_unrolled_band band;
 
 /* acc[i][p] += v w for each output pixel of the tile that source pixel (y, x) of the tile is a tap of; w: the
  * rows of weights y and y - stride. All but v is known to the compiler. */
@@ -165,7 +158,8 @@ FC_INLINE void run_rows(const band *b, int64_t row, const int kernel, const int 
         run_tile(b, row, fc_min(j, ow - FEW_PIXELS), kernel, stride, rows, FEW_PIXELS);
 }
 
-FC_INLINE void run_band(const band *b, int64_t row, const int kernel, const int stride) {
+FC_INLINE void run_band(const band *b, int64_t number, const int kernel, const int stride) {
+    const int64_t row = number * BAND;
     /* Images that come from memory, with stride 2, go row by row: two rows would read four or five new ones
      * at a time, more places than the memory likes. */
     if (ROWS == BAND && (stride == 1 || !b->ahead) && row + BAND <= b->s->oh) {
@@ -175,10 +169,10 @@ FC_INLINE void run_band(const band *b, int64_t row, const int kernel, const int 
     for (int64_t i = row; i < fc_min(row + BAND, b->s->oh); i++) run_rows(b, i, kernel, stride, 1);
 }
 
-static void run_3_1(const band *b, int64_t row) { run_band(b, row, 3, 1); }
-static void run_3_2(const band *b, int64_t row) { run_band(b, row, 3, 2); }
-static void run_5_1(const band *b, int64_t row) { run_band(b, row, 5, 1); }
-static void run_5_2(const band *b, int64_t row) { run_band(b, row, 5, 2); }
+static void run_3_1(const band *b, int64_t number) { run_band(b, number, 3, 1); }
+static void run_3_2(const band *b, int64_t number) { run_band(b, number, 3, 2); }
+static void run_5_1(const band *b, int64_t number) { run_band(b, number, 5, 1); }
+static void run_5_2(const band *b, int64_t number) { run_band(b, number, 5, 2); }
 
 static int64_t bands_of(const fc_unrolled *s) { return (s->oh + BAND - 1) / BAND; }
 
@@ -193,26 +187,7 @@ int64_t FC_NAME(fc_unrolled_tiles)(const fc_unrolled *s) {
 
 void FC_NAME(fc_unrolled_run)(const fc_unrolled *s, int64_t begin, int64_t end) {
     const fc_unrolled_cut cut = cut_of(s);
-    const int64_t bands = bands_of(s);
-    const int stream = fc_streams(s->dst, s->n * s->oh * s->ow * s->c) && s->c % VL == 0;
-    for (int64_t tile = begin; tile < end; tile++) {
-        const int64_t block = tile / cut.groups, from = tile % cut.groups * cut.step,
-                      c = block * cut.channels;
-        const int64_t channels = block + 1 < cut.blocks ? cut.channels : s->c - c;
-        for (int64_t i = from; i < fc_min(from + cut.step, cut.bands); i++) {
-            const int64_t image = i / bands;
-            const band b = {s,
-                            s->src + image * s->h * s->w * s->c + c,
-                            s->weights + c,
-                            s->bias ? s->bias + c : NULL,
-                            s->dst + image * s->oh * s->ow * s->c + c,
-                            channels,
-                            stream,
-                            s->n * (s->h * s->w + s->oh * s->ow) * s->c >= FC_AHEAD_FLOATS};
-            (s->kernel == 3   ? s->stride == 1 ? run_3_1 : run_3_2
-             : s->stride == 1 ? run_5_1
-                              : run_5_2)(&b, i % bands * BAND);
-        }
-    }
-    if (stream) vf_fence();
+    fc_each_band(s, &cut, bands_of(s), s->h * s->w * s->c, s->oh * s->ow * s->c, begin, end,
+                 s->kernel == 3 ? (s->stride == 1 ? run_3_1 : run_3_2)
+                                : (s->stride == 1 ? run_5_1 : run_5_2));
 }

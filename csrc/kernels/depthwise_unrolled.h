@@ -83,4 +83,42 @@ FC_INLINE fc_unrolled_cut fc_cut_bands(int64_t bands, int64_t band_floats, int64
     return t;
 }
 
+/* One image's channels, as a band of its rows is computed: pointers are at the image, and at the tile's first
+ * channel. */
+typedef struct {
+    const fc_unrolled *s;
+    const float *src, *weights, *bias;
+    float *dst;
+    int64_t channels;
+    int stream; /* past the cache */
+    int ahead;  /* images come from memory: fetch what is needed next */
+} fc_unrolled_band;
+
+/* Tiles begin .. end of `bands` bands an image; sizes of an image in floats. run(band, number in its image).
+ */
+FC_INLINE void fc_each_band(const fc_unrolled *s, const fc_unrolled_cut *cut, int64_t bands,
+                            int64_t src_image, int64_t dst_image, int64_t begin, int64_t end,
+                            void (*run)(const fc_unrolled_band *, int64_t)) {
+    const int stream = fc_streams(s->dst, s->n * dst_image) && s->c % VL == 0;
+    const int ahead = s->n * (src_image + dst_image) >= FC_AHEAD_FLOATS;
+    for (int64_t tile = begin; tile < end; tile++) {
+        const int64_t block = tile / cut->groups, from = tile % cut->groups * cut->step,
+                      c = block * cut->channels;
+        const int64_t channels = block + 1 < cut->blocks ? cut->channels : s->c - c;
+        for (int64_t i = from; i < fc_min(from + cut->step, cut->bands); i++) {
+            const int64_t image = i / bands;
+            const fc_unrolled_band b = {s,
+                                        s->src + image * src_image + c,
+                                        s->weights + c,
+                                        s->bias ? s->bias + c : NULL,
+                                        s->dst + image * dst_image + c,
+                                        channels,
+                                        stream,
+                                        ahead};
+            run(&b, i % bands);
+        }
+    }
+    if (stream) vf_fence();
+}
+
 #endif
