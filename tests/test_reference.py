@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases.convolution import CONVOLUTIONS, DEPTHWISE, Conv
+from cases.convolution_shapes import CONVOLUTIONS, DEPTHWISE, Conv
 from cases.pooling import POOLS, Pool
 
 from fastcnn import reference as ref

@@ -8,7 +8,7 @@ from .._ops.arrays import as_float32, check_out, same_shape
 from .._ops.geometry import ConvGeometry
 from ..shapes import named_padding, single
 from .activations import check_activation
-from .convolution import _backward, _forward
+from .convolution import convolve, convolve_backward
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -56,7 +56,7 @@ def conv1d(
     if out is not None:
         check_out(out, shape, [rows, weights])
         out = out.reshape(g.y_shape)
-    return _forward(g, g.y_shape, rows, weights, b, activation, out, "conv1d").reshape(shape)
+    return convolve(g, g.y_shape, rows, weights, b, activation, out, "conv1d").reshape(shape)
 
 
 def conv1d_backward(
@@ -91,7 +91,7 @@ def conv1d_backward(
     where = "conv1d_backward"
     g, rows, weights = _geometry(x, w, strides, padding, dilation, groups, where)
     upstream = same_shape(dy, "dy", (g.n, g.ow, g.k), "the result")
-    dx, dw, db = _backward(g, upstream, rows, weights, where)
+    dx, dw, db = convolve_backward(g, upstream, rows, weights, where)
     return dx.reshape(rows.shape), dw.reshape(weights.shape), db
 
 

@@ -9,7 +9,7 @@ from .._ops.arrays import as_float32, as_images, empty, result, same_shape
 from .._ops.geometry import ConvGeometry
 from .._ops.kinds import BINARY
 from .activations import activate_in_place, check_activation
-from .convolution import LEAKY_SLOPE, _by_method, _column_sums, _folded
+from .convolution import LEAKY_SLOPE, by_method, column_sums, folded
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -66,7 +66,7 @@ def conv2d_transpose(
     g, images, weights = _geometry(x, w, strides, padding, output_padding, dilation, where)
     bias = None if b is None else same_shape(b, "b", (g.c,), "the output channels")
     y = result(out, g.x_shape, [a for a in (images, weights, bias) if a is not None], where)
-    _by_method(choose.backward_data(g.flat(), True), images, weights, y, where)
+    by_method(choose.backward_data(g.flat(), True), images, weights, y, where)
     if bias is not None:
         # One row a pixel, and the same bias for each.
         sizes = {"d0": 1, "d1": 1, "d2": 1, "d3": y.size // g.c, "d4": g.c, "p3": g.c, "p4": 1, "q4": 1}
@@ -115,13 +115,13 @@ def conv2d_transpose_backward(
         db.fill(0)
         return dx, dw, db
     act = {"bias": None, "act": 0, "alpha": 0.0}
-    _by_method(choose.forward(g.flat(), True), upstream, weights, dx, where, **act)
+    by_method(choose.forward(g.flat(), True), upstream, weights, dx, where, **act)
     # What x is to the convolution, dy is to its transpose, and the other way round.
     gradient = choose.backward_weights(g.flat())
     partial = empty((gradient.parts, *g.w_shape), f"{where}: dw")
     verbose.say(gradient.kernel, gradient.args, gradient.why, where)
     core.call(gradient.kernel, x=upstream, dy=images, dweights=partial, **gradient.args)
-    return dx, _folded(partial), _column_sums(upstream, g.c)
+    return dx, folded(partial), column_sums(upstream, g.c)
 
 
 def _geometry(

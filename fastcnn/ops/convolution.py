@@ -70,7 +70,7 @@ def conv2d(
     activation = check_activation(activation)
     images, weights = as_images(x, "x"), as_float32(w, "w", 4, _W_AXES)
     g = ConvGeometry.of(images.shape, weights.shape, strides, padding, dilation, groups, "conv2d")
-    return _forward(g, g.y_shape, images, weights, b, activation, out, "conv2d")
+    return convolve(g, g.y_shape, images, weights, b, activation, out, "conv2d")
 
 
 def conv2d_backward(
@@ -104,7 +104,7 @@ def conv2d_backward(
     """
     images, weights = as_images(x, "x"), as_float32(w, "w", 4, _W_AXES)
     g = ConvGeometry.of(images.shape, weights.shape, strides, padding, dilation, groups, "conv2d_backward")
-    return _backward(g, same_shape(dy, "dy", g.y_shape, "the result"), images, weights, "conv2d_backward")
+    return convolve_backward(g, same_shape(dy, "dy", g.y_shape, "the result"), images, weights, "conv2d_backward")
 
 
 def depthwise_conv2d(
@@ -139,7 +139,7 @@ def depthwise_conv2d(
     """
     activation = check_activation(activation)
     g, images, weights = _depthwise(x, w, strides, padding, dilation, "depthwise_conv2d")
-    return _forward(g, g.y_shape, images, weights, b, activation, out, "depthwise_conv2d")
+    return convolve(g, g.y_shape, images, weights, b, activation, out, "depthwise_conv2d")
 
 
 def depthwise_conv2d_backward(
@@ -172,7 +172,7 @@ def depthwise_conv2d_backward(
     """
     where = "depthwise_conv2d_backward"
     g, images, weights = _depthwise(x, w, strides, padding, dilation, where)
-    dx, dw, db = _backward(g, same_shape(dy, "dy", g.y_shape, "the result"), images, weights, where)
+    dx, dw, db = convolve_backward(g, same_shape(dy, "dy", g.y_shape, "the result"), images, weights, where)
     return dx, dw.reshape(weights.shape), db
 
 
@@ -204,7 +204,7 @@ def dense(
     """
     activation = check_activation(activation)
     g, rows, weights = _dense(x, w, "dense")
-    return _forward(g, (*rows.shape[:-1], g.k), rows, weights, b, activation, out, "dense")
+    return convolve(g, (*rows.shape[:-1], g.k), rows, weights, b, activation, out, "dense")
 
 
 def dense_backward(dy: ArrayLike, x: ArrayLike, w: ArrayLike) -> tuple[Floats, Floats, Floats]:
@@ -230,7 +230,7 @@ def dense_backward(dy: ArrayLike, x: ArrayLike, w: ArrayLike) -> tuple[Floats, F
     """
     g, rows, weights = _dense(x, w, "dense_backward")
     upstream = same_shape(dy, "dy", (*rows.shape[:-1], g.k), "the result")
-    dx, dw, db = _backward(g, upstream, rows, weights, "dense_backward")
+    dx, dw, db = convolve_backward(g, upstream, rows, weights, "dense_backward")
     return dx.reshape(rows.shape), dw.reshape(weights.shape), db
 
 
@@ -256,7 +256,7 @@ def _dense(x: ArrayLike, w: ArrayLike, where: str) -> tuple[ConvGeometry, Floats
     return ConvGeometry.dense(math.prod(rows.shape[:-1]), weights.shape[0], weights.shape[1], where), rows, weights
 
 
-def _forward(
+def convolve(
     g: ConvGeometry,
     shape: tuple[int, ...],
     x: Floats,
@@ -266,6 +266,7 @@ def _forward(
     out: Floats | None,
     where: str,
 ) -> Floats:
+    """Any convolution of checked arrays, by the kernels that suit it; `shape` is the result's."""
     bias = None if b is None else same_shape(b, "b", (g.k,), "the output channels")
     y = result(out, shape, [a for a in (x, w, bias) if a is not None], where)
     fused = activation if activation in FUSED else "linear"
@@ -274,13 +275,14 @@ def _forward(
         verbose.say("depthwise_forward", g.fields(), "", where)
         core.call("depthwise_forward", x=x, weights=w, bias=bias, y=y, **g.fields(), **act)
     else:
-        _by_method(choose.forward(g.flat(), True), x, w, y, where, bias=bias, **act)
+        by_method(choose.forward(g.flat(), True), x, w, y, where, bias=bias, **act)
     if fused != activation:
         activate_in_place(y, activation)
     return y
 
 
-def _backward(g: ConvGeometry, dy: Floats, x: Floats, w: Floats, where: str) -> tuple[Floats, Floats, Floats]:
+def convolve_backward(g: ConvGeometry, dy: Floats, x: Floats, w: Floats, where: str) -> tuple[Floats, Floats, Floats]:
+    """The gradients (dx, dw, db) of `convolve`, before any activation."""
     dx = empty(g.x_shape, f"{where}: dx")
     gradient = choose.backward_weights(g.flat())
     partial = empty((gradient.parts, *g.w_shape), f"{where}: dw")
@@ -293,13 +295,13 @@ def _backward(g: ConvGeometry, dy: Floats, x: Floats, w: Floats, where: str) -> 
         verbose.say("depthwise_backward_data", g.fields(), "", where)
         core.call("depthwise_backward_data", dy=dy, weights=w, dx=dx, **g.fields())
     else:
-        _by_method(choose.backward_data(g.flat(), True), dy, w, dx, where)
+        by_method(choose.backward_data(g.flat(), True), dy, w, dx, where)
     verbose.say(gradient.kernel, gradient.args, gradient.why, where)
     core.call(gradient.kernel, x=x, dy=dy, dweights=partial, **gradient.args)
-    return dx, _folded(partial), _column_sums(dy, g.k)
+    return dx, folded(partial), column_sums(dy, g.k)
 
 
-def _by_method(method: choose.Method, source: Floats, w: Floats, target: Floats, where: str, **args: Any) -> None:
+def by_method(method: choose.Method, source: Floats, w: Floats, target: Floats, where: str, **args: Any) -> None:
     """Run the two kernels of a method."""
     verbose.say(method.kernel, method.args, method.why, where)
     packed = empty((method.packed_size,), f"{where}: the packed weights")
@@ -307,7 +309,7 @@ def _by_method(method: choose.Method, source: Floats, w: Floats, target: Floats,
     core.call(method.kernel, packed=packed, **{method.source: source, method.result: target}, **{**method.args, **args})
 
 
-def _folded(partial: Floats) -> Floats:
+def folded(partial: Floats) -> Floats:
     """The sum over the first axis, in its order."""
     if len(partial) == 1:
         return partial[0]
@@ -316,10 +318,10 @@ def _folded(partial: Floats) -> Floats:
     return total
 
 
-def _column_sums(dy: Floats, columns: int) -> Floats:
+def column_sums(dy: Floats, columns: int) -> Floats:
     """The sum over all axes but the last: the gradient of a bias."""
     rows = dy.size // columns
     parts = row_parts(rows)
     partial = empty((parts, columns), "db")
     core.call("column_sums", x=dy, y=partial, rows=rows, cols=columns, parts=parts)
-    return _folded(partial)
+    return folded(partial)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases.convolution import Conv
+from cases.convolution_shapes import Conv
 from cases.pooling import Pool
 
 from fastcnn._ops import core

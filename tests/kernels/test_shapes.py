@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from cases.case import Problem, generator
-from cases.convolution import Conv, winograd_problem, winograd_weights_problem
 from cases.convolution import problems as convolution_problems
+from cases.convolution import winograd_problem, winograd_weights_problem
+from cases.convolution_shapes import Conv
 from cases.elementwise import binary_numbers
 from cases.pooling import Pool
 from cases.pooling import problems as pooling_problems

@@ -20,7 +20,7 @@ from ...shapes import transposed_output, window_output
 from ..values import OPS, Node, Op, Spec, Value, emit, register
 
 
-def _through_activation(node: Node, dy: Value) -> Value:
+def through_activation(node: Node, dy: Value) -> Value:
     kind = node.attrs["activation"]
     if kind == "linear":
         return dy
@@ -49,7 +49,7 @@ class Conv2D(Op):
     def gradient(self, node: Node, grads: Sequence[Value | None], needed: Sequence[bool]) -> list[Value | None]:
         x, w = node.inputs[0], node.inputs[1]
         assert x is not None and w is not None and grads[0] is not None
-        dy = _through_activation(node, grads[0])
+        dy = through_activation(node, grads[0])
         geometry = {k: node.attrs[k] for k in ("strides", "dilation", "padding", "groups")}
         dx = dw = None
         if needed[0]:
@@ -102,7 +102,7 @@ class Dense(Op):
     def gradient(self, node: Node, grads: Sequence[Value | None], needed: Sequence[bool]) -> list[Value | None]:
         x, w = node.inputs[0], node.inputs[1]
         assert x is not None and w is not None and grads[0] is not None
-        dy = _through_activation(node, grads[0])
+        dy = through_activation(node, grads[0])
         dx = emit("dense_backward_data", [dy, w], {"like": x}, name=node.name) if needed[0] else None
         dw = emit("dense_backward_weights", [x, dy], {"like": w}, name=f"{node.name}/kernel") if needed[1] else None
         return [dx, dw, *_added_gradients(node, dy, needed)]

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..values import Node, Op, Spec, Value, apply, emit, register
-from .conv import _through_activation
+from .conv import through_activation
 
 
 def _check(inputs: Sequence[Any]) -> None:
@@ -46,7 +46,7 @@ class BatchNorm(Op):
         """Statistics are constants here."""
         x, gamma, beta, mean, variance = node.inputs[:5]
         assert grads[0] is not None
-        dz = _through_activation(node, grads[0])
+        dz = through_activation(node, grads[0])
         dx = dgamma = dbeta = None
         if needed[0]:
             scale = emit("batch_norm_scales", [gamma, beta, mean, variance], node.attrs, node.name)
