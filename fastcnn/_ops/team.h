@@ -51,28 +51,46 @@ typedef struct {
 typedef struct {
     double serial, shared; /* recent times in ns, 0: none yet */
     int64_t runs;
+    int64_t trial; /* what the last trial tries: 1 sharing, 0 not */
 } fc_habit;
 
-enum { FC_TRIAL = 4, FC_TRIALS_EVERY = 256 };
+enum { FC_TRIAL = 4, FC_TRIALS_FROM = 16, FC_TRIALS_EVERY = 256 };
+
+/* Runs since the last trial began. Trials are rare once much is known: the first runs of a process are often
+ * in the way of other things that it starts. */
+FC_TEAM_INLINE int64_t fc_habit_turn(const fc_habit *h) {
+    int64_t every = FC_TRIALS_FROM;
+    while (every < FC_TRIALS_EVERY && h->runs >= 2 * every) every *= 2;
+    return h->runs % every;
+}
 
 /* Whether to share it this time. The faster way so far; now and then a few runs the other way, in case that
  * has changed: another process may have come or gone. Times depend on how soon a sleeping thread wakes, which
  * differs a hundredfold from machine to machine, so they are measured, not guessed. Results are the same
  * either way. */
 FC_TEAM_INLINE int fc_habit_shares(const fc_habit *h) {
-    const int64_t turn = h->runs % FC_TRIALS_EVERY;
+    const int64_t turn = fc_habit_turn(h);
     const int faster = h->shared < h->serial;
     if (h->runs < 2 * FC_TRIAL) return h->runs < FC_TRIAL;
-    return turn < FC_TRIAL ? !faster : faster;
+    if (turn == 0) return !faster;
+    return turn < FC_TRIAL ? (int)h->trial : faster;
 }
 
 /* The first run of a trial doesn't count: caches, and threads that still sleep, are not what they would be.
- */
+ * Of the others the quickest does. After that single slow runs, which say more of other processes than of
+ * this work, move what is known by a fifth at most. */
 FC_TEAM_INLINE void fc_habit_learn(fc_habit *h, int shared, double ns) {
     double *known = shared ? &h->shared : &h->serial;
-    const int64_t turn = h->runs++ % FC_TRIALS_EVERY;
+    const int64_t turn = fc_habit_turn(h), run = h->runs++;
+    const int both = run < 2 * FC_TRIAL; /* the first two trials, one after the other */
+    if (turn == 0) h->trial = shared;
     if (turn == 0 || turn == FC_TRIAL) return;
-    *known = *known == 0 ? ns : *known + 0.2 * (ns - *known);
+    if (turn == 1 || *known == 0)
+        *known = ns;
+    else if (turn < FC_TRIAL || both)
+        *known = ns < *known ? ns : *known;
+    else
+        *known += 0.2 * ((ns < 2 * *known ? ns : 2 * *known) - *known);
 }
 
 /* Until all shares are finished. Who holds the last one is usually microseconds from its end; if it isn't,
