@@ -5,6 +5,8 @@
  *                  never on the number of threads, so that results are the same bits for any of them.
  *   scratch(args)  how many bytes of scratch memory one worker needs (64-byte aligned, not cleared).
  *   run(args, begin, end, scratch)  does pieces begin..end on the calling thread.
+ * A worker may call run several times for one piece of work. Before the first its scratch begins with eight
+ * zero bytes, and from one to the next it is left alone: a kernel may note there what it keeps in the rest.
  *
  * C code here is single-threaded, allocates nothing, does no I/O, keeps no state but the dispatch table,
  * and touches no memory but what the arguments' extents name and its scratch. Who calls validates.

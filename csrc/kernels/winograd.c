@@ -18,26 +18,26 @@
 /* Input channels that are added up in registers before their sum goes to the sums in memory: rounding errors
  * grow with the length of a sum, and here they are those of terms larger than the result. */
 #define DEPTH 256
-/* Tiles of work, so that 16 threads have one each: by smaller blocks where the weights pass quickly (4 MiB),
+/* Tiles of work, so that 16 threads have one each: by smaller blocks where a core's caches hold the weights,
  * then by spans of columns, which cost another transform of the block's patches where two threads share it.
- */
+ * The number of blocks is even, for two threads to have the same. */
 #define ENOUGH_TILES 16
+#define NEAR_WEIGHTS 196608 /* floats: 768 KiB, held by L2 */
 #define WEIGHT_FLOATS 1048576
-#define LEAST_COLUMNS 64
+#define FAR_FLOATS 4194304 /* more than L3 holds for long: they should pass seldom */
 /* Images of so many floats, 512 KiB, are taken to lie in the L2 cache. */
 #define NEAR_FLOATS 131072
-/* Input channels that winograd_pack transforms at a time: a cache line of weights. */
-#define PACK_DEPTH 16
 
 typedef fc_winograd_forward_args args;
 
 typedef struct {
     int64_t edge;                    /* m + 2 */
     int64_t down, across, squares;   /* squares of an image's columns and rows, and of all images */
-    int64_t block, blocks;           /* squares of a block */
+    int64_t block, blocks;           /* squares of a block at most, all have nearly as many */
     int64_t panels, span, spans;     /* panels of one tile of work */
     int64_t point_row, point_matrix; /* floats from square to square and from point to point: of points */
     int64_t sum_matrix;              /* and of sums, whose rows are FC_NR */
+    int far_weights;                 /* whether the weights don't stay in the L2 cache */
     int far;                         /* whether the images don't lie in the L2 cache anyway */
 } cut;
 
@@ -52,109 +52,165 @@ static cut cut_work(const args *a) {
     const int64_t weights = k.edge * k.edge * a->c * a->k;
     const int64_t fit = POINT_FLOATS / (k.edge * k.edge * k.point_row) / LEAST_SQUARES * LEAST_SQUARES;
     const int64_t most =
-        fc_min(fc_max(fit, LEAST_SQUARES), weights > 4 * WEIGHT_FLOATS ? 2 * MOST_SQUARES : MOST_SQUARES);
-    const int64_t share = FC_ROUND_UP((k.squares + ENOUGH_TILES - 1) / ENOUGH_TILES, LEAST_SQUARES);
-    k.block = weights > WEIGHT_FLOATS ? most : fc_min(fc_max(share, LEAST_SQUARES), most);
-    k.blocks = (k.squares + k.block - 1) / k.block;
+        fc_min(fc_max(fit, LEAST_SQUARES), weights > FAR_FLOATS ? 2 * MOST_SQUARES : MOST_SQUARES);
+    const int64_t few = weights > WEIGHT_FLOATS ? 0 : fc_min(k.squares / (2 * LEAST_SQUARES), ENOUGH_TILES);
+    k.blocks = fc_max((k.squares + most - 1) / most, few);
+    k.blocks += k.blocks > 1 ? k.blocks & 1 : 0;
+    k.block = k.blocks ? (k.squares + k.blocks - 1) / k.blocks : 0;
     k.panels = fc_panels(a->k);
-    /* One block can be shared by its columns only. */
-    const int64_t wide = k.blocks > 1 ? (a->k + LEAST_COLUMNS - 1) / LEAST_COLUMNS : k.panels;
-    const int64_t wanted = k.blocks ? fc_min((ENOUGH_TILES + k.blocks - 1) / k.blocks, wide) : 1;
+    const int64_t wanted = k.blocks ? fc_min((ENOUGH_TILES + k.blocks - 1) / k.blocks, k.panels) : 1;
     k.span = (k.panels + wanted - 1) / wanted;
     k.spans = (k.panels + k.span - 1) / k.span;
     k.point_matrix = fc_odd_lines(k.block * k.point_row);
     k.sum_matrix = fc_odd_lines(k.block * FC_NR);
+    k.far_weights = weights > 2 * WEIGHT_FLOATS;
     k.far = a->n * (a->h * a->w * a->c + a->oh * a->ow * a->k) > NEAR_FLOATS;
     return k;
 }
 
 typedef struct {
+    int64_t *kept; /* 1 + the block whose points these are, 0: none */
     float *points, *sums;
 } space;
 
 static size_t space_bytes(const cut *k) {
-    return (size_t)(k->edge * k->edge * (k->point_matrix + k->sum_matrix)) * sizeof(float);
+    return 64 + (size_t)(k->edge * k->edge * (k->point_matrix + k->sum_matrix)) * sizeof(float);
 }
 
 static space lay_out(const cut *k, void *scratch) {
     space s;
-    s.points = scratch;
+    s.kept = scratch;
+    s.points = (float *)((char *)scratch + 64);
     s.sums = s.points + k->edge * k->edge * k->point_matrix;
     return s;
 }
 
 /* ---- products ---- */
 
-/* sums = points x weights of FC_MR squares, over all channels at once. What fc_tile_run takes to begin and to
- * end weighs a quarter of the products of 16 channels, a twentieth of those of 128; here it is a loop without
- * calls. nv is a constant at every call; a square's sums are FC_NR apart. */
-FC_INLINE void multiply_rows(const int nv, const float *a, int64_t row, const float *b, int64_t depth,
-                             float *sums) {
+/* The products of `rows` squares with `depth` rows of a panel's weights, added to the sums in memory or not.
+ * A square's points are `row` floats apart, its sums FC_NR. What fc_tile_run takes to begin and to end weighs
+ * a quarter of the products of 16 channels, a twentieth of those of 128; here it is a loop without calls. */
+typedef struct {
+    const float *a, *b;
+    float *sums;
+    int64_t row, depth;
+    int64_t ahead; /* from b to weights that are wanted next, and brought to the L2 cache meanwhile */
+    int add;
+} products;
+
+/* rows, nv and fetch are constants at every call. */
+FC_INLINE void multiply_rows(const int rows, const int nv, const int fetch, const products *p) {
+    const float *a = p->a, *b = p->b;
+    const int64_t row = p->row, depth = p->depth, ahead = p->ahead;
+    float *sums = p->sums;
     vf acc[FC_MR][FC_NV], w[FC_NV];
-    FC_UNROLL(12)
-    for (int i = 0; i < FC_MR; i++) acc[i][0] = acc[i][1] = vf_zero();
+    if (p->add) {
+        FC_UNROLL(12)
+        for (int i = 0; i < rows; i++) {
+            acc[i][0] = vf_load(sums + i * FC_NR);
+            acc[i][1] = nv > 1 ? vf_load(sums + i * FC_NR + VL) : vf_zero();
+        }
+    } else {
+        FC_UNROLL(12)
+        for (int i = 0; i < rows; i++) acc[i][0] = acc[i][1] = vf_zero();
+    }
     for (int64_t c = 0; c < depth; c++, b += nv * VL) {
         w[0] = vf_load(b);
         w[1] = nv > 1 ? vf_load(b + VL) : w[0];
+        if (fetch) fc_prefetch_l2(b + ahead);
+        if (fetch && nv * VL > LINE_FLOATS) fc_prefetch_l2(b + ahead + LINE_FLOATS);
         FC_UNROLL(12)
-        for (int i = 0; i < FC_MR; i++) {
+        for (int i = 0; i < rows; i++) {
             const vf x = vf_set1(a[i * row + c]);
             acc[i][0] = vf_fma(x, w[0], acc[i][0]);
             if (nv > 1) acc[i][1] = vf_fma(x, w[1], acc[i][1]);
         }
     }
     FC_UNROLL(12)
-    for (int i = 0; i < FC_MR; i++) {
+    for (int i = 0; i < rows; i++) {
         vf_store(sums + i * FC_NR, acc[i][0]);
         if (nv > 1) vf_store(sums + i * FC_NR + VL, acc[i][1]);
+    }
+}
+
+#define ROWS(n)                                                                                              \
+    static void multiply_##n##x1(const products *p) { multiply_rows(n, 1, 0, p); }                           \
+    static void multiply_##n##x2(const products *p) { multiply_rows(n, 2, 0, p); }                           \
+    static void fetching_##n##x1(const products *p) { multiply_rows(n, 1, 1, p); }                           \
+    static void fetching_##n##x2(const products *p) { multiply_rows(n, 2, 1, p); }
+ROWS(1)
+ROWS(2)
+ROWS(3)
+ROWS(4)
+#if FC_MR > 4
+ROWS(5)
+ROWS(6)
+#endif
+#if FC_MR > 6
+ROWS(7)
+ROWS(8)
+#endif
+#if FC_MR > 8
+ROWS(9)
+ROWS(10)
+ROWS(11)
+ROWS(12)
+#endif
+#undef ROWS
+
+typedef void (*multiplication)(const products *);
+#define BODIES(n)                                                                                            \
+    {                                                                                                        \
+        {multiply_##n##x1, multiply_##n##x2}, { fetching_##n##x1, fetching_##n##x2 }                         \
+    }
+/* [rows - 1][whether it fetches][vectors - 1] */
+static const multiplication MULTIPLICATIONS[FC_MR][2][FC_NV] = {
+    BODIES(1), BODIES(2),  BODIES(3),  BODIES(4),
+#if FC_MR > 4
+    BODIES(5), BODIES(6),
+#endif
+#if FC_MR > 6
+    BODIES(7), BODIES(8),
+#endif
+#if FC_MR > 8
+    BODIES(9), BODIES(10), BODIES(11), BODIES(12),
+#endif
+};
+#undef BODIES
+
+/* The products of one point with DEPTH channels of weights at most: register tiles of nearly the same number
+ * of squares, since from four on a tile takes as long as it has squares. The first brings the weights that
+ * follow, `ahead` of these, closer: they come from a shared cache or from memory. */
+static void multiply_squares(products p, int64_t count, int vectors, int64_t ahead) {
+    const int64_t tiles = (count + FC_MR - 1) / FC_MR;
+    const float *points = p.a;
+    float *sums = p.sums;
+    p.ahead = ahead;
+    for (int64_t tile = 0; tile < tiles; tile++, p.ahead = 0) {
+        const int64_t first = count * tile / tiles, rows = count * (tile + 1) / tiles - first;
+        p.a = points + first * p.row;
+        p.sums = sums + first * FC_NR;
+        MULTIPLICATIONS[rows - 1][p.ahead > 0][vectors - 1](&p);
     }
 }
 
 /* sums = points x weights for one panel of output channels; b: its weights, [point][channel][width]. */
 static void multiply(const args *a, const cut *k, const space *s, int64_t panel, const float *b,
                      int64_t count, const fc_wino_wanted *in, const fc_wino_wanted *out) {
-    const float *rows[2 * MOST_SQUARES];
-    float *sums[2 * MOST_SQUARES];
-    const int64_t start = 0, points = k->edge * k->edge;
-    int64_t at = 0;
-    fc_tile t;
-    memset(&t, 0, sizeof t);
-    for (int64_t i = 0; i < count; i++) {
-        rows[i] = s->points + i * k->point_row;
-        sums[i] = s->sums + i * FC_NR;
-    }
-    t.a_seg = &at;
-    t.b_seg = &start;
-    t.segs = 1;
-    t.a_step = 1;
-    t.vectors = fc_panel_vectors(a->k, panel);
-    t.cols = t.vectors * VL;
-    t.b_step = t.cols;
+    const int64_t points = k->edge * k->edge;
+    const int vectors = fc_panel_vectors(a->k, panel);
+    const int64_t width = vectors * VL, matrix = fc_odd_lines(a->c * width);
     for (int64_t point = 0; point < points; point++) {
-        t.c_offset = point * k->sum_matrix;
         fc_wino_fetch(in, k->edge - 2, point, points);
         fc_wino_fetch(out, k->edge - 2, point, points);
-        int64_t first = 0;
-        for (; a->c <= DEPTH && first + FC_MR <= count; first += FC_MR) {
-            const float *from = s->points + point * k->point_matrix + first * k->point_row;
-            const float *weights = b + point * fc_odd_lines(a->c * t.b_step);
-            float *to = s->sums + t.c_offset + first * FC_NR;
-            if (t.vectors > 1)
-                multiply_rows(2, from, k->point_row, weights, a->c, to);
-            else
-                multiply_rows(1, from, k->point_row, weights, a->c, to);
-        }
-        for (; first < count; first += FC_MR) {
-            t.a = rows + first;
-            t.c = sums + first;
-            t.rows = (int)fc_min(FC_MR, count - first);
-            for (int64_t c = 0; c < a->c; c += DEPTH) {
-                t.len = fc_min(DEPTH, a->c - c);
-                t.add = c > 0;
-                t.b = b + point * fc_odd_lines(a->c * t.b_step) + c * t.b_step;
-                at = point * k->point_matrix + c;
-                FC_NAME(fc_tile_run)(&t);
-            }
+        for (int64_t c = 0; c < a->c; c += DEPTH) {
+            const products p = {.a = s->points + point * k->point_matrix + c,
+                                .b = b + point * matrix + c * width,
+                                .sums = s->sums + point * k->sum_matrix,
+                                .row = k->point_row,
+                                .depth = fc_min(DEPTH, a->c - c),
+                                .add = c > 0};
+            multiply_squares(p, count, vectors, k->far_weights ? fc_min(matrix, DEPTH * width) : 0);
         }
     }
 }
@@ -281,14 +337,13 @@ FC_INLINE void run_tiles(const int m, const args *a, int64_t begin, int64_t end,
     const space s = lay_out(&k, scratch);
     const fc_wino_images images = {a->x, a->h, a->w, a->c, a->pt, a->pl, k.down, k.across};
     const fc_wino_images results = {a->y, a->pool ? 0 : a->oh, a->ow, a->k, 0, 0, k.down, k.across};
-    int64_t ready = -1; /* the block whose points are in scratch: spans of one block follow each other */
     for (int64_t tile = begin; tile < end; tile++) {
-        const int64_t block = tile / k.spans, first = block * k.block;
-        const int64_t next = fc_min(first + k.block, k.squares), count = next - first;
+        const int64_t block = tile / k.spans, first = k.squares * block / k.blocks;
+        const int64_t next = k.squares * (block + 1) / k.blocks, count = next - first;
         const int64_t panels = tile % k.spans * k.span, last = fc_min(panels + k.span, k.panels);
-        if (block != ready)
+        if (*s.kept != block + 1) /* spans of one block follow each other */
             fc_wino_squares(m, m + 2, &images, first, count, 0, a->c, s.points, k.point_row, k.point_matrix);
-        ready = block;
+        *s.kept = block + 1;
         const int64_t following = tile + 1 < end && (tile + 1) / k.spans != block ? next + k.block : next;
         for (int64_t panel = panels; panel < last; panel++) {
             const int64_t vectors = (a->c + 15) / 16, part = panel - panels, parts = last - panels;
@@ -322,71 +377,4 @@ FC_RUN(winograd_forward) {
         run_3(a, begin, end, scratch);
     else
         run_4(a, begin, end, scratch);
-}
-
-/* ---- weights to points ---- */
-
-/* The weights of PACK_DEPTH channels and a panel, zero past the last column: [tap][channel][width]. */
-static size_t taken_bytes(void) { return 9 * PACK_DEPTH * FC_NR * sizeof(float); }
-
-FC_SCRATCH(winograd_pack) {
-    (void)a;
-    return taken_bytes();
-}
-
-FC_TILES(winograd_pack) { return fc_panels(a->k) * ((a->c + PACK_DEPTH - 1) / PACK_DEPTH); }
-
-static void take_weights(const fc_winograd_pack_args *a, int64_t c0, int64_t depth, int64_t col,
-                         int64_t width, float *to) {
-    const int64_t cols = fc_min(a->k - col, width);
-    for (int64_t tap = 0; tap < 9; tap++, to += PACK_DEPTH * FC_NR) {
-        if (!a->adjoint) {
-            const float *from = a->weights + (tap * a->c + c0) * a->k + col;
-            for (int64_t c = 0; c < depth; c++)
-                for (int64_t j = 0; j < width; j += VL)
-                    vf_store(to + c * width + j,
-                             j < cols ? vf_load_tail(from + c * a->k + j, cols - j) : vf_zero());
-            continue;
-        }
-        const float *from = a->weights + ((8 - tap) * a->k + col) * a->c + c0;
-        for (int64_t j = 0; j < width; j++)
-            for (int64_t c = 0; c < depth; c++) to[c * width + j] = j < cols ? from[j * a->c + c] : 0.0f;
-    }
-}
-
-FC_INLINE void transform_weights(const int m, const float *from, float *to, int64_t matrix) {
-    const int edge = m + 2;
-    vf half[FC_WINO_EDGE * 3], g[3], o[FC_WINO_EDGE];
-    FC_UNROLL(3)
-    for (int j = 0; j < 3; j++) {
-        FC_UNROLL(3)
-        for (int i = 0; i < 3; i++) g[i] = vf_load(from + (i * 3 + j) * PACK_DEPTH * FC_NR);
-        fc_wino_weights(m, g, 1, half + j, 3);
-    }
-    FC_UNROLL(6)
-    for (int i = 0; i < edge; i++) {
-        fc_wino_weights(m, half + i * 3, 1, o, 1);
-        FC_UNROLL(6)
-        for (int j = 0; j < edge; j++) vf_store(to + (i * edge + j) * matrix, o[j]);
-    }
-}
-
-/* packed: [panel][point][channel][width]. A tile is a panel and PACK_DEPTH channels. */
-FC_RUN(winograd_pack) {
-    const int64_t m = fc_wino_m(a->m), points = (m + 2) * (m + 2),
-                  steps = (a->c + PACK_DEPTH - 1) / PACK_DEPTH;
-    float *taken = scratch;
-    for (int64_t tile = begin; tile < end; tile++) {
-        const int64_t panel = tile / steps, c0 = tile % steps * PACK_DEPTH,
-                      depth = fc_min(PACK_DEPTH, a->c - c0);
-        const int64_t col = panel * FC_NR, width = fc_panel_vectors(a->k, panel) * VL;
-        const int64_t matrix = fc_odd_lines(a->c * width);
-        float *to = a->packed + panel * points * fc_odd_lines(a->c * FC_NR) + c0 * width;
-        take_weights(a, c0, depth, col, width, taken);
-        for (int64_t i = 0; i < depth * width; i += VL)
-            if (m == 3)
-                transform_weights(3, taken + i, to + i, matrix);
-            else
-                transform_weights(4, taken + i, to + i, matrix);
-    }
 }

@@ -295,15 +295,14 @@ def call(str name, **arguments):
     cdef fc_isa which = _isa
     c.prepare(which)
     cdef Step step
-    cdef fc_progress progress
     c.fill(&step)
     cdef int workers = share_out(&step, 1, thread_limit())
-    scratch = aligned_empty(c.scratch * workers)
-    cdef char *memory = <char *>np_data(scratch)
+    room = aligned_empty(memory_bytes(1, workers, c.scratch))
+    cdef char *memory = <char *>np_data(room)
     cdef const fc_kernel *table = fc_kernels(which)
     cdef size_t stride = c.scratch
     with nogil:
-        drive_or_not(habit_of(&step), table, &step, 0, 1, workers, &progress, memory, stride)
+        drive_or_not(habit_of(&step), table, &step, 0, 1, workers, memory, stride)
 
 
 include "program.pxi"

@@ -22,29 +22,43 @@ cdef struct Step:
     uint64_t words[MAX_FIELDS]
 
 
-cdef void work(const fc_kernel *table, Step *steps, int first, int count, fc_progress *progress,
-               char *scratch) noexcept nogil:
-    """One worker's way through the steps: it takes shares of a step until none is left, waits until all are finished,
-    and goes on. Which worker does which share never matters: tiles don't share what they write."""
-    cdef int n
-    cdef int64_t i
+cdef int64_t first_share(int64_t shares, int worker, int workers) noexcept nogil:
+    """Of those that a worker does before it helps the others. A single share is the first worker's."""
+    return (shares * worker + workers - 1) // workers
+
+
+cdef void work(const fc_kernel *table, Step *steps, int first, int count, int worker, int workers,
+               fc_progress *progress, char *scratch) noexcept nogil:
+    """One worker's way through the steps: it takes its own shares of a step, in order, then what is left of the
+    others', waits until all are finished, and goes on. So a worker mostly finds in its core's cache what it made a step
+    before. Which worker does which share never matters: tiles don't share what they write."""
+    cdef int n, i, owner
+    cdef int64_t share, end
     cdef Step *s
+    cdef fc_progress *p
     cdef uint64_t state = fc_denormals_off()
     for n in range(first, count):
         s = &steps[n]
-        while True:
-            i = fc_add(&progress[n].next, 1)
-            if i >= s.shares:
-                break
-            table[s.kernel].run(s.words, s.tiles * i // s.shares, s.tiles * (i + 1) // s.shares, scratch)
-            fc_add(&progress[n].done, 1)
-        fc_wait_for(&progress[n], s.shares)
+        p = progress + n * workers
+        if scratch != NULL:
+            (<int64_t *>scratch)[0] = 0
+        for i in range(workers):
+            owner = (worker + i) % workers
+            end = first_share(s.shares, owner + 1, workers)
+            while True:
+                share = first_share(s.shares, owner, workers) + fc_add(&p[owner].next, 1)
+                if share >= end:
+                    break
+                table[s.kernel].run(s.words, s.tiles * share // s.shares, s.tiles * (share + 1) // s.shares, scratch)
+                fc_add(&p[owner].done, 1)
+        for i in range(workers):
+            fc_wait_for(&p[i], first_share(s.shares, i + 1, workers) - first_share(s.shares, i, workers))
     fc_denormals_restore(state)
 
 
-cdef void drive(const fc_kernel *table, Step *steps, int first, int count, int workers, fc_progress *progress,
-                char *scratch, size_t stride) noexcept nogil:
-    """All tiles of the steps first .. count - 1, on so many workers.
+cdef void drive(const fc_kernel *table, Step *steps, int first, int count, int workers, char *memory,
+                size_t stride) noexcept nogil:
+    """All tiles of the steps first .. count - 1, on so many workers. `memory`: as `memory_bytes` says.
 
     One parallel region for all steps: opening and closing one costs microseconds, and closing it waits for every
     worker, also for one whose core another process has taken. Within the region a step waits for its shares only,
@@ -52,16 +66,25 @@ cdef void drive(const fc_kernel *table, Step *steps, int first, int count, int w
     """
     cdef int i
     cdef uint64_t state
+    cdef fc_progress *progress = <fc_progress *>memory
+    cdef char *scratch = memory + <size_t>count * workers * sizeof(fc_progress) if stride else NULL
     if workers <= 1:
         state = fc_denormals_off()
         for i in range(first, count):
             if steps[i].tiles > 0:
+                if scratch != NULL:
+                    (<int64_t *>scratch)[0] = 0
                 table[steps[i].kernel].run(steps[i].words, 0, steps[i].tiles, scratch)
         fc_denormals_restore(state)
         return
-    memset(progress, 0, count * sizeof(fc_progress))
+    memset(progress, 0, <size_t>count * workers * sizeof(fc_progress))
     for i in prange(workers, num_threads=workers, schedule="static", chunksize=1):
-        work(table, steps, first, count, progress, scratch + stride * i)
+        work(table, steps, first, count, i, workers, progress, scratch + stride * i if stride else NULL)
+
+
+cdef size_t memory_bytes(int count, int workers, size_t stride) noexcept nogil:
+    """What `drive` needs: a line of progress for each step and worker, then `stride` bytes of scratch a worker."""
+    return (<size_t>count * sizeof(fc_progress) + stride) * workers
 
 
 cdef int share_out(Step *steps, int count, int limit) noexcept nogil:
@@ -69,7 +92,7 @@ cdef int share_out(Step *steps, int count, int limit) noexcept nogil:
     cdef int n, workers, most = 1
     for n in range(count):
         workers = workers_for(steps[n].flops, steps[n].size, steps[n].tiles, limit)
-        # A few shares a worker, so that one slowed by other processes doesn't hold up the rest.
+        # A few shares a worker, so that the others can help one that other processes slow down.
         steps[n].shares = min(steps[n].tiles, <int64_t>workers * 4) if workers > 1 else min(steps[n].tiles, 1)
         most = max(most, workers)
     return most
@@ -90,16 +113,16 @@ cdef double expected(Step *steps, int first, int count) noexcept nogil:
 
 
 cdef void drive_or_not(fc_habit *habit, const fc_kernel *table, Step *steps, int first, int count, int workers,
-                       fc_progress *progress, char *scratch, size_t stride) noexcept nogil:
+                       char *memory, size_t stride) noexcept nogil:
     """`drive`, on one core where that has shown itself to be faster."""
     cdef double start
     cdef int shared
     if workers <= 1 or expected(steps, first, count) > SURELY:
-        drive(table, steps, first, count, workers, progress, scratch, stride)
+        drive(table, steps, first, count, workers, memory, stride)
         return
     shared = fc_habit_shares(habit)
     start = fc_now()
-    drive(table, steps, first, count, workers if shared else 1, progress, scratch, stride)
+    drive(table, steps, first, count, workers if shared else 1, memory, stride)
     fc_habit_learn(habit, shared, fc_now() - start)
 
 

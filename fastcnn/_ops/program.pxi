@@ -25,12 +25,11 @@ cdef struct Patch:
 
 
 cdef class Runner:
-    """One running copy of a program: its own arena, argument structs and scratch."""
+    """One running copy of a program: its own arena, argument structs and memory for its workers."""
 
     cdef Step *steps
-    cdef fc_progress *progress
     cdef int count
-    cdef object arena, scratch
+    cdef object arena, room
     cdef char *memory
     cdef int limit, workers
     cdef int64_t prologue_version
@@ -38,7 +37,6 @@ cdef class Runner:
 
     def __dealloc__(self):
         free(self.steps)
-        free(self.progress)
 
 
 cdef class Program:
@@ -130,8 +128,7 @@ cdef class Program:
         cdef int n
         r.count = len(self.calls)
         r.steps = <Step *>malloc(max(1, r.count) * sizeof(Step))
-        r.progress = <fc_progress *>malloc(max(1, r.count) * sizeof(fc_progress))
-        if r.steps == NULL or r.progress == NULL:
+        if r.steps == NULL:
             raise MemoryError()
         r.arena = aligned_empty(self.arena_bytes)
         base = <uintptr_t>np_data(r.arena)
@@ -176,8 +173,8 @@ cdef class Program:
             # No limit while the two disagree, in case there is no memory for the new scratch.
             r.limit = 0
             r.workers = share_out(r.steps, r.count, limit)
-            r.scratch = aligned_empty(self.stride * r.workers)
-            r.memory = <char *>np_data(r.scratch)
+            r.room = aligned_empty(memory_bytes(r.count, r.workers, self.stride))
+            r.memory = <char *>np_data(r.room)
             r.limit = limit
         for n in range(self.patch_count):
             p = &self.patches[n]
@@ -186,6 +183,6 @@ cdef class Program:
             first = self.prologue
         r.prologue_version = -1
         with nogil:
-            drive_or_not(&r.habit, table, r.steps, first, r.count, r.workers, r.progress, r.memory, self.stride)
+            drive_or_not(&r.habit, table, r.steps, first, r.count, r.workers, r.memory, self.stride)
         r.prologue_version = version
         return 0

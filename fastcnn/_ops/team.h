@@ -39,7 +39,7 @@ FC_TEAM_INLINE void fc_pause(void) {
 FC_TEAM_INLINE void fc_yield(void) { sched_yield(); }
 #endif
 
-/* One step's progress: shares given out, shares finished. Each pair on a cache line of its own. */
+/* One worker's part of a step: its shares given out, and finished. Each pair on a cache line of its own. */
 typedef struct {
     int64_t next, done;
     int64_t unused[6];
@@ -93,8 +93,8 @@ FC_TEAM_INLINE void fc_habit_learn(fc_habit *h, int shared, double ns) {
         *known += 0.2 * ((ns < 2 * *known ? ns : 2 * *known) - *known);
 }
 
-/* Until all shares are finished. Who holds the last one is usually microseconds from its end; if it isn't,
- * another process has its core, and giving ours away is the quickest way to get it running again. */
+/* Until so many shares are finished. Who holds the last one is usually microseconds from its end; if it
+ * isn't, another process has its core, and giving ours away is the quickest way to get it running again. */
 FC_TEAM_INLINE void fc_wait_for(fc_progress *p, int64_t shares) {
     for (int spins = 0; fc_read(&p->done) < shares; spins++) {
         if (spins < 2000)

@@ -214,15 +214,21 @@ static uint64_t floating_point_mode(void) {
 #endif
 }
 
+/* A worker's scratch memory before the first run: garbage, but for the eight bytes of the contract. */
+static void spoil(const guarded *scratch, size_t size) {
+    memset(scratch->at, 0xff, size);
+    memset(scratch->at, 0, size < 8 ? size : 8);
+}
+
 static void run_tiles(const fc_kernel *kernel, const void *args, int mode) {
     const int64_t tiles = kernel->tiles(args);
     const size_t size = kernel->scratch(args);
     guarded scratch = guard(size, 64, mode, 64);
     if (tiles < 0) fail("a negative number of tiles");
-    memset(scratch.at, 0xff, size);
+    spoil(&scratch, size);
     if (mode == START) {
         for (int64_t tile = tiles; tile-- > 0;) {
-            memset(scratch.at, 0xff, size);
+            spoil(&scratch, size);
             kernel->run(args, tile, tile + 1, scratch.at);
         }
     } else if (mode == END && tiles > 0) {
