@@ -179,6 +179,13 @@ CONVOLUTIONS = [
     # Where a kernel cuts its work once more: rows longer than a block, channels deeper than a panel.
     Conv("long_rows", (1, 2, 61, 16), 256, padding="same", act="relu"),
     Conv("deep", (1, 3, 3, 400), 20, padding="same"),
+    # Small maps with many channels, tap by tap: of several images, with and without stride, more than a panel deep.
+    Conv("taps", (3, 7, 7, 200), 200, padding="same", act="relu"),
+    Conv("taps_strided", (1, 8, 7, 193), 33, (3, 3), (2, 2), "same", act="leaky_relu"),
+    Conv("taps_outside", (1, 2, 3, 192), 6, padding=((4, 5), (3, 4))),
+    Conv("taps_dilated", (1, 5, 6, 200), 18, padding="same", dilation=(2, 3), act="relu6"),
+    Conv("taps_of_groups", (1, 5, 5, 400), 40, padding="same", groups=2, bias=False),
+    Conv("taps_in_pieces", (1, 3, 2, 1100), 9, padding="same"),
     Conv("deep_pointwise", (1, 2, 3, 900), 33, (1, 1)),
     Conv("many_filters", (1, 2, 3, 33), 900, (1, 1)),
     Conv("large", (4, 22, 22, 40), 64, padding="same", act="relu", parts=8, large=True),
@@ -271,6 +278,7 @@ STRIDED_EPILOGUES = [
     Conv("residual_pointwise", (2, 6, 7, 24), 40, (1, 1), act="relu", residual=True),
     Conv("residual_strided", (1, 9, 8, 6), 9, (3, 3), (2, 2), "same", act="relu6", residual=True),
     Conv("residual_groups", (1, 5, 5, 15), 21, groups=3, act="leaky_relu", residual=True),
+    *(Conv(f"residual_taps_{a}", (1, 6, 7, 210), 195, padding="same", act=a, residual=True) for a in ("relu", "relu6")),
     Conv("pool_pointwise", (2, 6, 7, 24), 40, (1, 1), pool=True),
     Conv("pool_stem", (1, 21, 19, 3), 20, (7, 7), (2, 2), 3, act="relu", pool=True),
     Conv("pool_groups", (2, 7, 6, 12), 42, groups=3, padding="same", pool=True),
