@@ -3,32 +3,42 @@
  *   dweights = G^T [ sum over squares of (B^T d B) . (A y A^T) ] G
  * which over the channels is (m + 2)^2 products of matrices, channels in x squares x channels out.
  *
- * A tile of work is a part of the squares x a span of input channels x a span of output channels, so chosen
- * that the sums stay in the worker's L2 cache while the points of a block of squares pass through it. Blocks
- * are added to the sums one after the other, which also keeps rounding errors small.
+ * A tile of work is a part of the squares x a span of input channels x a span of output channels. Its squares
+ * pass in blocks, and of each block the points pass ROWS rows at a time: what that many rows need lies in the
+ * worker's L2 cache, where all points would not, and two workers would wait for the cache they share. The
+ * sums of a row of points go through the half of G^T . G that runs along the row, and only the three numbers
+ * that are left of them are added to those of the blocks before.
  */
 #include "winograd.h"
 
-/* Squares of a block. Shorter ones would let the points stay in L2, but each block reads and writes the sums,
- * and a register tile's start and end weigh less the longer it runs: 144 gain a tenth over 48. */
-#define BLOCK 144
-/* Points of pixels are kept for the tiles that follow if they are at most so many floats: 4 MiB. */
-#define KEPT_FLOATS 1048576
-/* Channels of a tile, in and out. Every tile transforms its gradients for itself, and its pixels where those
- * of the tile before can't be kept: fewer channels transform more often. */
+/* Squares of a block at most, and rows of points at a time: the points of pixels and gradients take 650 KiB.
+ * With fewer squares, a register tile's start and end and the sums that are added up weigh more; with fewer
+ * rows, pixels are read more often. */
+#define BLOCK 72
+#define ROWS 3
+/* Channels of a tile, in and out. */
 #define SPAN 64
+/* Tiles of the same pixels that are done side by side, so that these are transformed once. */
+#define GROUP 4
+/* Rows of the register tile: AVX-512 has room for one more than FC_MR where no row pointers are needed, and
+ * 64 channels are then five tiles. */
+#if defined(FC_TARGET_AVX512)
+#define MR 13
+#else
+#define MR FC_MR
+#endif
 
 typedef fc_winograd_backward_weights_args args;
 
 typedef struct {
     int64_t edge;                  /* m + 2 */
     int64_t down, across, squares; /* squares of an image's columns and rows, and of all images */
-    int64_t block;                 /* squares whose products are added to the sums at once */
+    int64_t block;                 /* squares whose products are added up at once */
     int64_t spans_in, spans_out;   /* tiles across the channels */
     int64_t x_row, x_matrix;       /* floats from square to square and from point to point: of pixels */
     int64_t dy_row, dy_matrix;     /* and of gradients */
-    int keeps;                     /* the points of all pixels of a part for the tiles that follow */
-    int64_t sum_row, sum_matrix;   /* from channel to channel and from point to point: of sums */
+    int64_t sum_matrix;            /* floats from point to point of sums, whose rows are dy_row */
+    int64_t group;                 /* tiles done side by side at most */
 } cut;
 
 static cut cut_work(const args *a) {
@@ -40,20 +50,22 @@ static cut cut_work(const args *a) {
     k.squares = a->n * k.down * k.across;
     k.spans_in = (a->c + SPAN - 1) / SPAN;
     k.spans_out = (a->k + SPAN - 1) / SPAN;
-    k.x_row = fc_odd_lines(fc_min(a->c, SPAN));
-    const int64_t share = (k.squares + a->parts - 1) / a->parts;
-    k.block = fc_max(fc_min(share, BLOCK), 1);
-    k.keeps = k.spans_out > 1 && share * k.edge * k.edge * k.x_row <= KEPT_FLOATS;
-    k.x_matrix = fc_odd_lines((k.keeps ? share : k.block) * k.x_row);
-    k.dy_row = fc_odd_lines(fc_min(a->k, SPAN));
+    const int64_t share = fc_max((k.squares + a->parts - 1) / a->parts, 1);
+    const int64_t blocks = (share + BLOCK - 1) / BLOCK;
+    k.block = (share + blocks - 1) / blocks;
+    k.x_row = FC_ROUND_UP(fc_min(a->c, SPAN), 16);
+    k.x_matrix = fc_odd_lines(k.block * k.x_row);
+    k.dy_row = FC_ROUND_UP(fc_min(a->k, SPAN), 16);
     k.dy_matrix = fc_odd_lines(k.block * k.dy_row);
-    k.sum_row = FC_ROUND_UP(fc_min(a->k, SPAN), 16);
-    k.sum_matrix = fc_odd_lines(fc_min(a->c, SPAN) * k.sum_row);
+    k.sum_matrix = fc_odd_lines(fc_min(a->c, SPAN) * k.dy_row);
+    k.group = fc_min(k.spans_out, GROUP);
     return k;
 }
 
 typedef struct {
-    float *pixels, *gradients, *sums;
+    float *pixels, *gradients; /* [point of ROWS rows][square][channel] */
+    float *sums;               /* of a row of points: [point][channel in][channel out] */
+    float *halves;             /* [tile of a group][row of points][3][channel in][channel out] */
 } space;
 
 FC_TILES(winograd_backward_weights) {
@@ -63,14 +75,16 @@ FC_TILES(winograd_backward_weights) {
 
 FC_SCRATCH(winograd_backward_weights) {
     const cut k = cut_work(a);
-    return (size_t)(k.edge * k.edge * (k.x_matrix + k.dy_matrix + k.sum_matrix)) * sizeof(float);
+    return (size_t)(k.edge * (ROWS * (k.x_matrix + k.dy_matrix) + k.sum_matrix * (1 + 3 * k.group))) *
+           sizeof(float);
 }
 
 static space lay_out(const cut *k, void *scratch) {
     space s;
     s.pixels = scratch;
-    s.gradients = s.pixels + k->edge * k->edge * k->x_matrix;
-    s.sums = s.gradients + k->edge * k->edge * k->dy_matrix;
+    s.gradients = s.pixels + ROWS * k->edge * k->x_matrix;
+    s.sums = s.gradients + ROWS * k->edge * k->dy_matrix;
+    s.halves = s.sums + k->edge * k->sum_matrix;
     return s;
 }
 
@@ -79,110 +93,252 @@ typedef struct {
     int64_t c0, c, k0, k;
 } channels;
 
-/* sums (+)= pixels^T x gradients of a block of squares. */
-static void multiply(const cut *k, const space *s, const float *pixels, const channels *ch, int64_t squares,
-                     int add, const fc_wino_wanted *x, const fc_wino_wanted *dy) {
-    const float *rows[FC_MR];
-    float *sums[FC_MR];
-    const int64_t start = 0, points = k->edge * k->edge;
-    int64_t at = 0;
-    fc_tile t;
-    memset(&t, 0, sizeof t);
-    t.a = rows;
-    t.a_seg = &at;
-    t.b_seg = &start;
-    t.segs = 1;
-    t.len = squares;
-    t.a_step = k->x_row;
-    t.b_step = k->dy_row;
-    t.c = sums;
-    t.add = add;
-    for (int64_t point = 0; point < points; point++) {
-        at = point * k->x_matrix;
-        t.c_offset = point * k->sum_matrix;
-        fc_wino_fetch(x, k->edge - 2, point, points);
-        fc_wino_fetch(dy, k->edge - 2, point, points);
-        for (int64_t col = 0; col < ch->k; col += FC_NR) {
-            t.vectors = fc_panel_vectors(ch->k, col / FC_NR);
-            t.cols = t.vectors * VL;
-            t.b = s->gradients + point * k->dy_matrix + col;
-            for (int64_t c = 0; c < ch->c; c += FC_MR) {
-                t.rows = (int)fc_min(FC_MR, ch->c - c);
-                for (int i = 0; i < t.rows; i++) {
-                    /* Sums come from L3; they are wanted when the tile ends. */
-                    rows[i] = pixels + c + i;
-                    sums[i] = s->sums + (c + i) * k->sum_row + col;
-                    fc_prefetch(sums[i] + t.c_offset);
-                    fc_prefetch(sums[i] + t.c_offset + t.cols - VL);
-                }
-                FC_NAME(fc_tile_run)(&t);
+/* ---- images to points ---- */
+
+/* One vector of channels of a patch of `in` x `in` pixels, m + 2 for pixels and m for gradients, which lie at
+ * at[0] + c, at[1] + c ...: `rows` rows of points from `row` on, `matrix` floats apart. */
+FC_INLINE void transform(const int m, const int in, const int row, const int rows, const float *const *at,
+                         int64_t c, float *to, int64_t matrix) {
+    const int edge = m + 2;
+    vf half[ROWS * FC_WINO_EDGE], d[FC_WINO_EDGE], o[FC_WINO_EDGE];
+    FC_UNROLL(6)
+    for (int j = 0; j < in; j++) {
+        FC_UNROLL(6)
+        for (int i = 0; i < in; i++) d[i] = vf_load(at[i * in + j] + c);
+        /* Of what isn't wanted nothing is left in the machine code. */
+        if (in == m)
+            fc_wino_gradients(m, d, 1, o, 1);
+        else
+            fc_wino_pixels(m, d, 1, o, 1);
+        FC_UNROLL(3)
+        for (int i = 0; i < rows; i++) half[i * FC_WINO_EDGE + j] = o[row + i];
+    }
+    FC_UNROLL(3)
+    for (int i = 0; i < rows; i++) {
+        if (in == m)
+            fc_wino_gradients(m, half + i * FC_WINO_EDGE, 1, o, 1);
+        else
+            fc_wino_pixels(m, half + i * FC_WINO_EDGE, 1, o, 1);
+        FC_UNROLL(6)
+        for (int j = 0; j < edge; j++) vf_store(to + (i * edge + j) * matrix, o[j]);
+    }
+}
+
+/* Rows of points of the squares first .. end, `channels` channels from c0 on. */
+FC_INLINE void transform_squares(const int m, const int in, const int row, const int rows,
+                                 const fc_wino_images *s, int64_t first, int64_t end, int64_t c0,
+                                 int64_t channels, float *points, int64_t step, int64_t matrix) {
+    FC_ALIGNED(64) static const float zeros[SPAN] = {0};
+    const int64_t whole = channels - channels % VL;
+    for (int64_t t = first; t < end; t++, points += step) {
+        const float *at[FC_WINO_POINTS];
+        const fc_square q = fc_square_at(m, s->down, s->across, t);
+        const int64_t y = q.y - s->pt, x = q.x - s->pl;
+        const float *image = s->x + q.image * s->h * s->w * s->c + c0;
+        const int64_t top = fc_max(-y, 0), bottom = fc_min(s->h - y, in);
+        const int64_t left = fc_max(-x, 0), right = fc_min(s->w - x, in);
+        for (int i = 0; i < in * in; i++) at[i] = zeros;
+        for (int64_t i = top; i < bottom; i++)
+            for (int64_t j = left; j < right; j++) at[i * in + j] = image + ((y + i) * s->w + x + j) * s->c;
+        for (int64_t c = 0; c < whole; c += VL) transform(m, in, row, rows, at, c, points + c, matrix);
+        if (whole < channels) {
+            FC_ALIGNED(64) float copy[FC_WINO_POINTS * VL];
+            for (int i = 0; i < in * in; i++) {
+                vf_store(copy + i * VL, vf_load_n(at[i] + whole, (int)(channels - whole)));
+                at[i] = copy + i * VL;
             }
+            transform(m, in, row, rows, at, 0, points + whole, matrix);
         }
     }
 }
 
-/* The sums of all points to the nine weights of each pair of channels. */
-FC_INLINE void finish(const int m, const args *a, const cut *k, const space *s, const channels *ch,
-                      float *out) {
+/* ---- products ---- */
+
+/* sums = pixels^T x gradients, `mr` channels in x nv vectors of channels out, both constants at every call.
+ */
+FC_INLINE void multiply_rows(const int mr, const int nv, const cut *k, const float *x, const float *dy,
+                             int64_t squares, float *sums) {
+    const int64_t x_row = k->x_row, dy_row = k->dy_row;
+    vf acc[MR][FC_NV], w[FC_NV];
+    FC_UNROLL(16)
+    for (int i = 0; i < mr; i++) acc[i][0] = acc[i][1] = vf_zero();
+    for (int64_t t = 0; t < squares; t++, x += x_row, dy += dy_row) {
+        w[0] = vf_load(dy);
+        w[1] = nv > 1 ? vf_load(dy + VL) : w[0];
+        FC_UNROLL(16)
+        for (int i = 0; i < mr; i++) {
+            const vf p = vf_set1(x[i]);
+            acc[i][0] = vf_fma(p, w[0], acc[i][0]);
+            if (nv > 1) acc[i][1] = vf_fma(p, w[1], acc[i][1]);
+        }
+    }
+    FC_UNROLL(16)
+    for (int i = 0; i < mr; i++) {
+        vf_store(sums + i * dy_row, acc[i][0]);
+        if (nv > 1) vf_store(sums + i * dy_row + VL, acc[i][1]);
+    }
+}
+
+#define CASE(n)                                                                                              \
+    case n:                                                                                                  \
+        if (n <= MR) multiply_rows(n <= MR ? n : 1, nv, k, x, dy, squares, sums);                            \
+        break;
+FC_INLINE void multiply_some(int64_t mr, const int nv, const cut *k, const float *x, const float *dy,
+                             int64_t squares, float *sums) {
+    switch (mr) {
+        CASE(1)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+        CASE(5)
+        CASE(6)
+        CASE(7)
+        CASE(8)
+        CASE(9)
+        CASE(10)
+        CASE(11)
+        CASE(12)
+        CASE(13)
+    }
+}
+
+static void multiply_panel(int64_t mr, int vectors, const cut *k, const float *x, const float *dy,
+                           int64_t squares, float *sums) {
+    if (vectors > 1)
+        multiply_some(mr, 2, k, x, dy, squares, sums);
+    else
+        multiply_some(mr, 1, k, x, dy, squares, sums);
+}
+
+/* The sums over a block of squares of a row of points. */
+static void multiply(const cut *k, const float *pixels, const float *gradients, const channels *ch,
+                     int64_t squares, float *sums) {
+    const int64_t tiles = (ch->c + MR - 1) / MR;
+    for (int64_t point = 0; point < k->edge; point++) {
+        for (int64_t col = 0; col < ch->k; col += FC_NR)
+            for (int64_t i = 0; i < tiles; i++) {
+                const int64_t c = ch->c * i / tiles, mr = ch->c * (i + 1) / tiles - c;
+                multiply_panel(mr, fc_panel_vectors(ch->k, col / FC_NR), k, pixels + c, gradients + col,
+                               squares, sums + c * k->dy_row + col);
+            }
+        pixels += k->x_matrix;
+        gradients += k->dy_matrix;
+        sums += k->sum_matrix;
+    }
+}
+
+/* ---- sums to weights ---- */
+
+/* halves (+)= the sums of a row of points, along the row. */
+FC_INLINE void add_halves(const int m, const cut *k, const channels *ch, const float *sums, float *halves,
+                          int first) {
     const int edge = m + 2;
-    vf half[FC_WINO_EDGE * 3], d[FC_WINO_EDGE], o[3];
+    vf d[FC_WINO_EDGE], o[3];
     for (int64_t c = 0; c < ch->c; c++)
         for (int64_t col = 0; col < ch->k; col += VL) {
-            const float *from = s->sums + c * k->sum_row + col;
-            float *to = out + (ch->c0 + c) * a->k + ch->k0 + col;
+            const int64_t at = c * k->dy_row + col;
             FC_UNROLL(6)
-            for (int j = 0; j < edge; j++) {
-                FC_UNROLL(6)
-                for (int i = 0; i < edge; i++) d[i] = vf_load(from + (i * edge + j) * k->sum_matrix);
-                fc_wino_taps(m, d, 1, half + j, edge);
-            }
+            for (int j = 0; j < edge; j++) d[j] = vf_load(sums + j * k->sum_matrix + at);
+            fc_wino_taps(m, d, 1, o, 1);
             FC_UNROLL(3)
-            for (int i = 0; i < 3; i++) {
-                fc_wino_taps(m, half + i * edge, 1, o, 1);
-                FC_UNROLL(3)
-                for (int j = 0; j < 3; j++) vf_store_tail(to + (i * 3 + j) * a->c * a->k, o[j], ch->k - col);
+            for (int j = 0; j < 3; j++) {
+                float *to = halves + j * k->sum_matrix + at;
+                vf_store(to, first ? o[j] : vf_add(vf_load(to), o[j]));
             }
         }
 }
 
-FC_INLINE void run_tile(const int m, const args *a, const cut *k, const space *s, int64_t tile, int ready) {
-    const fc_wino_images x = {a->x, a->h, a->w, a->c, a->pt, a->pl, k->down, k->across};
-    const fc_wino_images dy = {a->dy, a->oh, a->ow, a->k, 0, 0, k->down, k->across};
-    const int64_t out = tile % k->spans_out, in = tile / k->spans_out % k->spans_in;
-    const int64_t part = tile / (k->spans_out * k->spans_in);
-    const channels ch = {in * SPAN, fc_min(SPAN, a->c - in * SPAN), out * SPAN,
-                         fc_min(SPAN, a->k - out * SPAN)};
-    const int64_t begin = k->squares * part / a->parts, end = k->squares * (part + 1) / a->parts;
-    if (begin == end) memset(s->sums, 0, (size_t)(k->edge * k->edge * k->sum_matrix) * sizeof *s->sums);
-    for (int64_t first = begin; first < end; first += k->block) {
-        const int64_t next = fc_min(first + k->block, end), last = fc_min(next + k->block, end);
-        const fc_wino_wanted next_x = {&x, next, ready ? next : last, m + 2, ch.c0, ch.c0 + ch.c};
-        const fc_wino_wanted next_dy = {&dy, next, last, m, ch.k0, ch.k0 + ch.k};
-        float *pixels = s->pixels + (k->keeps ? first - begin : 0) * k->x_row;
-        if (!ready)
-            fc_wino_squares(m, m + 2, &x, first, next - first, ch.c0, ch.c, pixels, k->x_row, k->x_matrix);
-        fc_wino_squares(m, m, &dy, first, next - first, ch.k0, ch.k, s->gradients, k->dy_row, k->dy_matrix);
-        multiply(k, s, pixels, &ch, next - first, first > begin, &next_x, &next_dy);
-    }
-    finish(m, a, k, s, &ch, a->dweights + part * 9 * a->c * a->k);
+/* The halves to the nine weights of each pair of channels. */
+FC_INLINE void finish(const int m, const args *a, const cut *k, const channels *ch, const float *halves,
+                      float *out) {
+    const int edge = m + 2;
+    vf d[FC_WINO_EDGE], o[3];
+    for (int64_t c = 0; c < ch->c; c++)
+        for (int64_t col = 0; col < ch->k; col += VL) {
+            const float *from = halves + c * k->dy_row + col;
+            float *to = out + (ch->c0 + c) * a->k + ch->k0 + col;
+            FC_UNROLL(3)
+            for (int j = 0; j < 3; j++) {
+                FC_UNROLL(6)
+                for (int i = 0; i < edge; i++) d[i] = vf_load(from + (i * 3 + j) * k->sum_matrix);
+                fc_wino_taps(m, d, 1, o, 1);
+                FC_UNROLL(3)
+                for (int i = 0; i < 3; i++) vf_store_tail(to + (i * 3 + j) * a->c * a->k, o[i], ch->k - col);
+            }
+        }
 }
 
-static void run_3(const args *a, const cut *k, const space *s, int64_t tile, int ready) {
-    run_tile(3, a, k, s, tile, ready);
+/* ---- the kernel ---- */
+
+/* What a group of tiles shares. */
+typedef struct {
+    fc_wino_images x, dy;
+    channels ch[GROUP];
+    int64_t tiles, begin, end; /* squares */
+} group;
+
+/* Rows of points of one block of squares. */
+FC_INLINE void run_rows(const int m, const int row, const int rows, const cut *k, const space *s,
+                        const group *g, int64_t first, int64_t next) {
+    transform_squares(m, m + 2, row, rows, &g->x, first, next, g->ch[0].c0, g->ch[0].c, s->pixels, k->x_row,
+                      k->x_matrix);
+    for (int64_t i = 0; i < g->tiles; i++) {
+        const channels *ch = &g->ch[i];
+        transform_squares(m, m, row, rows, &g->dy, first, next, ch->k0, ch->k, s->gradients, k->dy_row,
+                          k->dy_matrix);
+        for (int r = 0; r < rows; r++) {
+            multiply(k, s->pixels + r * k->edge * k->x_matrix, s->gradients + r * k->edge * k->dy_matrix, ch,
+                     next - first, s->sums);
+            add_halves(m, k, ch, s->sums, s->halves + (i * k->edge + row + r) * 3 * k->sum_matrix,
+                       first == g->begin);
+        }
+    }
 }
-static void run_4(const args *a, const cut *k, const space *s, int64_t tile, int ready) {
-    run_tile(4, a, k, s, tile, ready);
+
+FC_INLINE void run_group(const int m, const args *a, const cut *k, const space *s, int64_t tile,
+                         int64_t tiles) {
+    const int64_t in = tile / k->spans_out % k->spans_in, part = tile / (k->spans_out * k->spans_in);
+    group g = {{a->x, a->h, a->w, a->c, a->pt, a->pl, k->down, k->across},
+               {a->dy, a->oh, a->ow, a->k, 0, 0, k->down, k->across},
+               {{0}},
+               tiles,
+               k->squares * part / a->parts,
+               k->squares * (part + 1) / a->parts};
+    for (int64_t i = 0; i < tiles; i++) {
+        const int64_t out = tile % k->spans_out + i;
+        const channels ch = {in * SPAN, fc_min(SPAN, a->c - in * SPAN), out * SPAN,
+                             fc_min(SPAN, a->k - out * SPAN)};
+        g.ch[i] = ch;
+    }
+    if (g.begin == g.end) memset(s->halves, 0, (size_t)(tiles * k->edge * 3 * k->sum_matrix) * sizeof(float));
+    for (int64_t first = g.begin; first < g.end; first += k->block) {
+        const int64_t next = fc_min(first + k->block, g.end);
+        FC_UNROLL(6)
+        for (int row = 0; row < m + 2; row += ROWS)
+            run_rows(m, row, row + ROWS <= m + 2 ? ROWS : m + 2 - row, k, s, &g, first, next);
+    }
+    for (int64_t i = 0; i < tiles; i++)
+        finish(m, a, k, &g.ch[i], s->halves + i * k->edge * 3 * k->sum_matrix,
+               a->dweights + part * 9 * a->c * a->k);
+}
+
+static void run_3(const args *a, const cut *k, const space *s, int64_t tile, int64_t tiles) {
+    run_group(3, a, k, s, tile, tiles);
+}
+static void run_4(const args *a, const cut *k, const space *s, int64_t tile, int64_t tiles) {
+    run_group(4, a, k, s, tile, tiles);
 }
 
 FC_RUN(winograd_backward_weights) {
     const cut k = cut_work(a);
     const space s = lay_out(&k, scratch);
-    for (int64_t tile = begin; tile < end; tile++) {
+    int64_t tiles;
+    for (int64_t tile = begin; tile < end; tile += tiles) {
         /* Tiles of the same part and input channels follow each other. */
-        const int ready = k.keeps && tile > begin && tile % k.spans_out > 0;
+        tiles = fc_min(fc_min(end - tile, k.group), k.spans_out - tile % k.spans_out);
         if (fc_wino_m(a->m) == 3)
-            run_3(a, &k, &s, tile, ready);
+            run_3(a, &k, &s, tile, tiles);
         else
-            run_4(a, &k, &s, tile, ready);
+            run_4(a, &k, &s, tile, tiles);
     }
 }
