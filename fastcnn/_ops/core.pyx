@@ -276,7 +276,7 @@ cdef fc_habit habits[FC_KERNEL_COUNT][32]
 
 
 cdef inline fc_habit *habit_of(Step *step) noexcept nogil:
-    cdef double ns = expected(step, 0, 1)
+    cdef double ns = expected(step)
     cdef int power = 0
     while power < 31 and ns >= 2:
         ns /= 2

@@ -87,13 +87,26 @@ cdef size_t memory_bytes(int count, int workers, size_t stride) noexcept nogil:
     return (<size_t>count * sizeof(fc_progress) + stride) * workers
 
 
+cdef double expected(const Step *s) noexcept nogil:
+    """How long a step may take on one core, in ns: more rather than less, at 40 GFLOP/s and 10 GB/s."""
+    return s.flops / 40.0 + s.size / 10.0
+
+
+#: A share of less work than this, in ns, isn't worth taking.
+cdef enum:
+    SHARE = 40000
+
+
 cdef int share_out(Step *steps, int count, int limit) noexcept nogil:
     """Cut each step into shares for at most `limit` workers; returns how many workers the largest step is worth."""
     cdef int n, workers, most = 1
+    cdef int64_t shares
     for n in range(count):
-        workers = workers_for(steps[n].flops, steps[n].size, steps[n].tiles, limit)
-        # A few shares a worker, so that the others can help one that other processes slow down.
-        steps[n].shares = min(steps[n].tiles, <int64_t>workers * 4) if workers > 1 else min(steps[n].tiles, 1)
+        workers = workers_for(&steps[n], limit)
+        # Several shares a worker, so that the others can help one that is late, or whose core other processes slow
+        # down: more where there is more to do.
+        shares = min(max(<int64_t>(expected(&steps[n]) / SHARE), <int64_t>4 * workers), <int64_t>16 * workers)
+        steps[n].shares = min(steps[n].tiles, shares if workers > 1 else 1)
         most = max(most, workers)
     return most
 
@@ -103,21 +116,14 @@ cdef enum:
     SURELY = 10000000
 
 
-cdef double expected(Step *steps, int first, int count) noexcept nogil:
-    """How long the steps may take on one core, in ns: more rather than less, as `workers_for` reckons."""
-    cdef double ns = 0
-    cdef int n
-    for n in range(first, count):
-        ns += steps[n].flops / 40.0 + steps[n].size / 10.0
-    return ns
-
-
 cdef void drive_or_not(fc_habit *habit, const fc_kernel *table, Step *steps, int first, int count, int workers,
                        char *memory, size_t stride) noexcept nogil:
     """`drive`, on one core where that has shown itself to be faster."""
-    cdef double start
-    cdef int shared
-    if workers <= 1 or expected(steps, first, count) > SURELY:
+    cdef double start, ns = 0
+    cdef int shared, n
+    for n in range(first, count):
+        ns += expected(&steps[n])
+    if workers <= 1 or ns > SURELY:
         drive(table, steps, first, count, workers, memory, stride)
         return
     shared = fc_habit_shares(habit)
@@ -126,11 +132,10 @@ cdef void drive_or_not(fc_habit *habit, const fc_kernel *table, Step *steps, int
     fc_habit_learn(habit, shared, fc_now() - start)
 
 
-cdef int workers_for(double flops, double size, int64_t tiles, int limit) noexcept nogil:
+cdef int workers_for(const Step *s, int limit) noexcept nogil:
     """How many threads the work may be worth. Handing a share to another core costs a microsecond or two, so each
-    worker must get more than about 5 us of work, taken at 40 GFLOP/s and 10 GB/s a core."""
-    cdef double ns = flops / 40.0 + size / 10.0
-    cdef double worth = ns / 5000.0
-    if worth < 2 or tiles < 2:
+    worker must get more than about 5 us of work."""
+    cdef double worth = expected(s) / 5000.0
+    if worth < 2 or s.tiles < 2:
         return 1
-    return <int>min(<double>min(limit, tiles), worth)
+    return <int>min(<double>min(limit, s.tiles), worth)
