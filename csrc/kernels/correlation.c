@@ -130,6 +130,7 @@ typedef struct {
     int64_t r0, r1, q0, q1, c0, c1;
     int64_t source; /* the group's first channel */
     int stream;     /* results go past the cache */
+    int64_t rows;   /* of a register tile, at most */
     int sums;       /* only adds to sums that somebody else begins and finishes */
 } chunk;
 
@@ -159,7 +160,7 @@ static void run_chunk(const fc_correlation *s, const block_state *b, const pixel
     t->residual = last ? s->residual : NULL;
     t->saved = last ? s->saved : NULL;
     t->stream = k->stream && last && !t->add;
-    const int64_t rows = fc_tile_rows(c->count);
+    const int64_t rows = fc_tile_rows(c->count, k->rows);
     for (int64_t p = 0; p < c->count; p += rows) {
         t->a = b->src + c->first + p;
         t->c = b->dst + c->first + p;
@@ -246,7 +247,7 @@ static void run_unit(const fc_correlation *s, const fc_cut *k, const block_state
     const int64_t limit = PANEL_FLOATS / t.b_step, kh = fc_max(s->y.taps, 1), kw = fc_max(s->x.taps, 1);
     const int64_t rows = fc_max(limit / (kw * cg), 1), cols = fc_min(fc_max(limit / cg, 1), kw);
     const int64_t pieces = (cg + limit - 1) / limit;
-    chunk c = {.source = g * k->cg};
+    chunk c = {.source = g * k->cg, .rows = k->rows};
     if (k->by_tap) {
         const int64_t valid = t.cols;
         begin_sums(&t, bias, b->full, p1 - p0);

@@ -3,6 +3,8 @@
 
 /* Source of a block: 256 KiB, a quarter of a common L2. */
 #define BLOCK_FLOATS 65536
+/* Of groups with few channels a block isn't larger than if each had so many. */
+#define GROUP_CHANNELS 256
 /* A tile smaller than this isn't worth handing to a thread: one or two us. */
 #define TILE_FLOPS 300000
 /* As many tiles as keep 16 threads evenly busy. */
@@ -16,6 +18,9 @@
 #define TILE_START 100
 /* Channels from which on a tap by itself is long enough for a tile. */
 #define TAP_CHANNELS 192
+/* Pixels so many floats apart, 4 KiB, meet in one set of the L1 cache, which as many rows as it has ways
+ * would fill: two ways are left to the weights. */
+#define WAY_FLOATS 1024
 /* Pixels that are listed tap by tap, at most: 64 KiB of pointers. */
 #define LIST_PIXELS 4096
 
@@ -63,9 +68,9 @@ fc_range FC_NAME(fc_one_tap)(const fc_axis *a, int64_t size, int64_t t) {
 /* How many of the positions 0 .. end an axis' range has. */
 static int64_t within(const fc_range *r, int64_t end) { return fc_max(fc_min(r->end, end) - r->first, 0); }
 
-static int64_t tiles_cost(int64_t pixels, int64_t depth) {
+static int64_t tiles_cost(const fc_cut *k, int64_t pixels, int64_t depth) {
     if (pixels * depth == 0) return 0;
-    const int64_t rows = fc_tile_rows(pixels), rest = FC_ROUND_UP(pixels % rows, 2);
+    const int64_t rows = fc_tile_rows(pixels, k->rows), rest = FC_ROUND_UP(pixels % rows, 2);
     const int64_t cost = pixels / rows * (fc_max(rows, LEAST_ROWS) * depth + TILE_START);
     return rest ? cost + fc_max(rest, LEAST_ROWS) * depth + TILE_START : cost;
 }
@@ -84,14 +89,14 @@ static int by_tap_is_faster(const fc_correlation *s, const fc_cut *k) {
         y = range_from(&s->y, s->h, y.end);
         for (fc_range x = {0}; x.end < s->x.count;) {
             x = range_from(&s->x, s->w, x.end);
-            by_class += tiles_cost(images * within(&y, end) * (x.end - x.first),
+            by_class += tiles_cost(k, images * within(&y, end) * (x.end - x.first),
                                    (y.t1 - y.t0) * (x.t1 - x.t0) * k->cg);
         }
     }
     for (int64_t r = 0; r < s->y.taps; r++)
         for (int64_t q = 0; q < s->x.taps; q++) {
             const fc_range y = FC_NAME(fc_one_tap)(&s->y, s->h, r), x = FC_NAME(fc_one_tap)(&s->x, s->w, q);
-            by_tap += tiles_cost(images * within(&y, end) * within(&x, s->x.count), k->cg);
+            by_tap += tiles_cost(k, images * within(&y, end) * within(&x, s->x.count), k->cg);
         }
     return by_tap + by_tap / 20 < by_class;
 }
@@ -110,8 +115,12 @@ static void cut_with_borders(const fc_correlation *s, fc_cut *k, int64_t block) 
         int64_t images = fc_max(fc_min(s->n / 16, most), fc_min(256 / image, FC_MR));
         if (images > 4) images -= images % (images < FC_MR ? 4 : FC_MR);
         block = fc_max(images, 1) * image;
+    } else if (4 * block >= 3 * image) { /* rather than a rest of an image */
+        block = image;
     } else if (block >= s->x.count || 4 * s->x.count * s->c <= 2 * BLOCK_FLOATS) {
-        block = fc_min(fc_max(block / s->x.count, 4), s->y.count) * s->x.count;
+        const int64_t most = fc_min(fc_max(block / s->x.count, 4), s->y.count);
+        const int64_t parts = (s->y.count + most - 1) / most; /* of an image: equal ones */
+        block = (s->y.count + parts - 1) / parts * s->x.count;
     } else {
         k->pieces = (s->x.count + block - 1) / block;
         k->block = (s->x.count + k->pieces - 1) / k->pieces;
@@ -136,8 +145,12 @@ fc_cut FC_NAME(fc_cut_work)(const fc_correlation *s) {
     const double flops = 2.0 * depth * FC_NR; /* a pixel, a panel */
     /* What the caches hold; no fewer pixels than let a panel's way from the
      * shared cache pay; then smaller ones where there would be too few tiles. */
-    int64_t block = fc_max(fc_min(BLOCK_FLOATS / s->c, 768), 8 * FC_MR);
-    const int64_t few = k.pixels / ENOUGH_TILES + 1;
+    /* A group reads its own channels of a block only, and there are tiles enough where there are many groups.
+     */
+    const int64_t sources = k.side_by_side || s->y.src_step * s->x.src_step > 1 ? 1 : s->groups;
+    const int64_t channels = fc_max(s->c / sources, fc_min(s->c, GROUP_CHANNELS));
+    int64_t block = fc_max(fc_min(BLOCK_FLOATS / channels, 768), 8 * FC_MR);
+    const int64_t few = k.pixels * sources / ENOUGH_TILES + 1;
     const int64_t least = fc_max((int64_t)(TILE_FLOPS / (flops * (double)k.units)), 4 * FC_MR);
     block = FC_ROUND_UP(fc_min(block, fc_max(few, least)), FC_MR);
     if (s->pool) {
@@ -161,6 +174,7 @@ fc_cut FC_NAME(fc_cut_work)(const fc_correlation *s) {
     k.span = fc_max(span, 1);
     k.spans = (k.units + k.span - 1) / k.span;
     k.fetch = s->n * s->h * s->w * s->c + s->n * s->oh * s->ow * s->k > FETCH_FLOATS;
+    k.rows = FC_MR > 8 && s->x.src_step * s->c % WAY_FLOATS == 0 ? FC_MR - 2 : FC_MR;
     k.by_tap = by_tap_is_faster(s, &k);
     return k;
 }

@@ -21,8 +21,9 @@ typedef struct {
     int64_t panels, units; /* panels of one group, of all groups */
     int64_t span, spans;   /* panels of one tile */
     int64_t y_ranges, x_ranges;
-    int by_tap; /* tap by tap, each for all pixels that it reaches; else by classes of pixels */
-    int fetch;  /* images or results are too large to be in the cache */
+    int64_t rows; /* of a register tile, at most */
+    int by_tap;   /* tap by tap, each for all pixels that it reaches; else by classes of pixels */
+    int fetch;    /* images or results are too large to be in the cache */
 } fc_cut;
 
 fc_cut FC_NAME(fc_cut_work)(const fc_correlation *s);
@@ -37,10 +38,10 @@ int64_t FC_NAME(fc_list_ranges)(const fc_axis *a, int64_t size, fc_range *ranges
 /* The positions that tap t reaches. */
 fc_range FC_NAME(fc_one_tap)(const fc_axis *a, int64_t size, int64_t t);
 
-/* Rows of each register tile, of so many pixels: as few tiles as can hold them, of nearly equal even numbers
- * of rows, since a tile of one or two takes as long as one of four. */
-FC_INLINE int64_t fc_tile_rows(int64_t pixels) {
-    const int64_t tiles = (pixels + FC_MR - 1) / FC_MR;
+/* Rows of each register tile, of so many pixels: as few tiles of at most `most` rows as can hold them, of
+ * nearly equal even numbers of rows, since a tile of one or two takes as long as one of four. */
+FC_INLINE int64_t fc_tile_rows(int64_t pixels, int64_t most) {
+    const int64_t tiles = (pixels + most - 1) / most;
     return FC_ROUND_UP((pixels + tiles - 1) / tiles, 2);
 }
 
