@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ from ..errors import shown
 if TYPE_CHECKING:
     from .network import Network
     from .trainer import Trainer
+
+#: Of a column's rows so much is gathered at once.
+_GATHERED_BYTES = 1 << 20
 
 
 class Column:
@@ -214,14 +218,24 @@ class Arrays:
         order = np.arange(self.samples, dtype=np.int64)
         if self.shuffle:
             random.generator().shuffle(order)
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            index = order[start : start + self.batch_size]
-            yield Batch(
-                [c.rows(index) for c in self.inputs],
-                [c.rows(index) for c in self.targets],
-                None if self.weights is None else self.weights.rows(index),
-                len(index),
-            )
+        order = order[: len(self) * self.batch_size]
+        columns = [*self.inputs, *self.targets, *(() if self.weights is None else (self.weights,))]
+        inputs, known = len(self.inputs), len(self.inputs) + len(self.targets)
+        for rows in zip(*(_gathered(c, order, self.batch_size) for c in columns)):
+            weights = rows[known] if len(rows) > known else None
+            yield Batch(list(rows[:inputs]), list(rows[inputs:known]), weights, len(rows[0]))
+
+
+def _gathered(column: Column, order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    """The rows `order` of a column, batch by batch. As many batches are gathered at once as are small beside what a
+    step touches: each call of a kernel takes microseconds in Python, which labels alone aren't worth.
+    """
+    row = max(1, 4 * math.prod(column.row))
+    ahead = batch_size * max(1, _GATHERED_BYTES // (row * batch_size))
+    for start in range(0, len(order), ahead):
+        rows = column.rows(order[start : start + ahead])
+        for first in range(0, len(rows), batch_size):
+            yield rows[first : first + batch_size]
 
 
 def raw_batches(source: Any, steps: int | None = None) -> Iterator[Any]:

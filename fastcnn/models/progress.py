@@ -83,34 +83,27 @@ class Tally:
         return values
 
 
-def _holds_nan(array: np.ndarray) -> bool:
-    # The sum is NaN if any element is, and costs less than asking each.
-    with np.errstate(over="ignore", invalid="ignore"):
-        return math.isnan(float(array.sum())) and bool(np.isnan(array).any())
-
-
 class NaNWatch:
-    """Warns once, with the batch's number, when NaN shows up in the data or in the loss."""
+    """Warns once, with the batch's number, when the loss is NaN, and says whether the data or the weights are."""
 
     def __init__(self) -> None:
         self._warned = False
 
     def look(self, batch: Batch, loss: float, where: str) -> None:
-        """Judge a batch and its loss; `where` names it."""
-        if self._warned:
+        """Judge a batch by its loss, through which NaN passes from wherever it is; `where` names it."""
+        if self._warned or not math.isnan(loss):
             return
         for name, arrays in (("x", batch.inputs), ("y", batch.targets)):
             for array in arrays:
-                if array.dtype == np.float32 and _holds_nan(array):
+                if array.dtype == np.float32 and np.isnan(array).any():
                     sample = int(np.argwhere(np.isnan(array))[0][0])
                     self._warn(f"{where}: {name} holds NaN (first in sample {sample} of the batch); training on it "
                                f"spoils the weights")  # fmt: skip
                     return
-        if math.isnan(loss):
-            finite = all(np.isfinite(a).all() for a in (*batch.inputs, *batch.targets))
-            self._warn(f"{where}: the loss is NaN although the data is not: the weights grew too large; build or load "
-                       f"the model anew and try a smaller learning rate"
-                       if finite else f"{where}: the loss is NaN, and the data holds infinity")  # fmt: skip
+        finite = all(np.isfinite(a).all() for a in (*batch.inputs, *batch.targets))
+        self._warn(f"{where}: the loss is NaN although the data is not: the weights grew too large; build or load "
+                   f"the model anew and try a smaller learning rate"
+                   if finite else f"{where}: the loss is NaN, and the data holds infinity")  # fmt: skip
 
     def _warn(self, text: str) -> None:
         self._warned = True
