@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 from collections.abc import Callable
 from typing import Any
 
 from ..errors import unknown_name
+from . import core
 from .geometry import ConvGeometry
 
 _METHODS = ("direct", "winograd")
@@ -240,7 +240,7 @@ def forced() -> str:
     ValueError
         It names no method.
     """
-    name = os.environ.get("FASTCNN_CONV", "").strip().lower()
+    name = core.environment(b"FASTCNN_CONV").decode(errors="replace").strip().lower()
     if name and name not in _METHODS:
         raise unknown_name("method in the environment variable FASTCNN_CONV:", name, _METHODS)
     return name
