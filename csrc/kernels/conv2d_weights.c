@@ -114,10 +114,11 @@ static space lay_out(const cut *k, void *scratch) {
 /* A block: strips first .. first + rows, all of the same columns j0 .. j0 + len. */
 typedef struct {
     int64_t first, rows, j0, len;
+    int add; /* to sums of blocks before; else they begin here */
 } block;
 
-static block next_block(const args *a, const cut *k, int64_t strip, int64_t end) {
-    block b = {strip, fc_min(k->rows_per_block, end - strip), strip % k->pieces * k->len, 0};
+static block next_block(const args *a, const cut *k, int64_t strip, int64_t end, int add) {
+    block b = {strip, fc_min(k->rows_per_block, end - strip), strip % k->pieces * k->len, 0, add};
     b.len = fc_min(k->len, a->ow - b.j0);
     return b;
 }
@@ -163,7 +164,7 @@ static void pack_dy(const args *a, const cut *k, const block *b, int64_t batch, 
         }
 }
 
-static void set_tile(const args *a, const job *j, fc_tile *t) {
+static void set_tile(const args *a, const block *b, const job *j, fc_tile *t) {
     memset(t, 0, sizeof *t);
     t->a_step = a->sw * a->c;
     t->b_step = j->b_step;
@@ -171,11 +172,16 @@ static void set_tile(const args *a, const job *j, fc_tile *t) {
     t->c_offset = 0;
     t->vectors = j->vectors;
     t->cols = j->cols;
-    t->add = 1;
+    t->add = b->add;
     t->act = FC_LINEAR;
 }
 
 static float *out_row(const args *a, const job *j, int64_t m) { return j->out + m * a->k + j->col; }
+
+/* Sums of no pixels. */
+static void clear_rows(const args *a, const job *j, int64_t m0, int64_t m1) {
+    for (int64_t m = m0; m < m1; m++) memset(out_row(a, j, m), 0, (size_t)j->cols * sizeof *j->out);
+}
 
 /* Output positions [lo, hi) within [from, to) whose source at `offset` + step i lies in [0, size). */
 static void clip(int64_t offset, int64_t step, int64_t size, int64_t from, int64_t to, int64_t *lo,
@@ -189,7 +195,7 @@ static void add_tap(const args *a, const cut *k, const block *b, const space *m,
     const int64_t cg = a->c / a->groups, oy = tap / a->kw * a->dh - a->pt, ox = tap % a->kw * a->dw - a->pl;
     int64_t lo, hi;
     fc_tile t;
-    set_tile(a, j, &t);
+    set_tile(a, b, j, &t);
     clip(ox, a->sw, a->w, b->j0, b->j0 + b->len, &lo, &hi);
     t.len = hi - lo;
     for (int64_t i = 0; i < b->rows; i++) {
@@ -198,7 +204,10 @@ static void add_tap(const args *a, const cut *k, const block *b, const space *m,
         m->a_seg[t.segs] = ((image * a->h + y) * a->w + lo * a->sw + ox) * a->c;
         m->b_seg[t.segs++] = (i * b->len + lo - b->j0) * j->b_step;
     }
-    if (t.len <= 0 || t.segs == 0) return;
+    if (t.len <= 0 || t.segs == 0) {
+        if (!b->add) clear_rows(a, j, tap * cg, (tap + 1) * cg);
+        return;
+    }
     t.a = m->a;
     t.a_seg = m->a_seg;
     t.b_seg = m->b_seg;
@@ -219,7 +228,7 @@ static void add_rows(const args *a, const cut *k, const block *b, const space *m
     const int64_t cg = a->c / a->groups, width = k->padded ? padded_width(a, k) : a->w;
     const int64_t tap_row = k->padded ? width * a->c : a->dh * width * a->c;
     fc_tile t;
-    set_tile(a, j, &t);
+    set_tile(a, b, j, &t);
     t.len = b->len;
     t.segs = b->rows;
     t.a = m->a;
@@ -286,14 +295,13 @@ static void run_tile(const args *a, const cut *k, const space *m, int64_t tile) 
     const int64_t cg = a->c / a->groups, span = tile % k->spans, batch = tile / k->spans % k->batches;
     const int64_t part = tile / (k->spans * k->batches), first = batch * k->batch;
     const int64_t last = fc_min(first + k->batch, k->units);
-    for (int64_t unit = first; unit < last; unit++) {
+    const int64_t begin = k->strips * part / a->parts, end = k->strips * (part + 1) / a->parts;
+    for (int64_t unit = first; unit < last && begin == end; unit++) {
         const job j = start_job(a, k, part, span, unit);
-        for (int64_t row = j.m0; row < j.m1; row++)
-            memset(out_row(a, &j, row), 0, (size_t)j.cols * sizeof *j.out);
+        clear_rows(a, &j, j.m0, j.m1);
     }
-    const int64_t end = k->strips * (part + 1) / a->parts;
-    for (int64_t strip = k->strips * part / a->parts; strip < end;) {
-        const block b = next_block(a, k, strip, end);
+    for (int64_t strip = begin; strip < end;) {
+        const block b = next_block(a, k, strip, end, strip > begin);
         if (!k->in_place) pack_dy(a, k, &b, batch, m->dy);
         if (k->padded) copy_block(a, k, &b, m);
         for (int64_t unit = first; unit < last; unit++) {
