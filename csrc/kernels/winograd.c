@@ -298,8 +298,8 @@ FC_INLINE void finish_panel(const int m, const int pool, const args *a, const cu
     t.pixel = a->k;
     t.act = (int)a->act;
     t.alpha = vf_set1((float)a->alpha);
-    for (int64_t i = 0; i < count; i++) {
-        const fc_square q = fc_square_at(m, k->down, k->across, first + i);
+    fc_square q = fc_square_at(m, k->down, k->across, first);
+    for (int64_t i = 0; i < count; i++, fc_next_square(m, k->down, k->across, &q)) {
         const int64_t y = q.y / by, x = q.x / by, high = fc_min(side, oh - y), wide = fc_min(side, ow - x);
         const int64_t to = ((q.image * oh + y) * ow + x) * a->k + col;
         for (int64_t j = 0; j < cols; j += VL) {

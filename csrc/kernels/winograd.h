@@ -143,26 +143,41 @@ FC_INLINE fc_square fc_square_at(int64_t m, int64_t down, int64_t across, int64_
     return s;
 }
 
-/* Where the pixels of a patch that crosses the border lie: channel c of pixel i at at[i] + (c & mask[i]),
- * with zeros and mask 0 in place of what isn't there. */
-typedef struct {
-    const float *at[FC_WINO_POINTS];
-    int64_t mask[FC_WINO_POINTS];
-} fc_wino_places;
+/* The next one: divisions take as long as a fifth of a vector's transform. */
+FC_INLINE void fc_next_square(int64_t m, int64_t down, int64_t across, fc_square *s) {
+    s->x += m;
+    if (s->x < across * m) return;
+    s->x = 0;
+    s->y += m;
+    if (s->y < down * m) return;
+    s->y = 0;
+    s->image++;
+}
 
-/* One vector of channels, from c on, of a patch of `in` x `in` pixels, m + 2 for pixels and m for gradients,
- * to points `matrix` apart. The pixels lie `row` and `pixel` floats apart, or, where `places` isn't NULL,
- * there. */
-FC_INLINE void fc_wino_patch(const int m, const int in, const float *from, int64_t row, int64_t pixel,
-                             const fc_wino_places *places, int64_t c, float *to, int64_t matrix) {
+/* A patch of `in` x `in` pixels, m + 2 for pixels and m for gradients. Pixel (i, j) lies at at + i row + j
+ * pixel floats of `base`, where bit i in + j of `inside` is set; elsewhere it counts as 0. */
+typedef struct {
+    const float *base;
+    int64_t at, row, pixel;
+    uint64_t inside;
+} fc_wino_source;
+
+/* One vector of channels, from c on, of a patch to points `matrix` apart. Where `crosses`, a constant, is 0,
+ * all pixels are inside. */
+FC_INLINE void fc_wino_patch(const int m, const int in, const int crosses, const fc_wino_source *s, int64_t c,
+                             float *to, int64_t matrix) {
+    FC_ALIGNED(64) static const float zeros[VL] = {0};
     const int edge = m + 2;
+    const float *base = s->base;
+    const int64_t at = s->at + c, row = s->row, pixel = s->pixel;
+    const uint64_t inside = s->inside;
     vf half[FC_WINO_POINTS], d[FC_WINO_EDGE], o[FC_WINO_EDGE];
     FC_UNROLL(6)
     for (int j = 0; j < in; j++) {
         FC_UNROLL(6)
         for (int i = 0; i < in; i++)
-            d[i] = vf_load(places ? places->at[i * in + j] + (c & places->mask[i * in + j])
-                                  : from + i * row + j * pixel + c);
+            d[i] =
+                vf_load(crosses && !(inside >> (i * in + j) & 1) ? zeros : base + (at + i * row + j * pixel));
         if (in == m)
             fc_wino_gradients(m, d, 1, half + j, in);
         else
@@ -179,27 +194,24 @@ FC_INLINE void fc_wino_patch(const int m, const int in, const float *from, int64
     }
 }
 
-/* A patch at (y, x) that crosses the border, or whose last channels don't fill a vector. */
-FC_INLINE void fc_wino_rim(const int m, const int in, const fc_wino_images *s, const float *image, int64_t y,
-                           int64_t x, int64_t channels, float *to, int64_t matrix) {
-    FC_ALIGNED(64) static const float zeros[VL] = {0};
-    const int64_t whole = channels - channels % VL;
-    fc_wino_places places;
-    for (int64_t i = 0; i < in; i++)
-        for (int64_t j = 0; j < in; j++) {
-            const int inside = y + i >= 0 && y + i < s->h && x + j >= 0 && x + j < s->w;
-            places.at[i * in + j] = inside ? image + ((y + i) * s->w + x + j) * s->c : zeros;
-            places.mask[i * in + j] = -(int64_t)inside;
-        }
-    for (int64_t c = 0; c < whole; c += VL) fc_wino_patch(m, in, NULL, 0, 0, &places, c, to + c, matrix);
-    if (whole < channels) {
-        FC_ALIGNED(64) float copy[FC_WINO_POINTS * VL];
-        for (int i = 0; i < in * in; i++) {
-            const float *at = places.at[i] + (whole & places.mask[i]);
-            vf_store(copy + i * VL, places.mask[i] ? vf_load_n(at, (int)(channels - whole)) : vf_zero());
-        }
-        fc_wino_patch(m, in, copy, in * VL, VL, NULL, 0, to + whole, matrix);
+/* The last channels, which don't fill a vector, of a patch that may cross the border. */
+FC_INLINE void fc_wino_rest(const int m, const int in, const fc_wino_source *s, int64_t c, int64_t channels,
+                            float *to, int64_t matrix) {
+    FC_ALIGNED(64) float copy[FC_WINO_POINTS * VL];
+    const fc_wino_source copied = {copy, 0, in * VL, VL, 0};
+    for (int i = 0; i < in * in; i++) {
+        const float *from =
+            s->base + (s->inside >> i & 1 ? s->at + i / in * s->row + i % in * s->pixel + c : 0);
+        vf_store(copy + i * VL, s->inside >> i & 1 ? vf_load_n(from, (int)channels) : vf_zero());
     }
+    fc_wino_patch(m, in, 0, &copied, 0, to, matrix);
+}
+
+/* Bits of the pixels from `first` on, `in` of them, that lie within [0, size). */
+FC_INLINE uint64_t fc_wino_within(const int in, int64_t first, int64_t size) {
+    uint64_t bits = 0;
+    for (int i = 0; i < in; i++) bits |= (uint64_t)(first + i >= 0 && first + i < size) << i;
+    return bits;
 }
 
 /* The part of a square's right neighbour that isn't its own, for one vector of channels: patches are read in
@@ -239,21 +251,25 @@ FC_INLINE void fc_wino_fetch(const fc_wino_wanted *w, int64_t m, int64_t turn, i
 FC_INLINE void fc_wino_squares(const int m, const int in, const fc_wino_images *s, int64_t first,
                                int64_t count, int64_t c0, int64_t channels, float *points, int64_t row,
                                int64_t matrix) {
-    const int64_t line = s->w * s->c;
-    for (int64_t t = 0; t < count; t++) {
-        const fc_square q = fc_square_at(m, s->down, s->across, first + t);
+    const int64_t line = s->w * s->c, whole = channels - channels % VL;
+    fc_square q = fc_square_at(m, s->down, s->across, first);
+    for (int64_t t = 0; t < count; t++, fc_next_square(m, s->down, s->across, &q)) {
         const int64_t y = q.y - s->pt, x = q.x - s->pl;
-        const float *image = s->x + q.image * s->h * line, *from = image + y * line + x * s->c + c0;
+        fc_wino_source from = {s->x + q.image * s->h * line, y * line + x * s->c + c0, line, s->c,
+                               ~UINT64_C(0)};
         float *to = points + t * row;
-        const int crosses = y < 0 || x < 0 || y + in > s->h || x + in > s->w;
-        if (crosses || channels % VL) {
-            fc_wino_rim(m, in, s, image + c0, y, x, channels, to, matrix);
-            continue;
+        if (y < 0 || x < 0 || y + in > s->h || x + in > s->w) {
+            const uint64_t rows = fc_wino_within(in, y, s->h), columns = fc_wino_within(in, x, s->w);
+            from.inside = 0;
+            for (int i = 0; i < in; i++) from.inside |= (rows >> i & 1 ? columns : 0) << i * in;
+            for (int64_t c = 0; c < whole; c += VL) fc_wino_patch(m, in, 1, &from, c, to + c, matrix);
+        } else {
+            for (int64_t c = 0; c < whole; c += VL) {
+                fc_wino_prefetch(m, in, from.base + (from.at + c), line, s->c);
+                fc_wino_patch(m, in, 0, &from, c, to + c, matrix);
+            }
         }
-        for (int64_t c = 0; c < channels; c += VL) {
-            fc_wino_prefetch(m, in, from + c, line, s->c);
-            fc_wino_patch(m, in, from, line, s->c, NULL, c, to + c, matrix);
-        }
+        if (whole < channels) fc_wino_rest(m, in, &from, whole, channels - whole, to + whole, matrix);
     }
 }
 
