@@ -80,14 +80,34 @@ def _takes_residual(layer: Node) -> bool:
 
 
 def fuse_pools(outputs: Sequence[Value]) -> list[Value]:
-    """Let convolutions take the maxima of 2x2 windows of their result, which then is never written.
+    """Let convolutions take the maxima of 2x2 windows of their result, which then is never written, and first layers
+    the gradient of their weights from that of the maxima.
 
-    Only where nothing else reads that result: in training, after `fuse_backward`.
+    Only where nothing else reads what isn't written: in training, after `fuse_backward`.
     """
     return Rewrite(outputs, _fuse_pool).outputs
 
 
+#: Input channels from which on a gradient that is mostly zeros is better multiplied by the kernels that know no zeros.
+_FEW_CHANNELS = 16
+
+
+def _weights_from_pool(r: Rewrite, node: Node, inputs: list[Value | None]) -> Sequence[Value] | None:
+    dy, source, weights = inputs[1], node.inputs[1], node.attrs["like"]
+    plain = (weights.shape[:2], node.attrs["strides"], node.attrs["dilation"]) == ((3, 3), (1, 1), (1, 1))
+    few = weights.shape[2] < _FEW_CHANNELS and node.attrs["groups"] == 1
+    if not plain or not few or source is None or not r.once(source) or _op(dy) != "max_pool2d_backward":
+        return None
+    assert dy is not None and dy.node is not None
+    pool = dy.node
+    if not _is_2x2(pool, pool.attrs["like"]):
+        return None
+    return [emit("conv2d_backward_weights_pooled", [inputs[0], *pool.inputs], node.attrs, name=node.name)]
+
+
 def _fuse_pool(r: Rewrite, node: Node, inputs: list[Value | None]) -> Sequence[Value] | None:
+    if node.op.name == "conv2d_backward_weights":
+        return _weights_from_pool(r, node, inputs)
     layer, source = inputs[0] if inputs else None, node.inputs[0] if inputs else None
     if node.op.name != "max_pool2d" or _op(layer) != "conv2d" or source is None or not r.once(source):
         return None

@@ -80,13 +80,18 @@ def convolution_backward_data(
 
 def convolution_backward_weights(low: Lowering, node: Node, geometry: ConvGeometry) -> None:
     """Kernels for the gradient of the convolution `geometry` with respect to its weights, from its x and dy."""
+    _weights(low, node, choose.backward_weights(geometry.flat()))
+
+
+def _weights(low: Lowering, node: Node, method: choose.WeightGradient, **tensors: Any) -> None:
+    """The kernel of a method, from the node's x and dy and further tensors, and what adds up its partial sums."""
     x, dy = two(node)
-    method = choose.backward_weights(geometry.flat())
     parts = method.parts
     count = low.size(node.outputs[0])
     out = low.write(node.outputs[0])
     target: Buffer = out if parts == 1 else low.temporary(parts * count, name="partial sums")
-    low.step(method.kernel, node, x=low.read(x), dy=low.read(dy), dweights=target, **method.args).why = method.why
+    tensors |= {"x": low.read(x), "dy": low.read(dy), "dweights": target}
+    low.step(method.kernel, node, **tensors, **method.args).why = method.why
     if parts > 1:
         low.step("fold", node, x=target, y=out, parts=parts, count=count)
 
@@ -114,6 +119,16 @@ def conv2d_backward_data(low: Lowering, node: Node) -> None:
 def conv2d_backward_weights(low: Lowering, node: Node) -> None:
     x, _ = two(node)
     convolution_backward_weights(low, node, _conv_geometry(low.shape(x), low.shape(node.attrs["like"]), node.attrs))
+
+
+@lowers("conv2d_backward_weights_pooled")
+def conv2d_backward_weights_pooled(low: Lowering, node: Node) -> None:
+    x, index = node.inputs[0], node.inputs[2]
+    assert x is not None and index is not None
+    geometry = _conv_geometry(low.shape(x), low.shape(node.attrs["like"]), node.attrs)
+    numbers = {**geometry.fields(), "parts": geometry.weight_parts}
+    method = choose.WeightGradient("direct", node.op.name, numbers, geometry.weight_parts)
+    _weights(low, node, method, index=low.read(index))
 
 
 @lowers("dense")

@@ -10,7 +10,7 @@ import numpy as np
 from fastcnn import reference as ref
 
 from .case import Case, Problem, Step, floats, generator, integers
-from .convolution_shapes import CONVOLUTIONS, DEPTHWISE, EPILOGUES, STRIDED_EPILOGUES, WINOGRAD, Conv
+from .convolution_shapes import CONVOLUTIONS, DEPTHWISE, EPILOGUES, POOLED, STRIDED_EPILOGUES, WINOGRAD, Conv
 
 SLOPE = 0.25  # of leaky ReLU: exact in binary
 
@@ -102,6 +102,24 @@ def _backward_weights(c: Conv, depthwise: bool, exact: bool) -> Problem:
     return _finished(Problem(steps, {"x": a["x"], "dy": a["dy"]}, {"dw": dw}), exact)
 
 
+def pooled_weights_problem(c: Conv, exact: bool) -> Problem:
+    """As _backward_weights, from the gradient of maxima that lie anywhere in their windows."""
+    a, (n, oh, ow, k) = c.arrays(exact), c.out
+    rng, windows = generator(f"{c.name}windows"), (n, oh // 2, ow // 2, k)
+    dy = integers(rng, *windows) if exact else floats(rng, *windows, scale=max(1, n * oh * ow // 4) ** -0.5)
+    index = rng.integers(0, 4, windows).astype(np.uint8)
+    spread = np.zeros((n, oh, ow, k), np.float32)
+    for place in range(4):
+        spread[:, place // 2 : oh // 2 * 2 : 2, place % 2 : ow // 2 * 2 : 2] = np.where(index == place, dy, 0)
+    _, dw, _ = ref.conv2d_backward(spread, a["x"], a["w"], **c.how)
+    tensors = {"x": "x", "dy": "dy", "index": "index", "dweights": "partial"}
+    steps = [
+        Step("conv2d_backward_weights_pooled", {**tensors, **c.numbers, "parts": c.parts}),
+        Step("fold", {"x": "partial", "y": "dw", "parts": c.parts, "count": int(np.prod(c.weights))}),
+    ]
+    return _finished(Problem(steps, {"x": a["x"], "dy": dy, "index": index}, {"dw": dw}), exact)
+
+
 #: Errors of Winograd convolution, as a part of the largest result: rounding there follows the largest terms.
 WINOGRAD_ERROR = 2e-5
 
@@ -176,6 +194,14 @@ def cases() -> Iterator[Case]:
                         lambda rng, make=make, c=c, d=depthwise, e=exact: make(c, d, e),
                         c.large,
                     )
+    for c in POOLED:
+        for exact in (False,) if c.large else (False, True):
+            yield Case(
+                f"conv2d_backward_weights_pooled/{c.name}{'/integers' * exact}",
+                ("conv2d_backward_weights_pooled", "fold"),
+                lambda rng, c=c, e=exact: pooled_weights_problem(c, e),
+                c.large,
+            )
     for c in [*WINOGRAD, *EPILOGUES]:
         for m, adjoint in ((4, False), (3, False), (4, True), (3, True)):
             if c.pool and (adjoint or m == 3):

@@ -283,3 +283,12 @@ STRIDED_EPILOGUES = [
     Conv("pool_stem", (1, 21, 19, 3), 20, (7, 7), (2, 2), 3, act="relu", pool=True),
     Conv("pool_groups", (2, 7, 6, 12), 42, groups=3, padding="same", pool=True),
 ]
+
+#: For the gradient of the weights from pooled results: borders, and more windows in a part than are added up at once.
+POOLED = [
+    *(c for c in EPILOGUES if c.pool),
+    *(Conv(f"filters_{k}", (2, 7, 6, 3), k, padding="same") for k in (1, 4, 7, 8, 15, 16, 31, 32, 40, 65)),
+    Conv("asymmetric", (2, 6, 7, 3), 33, padding=((0, 2), (3, 1))),
+    Conv("padding_over_kernel", (1, 3, 5, 2), 12, padding=((4, 5), (3, 4)), parts=5),
+    Conv("many_windows", (3, 40, 42, 2), 20, padding="same", parts=2),
+]

@@ -99,6 +99,8 @@ def test_training_is_that_of_the_pieces(make: Callable[[], Model], monkeypatch: 
 def test_a_step_of_the_classic_network_has_no_pass_of_its_own_for_activations_and_pools() -> None:
     *_, names = trained(classic)
     assert not {"unary_forward", "unary_backward", "max_pool_forward", "binary"} & set(names)
+    # The first layer's gradient isn't spread over the windows, since its weights alone ask for it.
+    assert names.count("conv2d_backward_weights_pooled") == names.count("max_pool_backward") == 1
 
 
 def test_residuals_and_their_gradients_are_taken_over() -> None:

@@ -5,6 +5,8 @@ dense              (x, w[, b[, residual]])  attrs: activation, alpha
 conv2d_transpose   (x, w[, b])  attrs: strides, dilation, padding, output_padding
 conv2d_max_pool2d  (x, w[, b]) -> y, index  conv2d, then max_pool2d by windows of 2x2
 conv2d_backward_data, dense_backward_data  (dy, w[, residual[, saved]])
+conv2d_backward_weights  (x, dy)
+conv2d_backward_weights_pooled  (x, dy, index)  dy and index are those of max_pool2d by windows of 2x2
 
 A residual is added before the activation, which is applied in the same pass; its derivative is taken from the result.
 A gradient with respect to the input can go on, in the same pass, to what the input came from: a residual is added,
@@ -87,6 +89,11 @@ class Conv2DBackwardData(_Like):
 @register
 class Conv2DBackwardWeights(_Like):
     name = "conv2d_backward_weights"
+
+
+@register
+class Conv2DBackwardWeightsPooled(_Like):
+    name = "conv2d_backward_weights_pooled"
 
 
 @register
