@@ -19,6 +19,9 @@
 #define LEAST_PIXELS 256
 #define MOST_PIXELS 1024
 #define DY_FLOATS 65536
+/* x of a block, which each register tile walks through pixel by pixel: 512 KiB, that it stays in the L2
+ * cache. */
+#define X_FLOATS 131072
 /* Sums of a tile, in floats: 256 KiB. */
 #define SUM_FLOATS 65536
 #define TILE_FLOPS 1000000
@@ -66,7 +69,8 @@ static cut cut_work(const args *a) {
      * work. */
     const double flops =
         2.0 * (double)(a->n * a->oh * a->ow) / (double)a->parts * (double)(k.weights * k.units * FC_NR);
-    const int64_t wanted = fc_min(ENOUGH_TILES / a->parts + 1, (int64_t)(flops / TILE_FLOPS) + 1);
+    const int64_t wanted =
+        fc_min((ENOUGH_TILES + a->parts - 1) / a->parts, (int64_t)(flops / TILE_FLOPS) + 1);
     const int64_t tiles = fc_max(wanted, k.weights * k.units * FC_NR / SUM_FLOATS + 1);
     k.batch = (k.units + tiles - 1) / tiles;
     k.batches = (k.units + k.batch - 1) / k.batch;
@@ -74,7 +78,10 @@ static cut cut_work(const args *a) {
     k.span = FC_ROUND_UP(fc_max((k.weights + spans - 1) / spans, 8 * FC_MR), grain);
     k.spans = (k.weights + k.span - 1) / k.span;
     /* Blocks. */
-    const int64_t pixels = fc_min(fc_max(DY_FLOATS / (k.batch * FC_NR), LEAST_PIXELS), MOST_PIXELS);
+    int64_t pixels = fc_min(fc_max(DY_FLOATS / (k.batch * FC_NR), LEAST_PIXELS), MOST_PIXELS);
+    const int64_t x = fc_min(k.span, cg) * fc_min(a->sh, a->kh) * fc_min(a->sw, a->kw); /* floats a pixel */
+    if (a->n * a->oh * a->ow > LEAST_PIXELS * a->parts)
+        pixels = fc_min(pixels, fc_max(X_FLOATS / x, LEAST_PIXELS / 2));
     k.pieces = (a->ow + pixels - 1) / pixels;
     k.len = k.pieces ? (a->ow + k.pieces - 1) / k.pieces : 0;
     k.strips = a->n * a->oh * k.pieces;
