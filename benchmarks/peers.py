@@ -2,7 +2,7 @@
 
 Same initial weights, same pictures, same number of threads, Adam with the same numbers (PyTorch's fused one); they take
 turns in one run. PyTorch runs in both of its layouts, and the faster one counts. fastcnn's `fit` keeps the accuracy of
-the epoch as it goes, PyTorch's loop only the loss.
+the epoch as it goes and moves its progress bar, as on a terminal; PyTorch's loop keeps only the loss.
 
     python benchmarks/peers.py                          all 60,000 pictures, batches of 32 and 128
     python benchmarks/peers.py --images 6000 --repeats 5 --json peers.json
@@ -13,8 +13,11 @@ PyTorch must be installed beside fastcnn: pip install torch==2.13.0
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -35,16 +38,29 @@ def pictures(count: int | None) -> tuple[np.ndarray, np.ndarray]:
     return (x[:count, ..., None] / np.float32(255)).astype(np.float32), y[:count]
 
 
+class Terminal(io.StringIO):
+    """Takes what a terminal would show."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def fit(model: Any, x: np.ndarray, y: np.ndarray, batch: int) -> None:
+    """One epoch as a user calls it, with the bar and the metrics."""
+    with contextlib.redirect_stdout(Terminal()):
+        model.fit(x, y, batch, epochs=1, verbose=1)
+
+
 def compare(x: np.ndarray, y: np.ndarray, batch: int, repeats: int) -> dict[str, Any]:
     """Best and median seconds of an epoch, each contender, and the ratio of the best ones."""
     model = compiled()
-    ways = {"fastcnn": lambda: model.fit(x, y, batch, epochs=1, verbose=0)}
+    ways: dict[str, Callable[[], object]] = {"fastcnn": partial(fit, model, x, y, batch)}
     for layout, name in ((False, "PyTorch"), (True, "PyTorch channels_last")):
         torch = peers.TorchClassic(model.get_weights(), fastcnn.get_num_threads(), layout)
         ways[name] = partial(torch.epoch, *torch.tensors(x, y), batch)
     # A first turn that doesn't count, on a few pictures: plans, caches and thread pools are made then.
     few = slice(0, 4 * batch)
-    model.fit(x[few], y[few], batch, epochs=1, verbose=0)
+    fit(model, x[few], y[few], batch)
     seconds = take_turns(ways, repeats, warm=False)
     table: dict[str, Any] = {name: best_and_median(taken) for name, taken in seconds.items()}
     table["ratio"] = min(table[name]["best"] for name in ways if name != "fastcnn") / table["fastcnn"]["best"]
