@@ -40,14 +40,13 @@ FC_INLINE int64_t fc_norm_tiles(int64_t rows, int64_t c) {
     return c < 1 ? 0 : (rows + fc_norm_tile_rows(c) - 1) / fc_norm_tile_rows(c);
 }
 
-/* The elements of tile t. The last rows come first: the pass over sums, which goes before, ended with them,
- * and what it left in the cache is read before it is gone. */
+/* The elements of tile t. */
 typedef struct {
     int64_t from, to;
 } fc_norm_range;
 FC_INLINE fc_norm_range fc_norm_tile(int64_t rows, int64_t c, int64_t t) {
-    const int64_t size = fc_norm_tile_rows(c), place = fc_norm_tiles(rows, c) - 1 - t;
-    const fc_norm_range range = {place * size * c, fc_min((place + 1) * size, rows) * c};
+    const int64_t size = fc_norm_tile_rows(c);
+    const fc_norm_range range = {t * size * c, fc_min((t + 1) * size, rows) * c};
     return range;
 }
 

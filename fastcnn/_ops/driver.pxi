@@ -17,6 +17,8 @@ cdef struct Step:
     int kernel
     int64_t tiles
     int64_t shares
+    int64_t alone  # shares for a worker without others
+    bint backwards  # the last share first
     double flops
     double size
     uint64_t words[MAX_FIELDS]
@@ -27,14 +29,19 @@ cdef int64_t first_share(int64_t shares, int worker, int workers) noexcept nogil
     return (shares * worker + workers - 1) // workers
 
 
-cdef void work(const fc_kernel *table, Step *steps, int first, int count, int worker, int workers,
+cdef void run_share(const fc_kernel *table, const Step *s, int64_t share, int64_t shares, char *scratch) noexcept nogil:
+    table[s.kernel].run(s.words, s.tiles * share // shares, s.tiles * (share + 1) // shares, scratch)
+
+
+cdef void work(const fc_kernel *table, const Step *steps, int first, int count, int worker, int workers,
                fc_progress *progress, char *scratch) noexcept nogil:
     """One worker's way through the steps: it takes its own shares of a step, in order, then what is left of the
     others', waits until all are finished, and goes on. So a worker mostly finds in its core's cache what it made a step
-    before. Which worker does which share never matters: tiles don't share what they write."""
+    before, the more so as every other step begins where the one before ended. Which worker does which share never
+    matters: tiles don't share what they write."""
     cdef int n, i, owner
-    cdef int64_t share, end
-    cdef Step *s
+    cdef int64_t begin, end, turn
+    cdef const Step *s
     cdef fc_progress *p
     cdef uint64_t state = fc_denormals_off()
     for n in range(first, count):
@@ -44,15 +51,31 @@ cdef void work(const fc_kernel *table, Step *steps, int first, int count, int wo
             (<int64_t *>scratch)[0] = 0
         for i in range(workers):
             owner = (worker + i) % workers
+            begin = first_share(s.shares, owner, workers)
             end = first_share(s.shares, owner + 1, workers)
             while True:
-                share = first_share(s.shares, owner, workers) + fc_add(&p[owner].next, 1)
-                if share >= end:
+                turn = fc_add(&p[owner].next, 1)
+                if turn >= end - begin:
                     break
-                table[s.kernel].run(s.words, s.tiles * share // s.shares, s.tiles * (share + 1) // s.shares, scratch)
+                run_share(table, s, end - 1 - turn if s.backwards else begin + turn, s.shares, scratch)
                 fc_add(&p[owner].done, 1)
         for i in range(workers):
             fc_wait_for(&p[i], first_share(s.shares, i + 1, workers) - first_share(s.shares, i, workers))
+    fc_denormals_restore(state)
+
+
+cdef void work_alone(const fc_kernel *table, const Step *steps, int first, int count, char *scratch) noexcept nogil:
+    """The same for one worker, who waits for nobody."""
+    cdef int n
+    cdef int64_t turn
+    cdef const Step *s
+    cdef uint64_t state = fc_denormals_off()
+    for n in range(first, count):
+        s = &steps[n]
+        if scratch != NULL:
+            (<int64_t *>scratch)[0] = 0
+        for turn in range(s.alone):
+            run_share(table, s, s.alone - 1 - turn if s.backwards else turn, s.alone, scratch)
     fc_denormals_restore(state)
 
 
@@ -65,17 +88,10 @@ cdef void drive(const fc_kernel *table, Step *steps, int first, int count, int w
     so a worker that is late holds up nobody: the others do its part.
     """
     cdef int i
-    cdef uint64_t state
     cdef fc_progress *progress = <fc_progress *>memory
     cdef char *scratch = memory + <size_t>count * workers * sizeof(fc_progress) if stride else NULL
     if workers <= 1:
-        state = fc_denormals_off()
-        for i in range(first, count):
-            if steps[i].tiles > 0:
-                if scratch != NULL:
-                    (<int64_t *>scratch)[0] = 0
-                table[steps[i].kernel].run(steps[i].words, 0, steps[i].tiles, scratch)
-        fc_denormals_restore(state)
+        work_alone(table, steps, first, count, scratch)
         return
     memset(progress, 0, <size_t>count * workers * sizeof(fc_progress))
     for i in prange(workers, num_threads=workers, schedule="static", chunksize=1):
@@ -100,13 +116,18 @@ cdef enum:
 cdef int share_out(Step *steps, int count, int limit) noexcept nogil:
     """Cut each step into shares for at most `limit` workers; returns how many workers the largest step is worth."""
     cdef int n, workers, most = 1
-    cdef int64_t shares
+    cdef int64_t wanted
+    cdef bint backwards = False
     for n in range(count):
         workers = workers_for(&steps[n], limit)
         # Several shares a worker, so that the others can help one that is late, or whose core other processes slow
         # down: more where there is more to do.
-        shares = min(max(<int64_t>(expected(&steps[n]) / SHARE), <int64_t>4 * workers), <int64_t>16 * workers)
-        steps[n].shares = min(steps[n].tiles, shares if workers > 1 else 1)
+        wanted = <int64_t>(expected(&steps[n]) / SHARE)
+        steps[n].shares = min(steps[n].tiles, max(4 * workers, min(wanted, 16 * workers)) if workers > 1 else 1)
+        steps[n].alone = min(steps[n].tiles, max(1, min(wanted, 16)))
+        steps[n].backwards = backwards
+        if steps[n].shares > 1 or steps[n].alone > 1:
+            backwards = not backwards
         most = max(most, workers)
     return most
 
