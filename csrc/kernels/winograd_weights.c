@@ -3,7 +3,7 @@
  *   dweights = G^T [ sum over squares of (B^T d B) . (A y A^T) ] G
  * which over the channels is (m + 2)^2 products of matrices, channels in x squares x channels out.
  *
- * A tile of work is a part of the squares x a span of input channels x a span of output channels. Its squares
+ * A tile of work is a part of the squares x a span of input channels x spans of output channels. Its squares
  * pass in blocks, and of each block the points pass ROWS rows at a time: what that many rows need lies in the
  * worker's L2 cache, where all points would not, and two workers would wait for the cache they share. The
  * sums of a row of points go through the half of G^T . G that runs along the row, and only the three numbers
@@ -18,8 +18,10 @@
 #define ROWS 3
 /* Channels of a tile, in and out. */
 #define SPAN 64
-/* Tiles of the same pixels that are done side by side, so that these are transformed once. */
+/* Spans of output channels that a tile may have, of which each transforms its gradients, but all have the
+ * same pixels; fewer where there would be less than ENOUGH_TILES, so that 16 threads have one each. */
 #define GROUP 4
+#define ENOUGH_TILES 16
 /* Rows of the register tile: AVX-512 has room for one more than FC_MR where no row pointers are needed, and
  * 64 channels are then five tiles. */
 #if defined(FC_TARGET_AVX512)
@@ -34,11 +36,11 @@ typedef struct {
     int64_t edge;                  /* m + 2 */
     int64_t down, across, squares; /* squares of an image's columns and rows, and of all images */
     int64_t block;                 /* squares whose products are added up at once */
-    int64_t spans_in, spans_out;   /* tiles across the channels */
+    int64_t spans_in, spans_out;   /* spans across the channels */
+    int64_t group, groups;         /* spans of output channels of a tile, tiles across them */
     int64_t x_row, x_matrix;       /* floats from square to square and from point to point: of pixels */
     int64_t dy_row, dy_matrix;     /* and of gradients */
     int64_t sum_matrix;            /* floats from point to point of sums, whose rows are dy_row */
-    int64_t group;                 /* tiles done side by side at most */
 } cut;
 
 static cut cut_work(const args *a) {
@@ -50,6 +52,10 @@ static cut cut_work(const args *a) {
     k.squares = a->n * k.down * k.across;
     k.spans_in = (a->c + SPAN - 1) / SPAN;
     k.spans_out = (a->k + SPAN - 1) / SPAN;
+    k.group = fc_min(k.spans_out, GROUP);
+    while (k.group > 1 && a->parts * k.spans_in * ((k.spans_out + k.group - 1) / k.group) < ENOUGH_TILES)
+        k.group--;
+    k.groups = (k.spans_out + k.group - 1) / k.group;
     const int64_t share = fc_max((k.squares + a->parts - 1) / a->parts, 1);
     const int64_t blocks = (share + BLOCK - 1) / BLOCK;
     k.block = (share + blocks - 1) / blocks;
@@ -58,19 +64,18 @@ static cut cut_work(const args *a) {
     k.dy_row = FC_ROUND_UP(fc_min(a->k, SPAN), 16);
     k.dy_matrix = fc_odd_lines(k.block * k.dy_row);
     k.sum_matrix = fc_odd_lines(fc_min(a->c, SPAN) * k.dy_row);
-    k.group = fc_min(k.spans_out, GROUP);
     return k;
 }
 
 typedef struct {
     float *pixels, *gradients; /* [point of ROWS rows][square][channel] */
     float *sums;               /* of a row of points: [point][channel in][channel out] */
-    float *halves;             /* [tile of a group][row of points][3][channel in][channel out] */
+    float *halves;             /* [span of a group][row of points][3][channel in][channel out] */
 } space;
 
 FC_TILES(winograd_backward_weights) {
     const cut k = cut_work(a);
-    return a->parts * k.spans_in * k.spans_out;
+    return a->parts * k.spans_in * k.groups;
 }
 
 FC_SCRATCH(winograd_backward_weights) {
@@ -88,7 +93,7 @@ static space lay_out(const cut *k, void *scratch) {
     return s;
 }
 
-/* The channels of a tile. */
+/* The channels of one span each. */
 typedef struct {
     int64_t c0, c, k0, k;
 } channels;
@@ -270,75 +275,63 @@ FC_INLINE void finish(const int m, const args *a, const cut *k, const channels *
 
 /* ---- the kernel ---- */
 
-/* What a group of tiles shares. */
+/* A tile: the squares begin .. end, and the spans of channels out from `out` on. */
 typedef struct {
     fc_wino_images x, dy;
-    channels ch[GROUP];
-    int64_t tiles, begin, end; /* squares */
-} group;
+    int64_t in, out, spans, begin, end;
+    float *dweights;
+} task;
 
-/* Rows of points of one block of squares. */
-FC_INLINE void run_rows(const int m, const int row, const int rows, const cut *k, const space *s,
-                        const group *g, int64_t first, int64_t next) {
-    transform_squares(m, m + 2, row, rows, &g->x, first, next, g->ch[0].c0, g->ch[0].c, s->pixels, k->x_row,
-                      k->x_matrix);
-    for (int64_t i = 0; i < g->tiles; i++) {
-        const channels *ch = &g->ch[i];
-        transform_squares(m, m, row, rows, &g->dy, first, next, ch->k0, ch->k, s->gradients, k->dy_row,
+/* `rows` rows of points, from `row` on, of one block of squares. */
+FC_INLINE void run_rows(const int m, const int row, const int rows, const args *a, const cut *k,
+                        const space *s, const task *t, int64_t first, int64_t next) {
+    channels ch = {t->in * SPAN, fc_min(SPAN, a->c - t->in * SPAN), 0, 0};
+    transform_squares(m, m + 2, row, rows, &t->x, first, next, ch.c0, ch.c, s->pixels, k->x_row, k->x_matrix);
+    for (int64_t i = 0; i < t->spans; i++) {
+        float *halves = s->halves + i * k->edge * 3 * k->sum_matrix;
+        ch.k0 = (t->out + i) * SPAN;
+        ch.k = fc_min(SPAN, a->k - ch.k0);
+        transform_squares(m, m, row, rows, &t->dy, first, next, ch.k0, ch.k, s->gradients, k->dy_row,
                           k->dy_matrix);
         for (int r = 0; r < rows; r++) {
-            multiply(k, s->pixels + r * k->edge * k->x_matrix, s->gradients + r * k->edge * k->dy_matrix, ch,
+            multiply(k, s->pixels + r * k->edge * k->x_matrix, s->gradients + r * k->edge * k->dy_matrix, &ch,
                      next - first, s->sums);
-            add_halves(m, k, ch, s->sums, s->halves + (i * k->edge + row + r) * 3 * k->sum_matrix,
-                       first == g->begin);
+            add_halves(m, k, &ch, s->sums, halves + (row + r) * 3 * k->sum_matrix, first == t->begin);
         }
+        if (next == t->end && row + rows == m + 2) finish(m, a, k, &ch, halves, t->dweights);
     }
 }
 
-FC_INLINE void run_group(const int m, const args *a, const cut *k, const space *s, int64_t tile,
-                         int64_t tiles) {
-    const int64_t in = tile / k->spans_out % k->spans_in, part = tile / (k->spans_out * k->spans_in);
-    group g = {{a->x, a->h, a->w, a->c, a->pt, a->pl, k->down, k->across},
-               {a->dy, a->oh, a->ow, a->k, 0, 0, k->down, k->across},
-               {{0}},
-               tiles,
-               k->squares * part / a->parts,
-               k->squares * (part + 1) / a->parts};
-    for (int64_t i = 0; i < tiles; i++) {
-        const int64_t out = tile % k->spans_out + i;
-        const channels ch = {in * SPAN, fc_min(SPAN, a->c - in * SPAN), out * SPAN,
-                             fc_min(SPAN, a->k - out * SPAN)};
-        g.ch[i] = ch;
-    }
-    if (g.begin == g.end) memset(s->halves, 0, (size_t)(tiles * k->edge * 3 * k->sum_matrix) * sizeof(float));
-    for (int64_t first = g.begin; first < g.end; first += k->block) {
-        const int64_t next = fc_min(first + k->block, g.end);
+FC_INLINE void run_tile(const int m, const args *a, const cut *k, const space *s, const task *t) {
+    int64_t first = t->begin;
+    do { /* at least once: sums of no squares are 0 */
+        const int64_t next = fc_min(first + k->block, t->end);
         FC_UNROLL(6)
         for (int row = 0; row < m + 2; row += ROWS)
-            run_rows(m, row, row + ROWS <= m + 2 ? ROWS : m + 2 - row, k, s, &g, first, next);
-    }
-    for (int64_t i = 0; i < tiles; i++)
-        finish(m, a, k, &g.ch[i], s->halves + i * k->edge * 3 * k->sum_matrix,
-               a->dweights + part * 9 * a->c * a->k);
+            run_rows(m, row, row + ROWS <= m + 2 ? ROWS : m + 2 - row, a, k, s, t, first, next);
+        first = next;
+    } while (first < t->end);
 }
 
-static void run_3(const args *a, const cut *k, const space *s, int64_t tile, int64_t tiles) {
-    run_group(3, a, k, s, tile, tiles);
-}
-static void run_4(const args *a, const cut *k, const space *s, int64_t tile, int64_t tiles) {
-    run_group(4, a, k, s, tile, tiles);
-}
+static void run_3(const args *a, const cut *k, const space *s, const task *t) { run_tile(3, a, k, s, t); }
+static void run_4(const args *a, const cut *k, const space *s, const task *t) { run_tile(4, a, k, s, t); }
 
 FC_RUN(winograd_backward_weights) {
     const cut k = cut_work(a);
     const space s = lay_out(&k, scratch);
-    int64_t tiles;
-    for (int64_t tile = begin; tile < end; tile += tiles) {
-        /* Tiles of the same part and input channels follow each other. */
-        tiles = fc_min(fc_min(end - tile, k.group), k.spans_out - tile % k.spans_out);
+    for (int64_t tile = begin; tile < end; tile++) {
+        const int64_t out = tile % k.groups * k.group, part = tile / (k.groups * k.spans_in);
+        const task t = {{a->x, a->h, a->w, a->c, a->pt, a->pl, k.down, k.across},
+                        {a->dy, a->oh, a->ow, a->k, 0, 0, k.down, k.across},
+                        tile / k.groups % k.spans_in,
+                        out,
+                        fc_min(k.group, k.spans_out - out),
+                        k.squares * part / a->parts,
+                        k.squares * (part + 1) / a->parts,
+                        a->dweights + part * 9 * a->c * a->k};
         if (fc_wino_m(a->m) == 3)
-            run_3(a, &k, &s, tile, tiles);
+            run_3(a, &k, &s, &t);
         else
-            run_4(a, &k, &s, tile, tiles);
+            run_4(a, &k, &s, &t);
     }
 }

@@ -237,10 +237,11 @@ WINOGRAD = [
     Conv("asymmetric", (2, 6, 5, 16), 16, padding=((0, 2), (1, 0)), act="relu"),
     Conv("padding_over_kernel", (1, 3, 6, 4), 6, padding=((4, 5), (3, 4))),
     Conv("many_squares", (9, 14, 13, 8), 40, padding="same", parts=2),
-    # Gradients of weights: more squares than a block, with points that are kept for the next tile, or are too many.
+    # Gradients of weights: more squares than a block, spans of channels, several of them in one tile.
     Conv("blocks", (20, 14, 13, 8), 40, padding="same", parts=2),
-    Conv("blocks_kept", (11, 14, 13, 70), 70, padding="same", parts=1, large=True),
-    Conv("blocks_not_kept", (23, 16, 16, 64), 70, padding="same", parts=1, large=True),
+    Conv("blocks_of_spans", (11, 14, 13, 70), 70, padding="same", parts=1, large=True),
+    Conv("spans_together", (6, 10, 9, 6), 300, padding="same", parts=16),
+    Conv("blocks_of_spans_together", (40, 16, 16, 17), 130, padding="same", parts=8, large=True),
     Conv("deep", (1, 5, 9, 700), 40, padding="same"),
     # Where the packed weights fill all the room that there is.
     Conv("packed_full", (1, 6, 6, 19), 64, padding="same"),
