@@ -10,6 +10,9 @@ typedef struct {
     float sum[FC_NORM_COLUMNS], center[FC_NORM_COLUMNS], squares[FC_NORM_COLUMNS];
 } column_state;
 
+/* Rows of a block, which are read twice: 16 KiB, but no fewer than let joining it pay. */
+static int64_t block_rows(int64_t columns) { return fc_min(64, fc_max(16, 4096 / columns)); }
+
 /* squares[i] += the squared deviations from center[i] of `rows` rows (1 or 4, a constant). */
 FC_INLINE void add_squares(const float *x, int64_t step, int rows, int64_t columns, column_state *s) {
 #define STEP(i, n)                                                                                           \
@@ -59,8 +62,8 @@ static void part_statistics(const float *x, int64_t step, int64_t rows, int64_t 
     const int64_t width = columns * group, groups = rows / group, left = rows % group;
     memset(s->mean, 0, sizeof s->mean);
     memset(s->m2, 0, sizeof s->m2);
-    for (int64_t r = 0; r < groups; r += fc_norm_block(width)) {
-        const int64_t n = fc_min(fc_norm_block(width), groups - r);
+    for (int64_t r = 0; r < groups; r += block_rows(width)) {
+        const int64_t n = fc_min(block_rows(width), groups - r);
         join_block(x + r * group * step, group * step, n, width, r, s);
     }
     /* The places of a group are one another's channels again; all have seen as many rows. */

@@ -61,12 +61,10 @@ FC_INLINE int fc_norm_streams(const float *result, int in_place, int tensors, in
            (uintptr_t)result % (VL * sizeof(float)) == 0 && c * fc_norm_group(c) % VL == 0;
 }
 
-/* Sums over rows: columns to a tile, so that what is summed stays in the cache; and rows to a block, some 16
- * KiB, whose sums are float32 before they are joined in double. */
+/* Sums over rows: columns to a tile, so that what is summed stays in the cache. Sums of a block of rows are
+ * float32 before they are joined in double. */
 #define FC_NORM_COLUMNS 1024
 FC_INLINE int64_t fc_norm_column_tiles(int64_t c) { return (c + FC_NORM_COLUMNS - 1) / FC_NORM_COLUMNS; }
-FC_INLINE int64_t fc_norm_block(int64_t columns) { return fc_min(64, fc_max(8, 4096 / columns)); }
-
 /* Part p of `parts` has the rows fc_norm_start(rows, p, parts) .. fc_norm_start(rows, p + 1, parts) - 1. */
 FC_INLINE int64_t fc_norm_start(int64_t rows, int64_t p, int64_t parts) { return rows * p / parts; }
 

@@ -30,6 +30,9 @@ FC_INLINE vf before_activation(int64_t act, vf dy, vf x, const float *y, const f
 
 /* ---- sums ---- */
 
+/* Rows of a block: to join it takes as long as four rows. */
+#define BLOCK 64
+
 /* Sums of all rows so far; sums of one block. */
 typedef struct {
     double total[FC_NORM_COLUMNS], total_dot[FC_NORM_COLUMNS];
@@ -44,7 +47,7 @@ typedef struct {
     vf alpha;
 } backward_rows;
 
-/* `rows` rows (1 or 4, a constant) from `at` on, added to the block's sums. */
+/* `rows` rows (1 or 2, a constant) from `at` on, added to the block's sums. */
 FC_INLINE void add_rows(int64_t act, const backward_rows *b, const float *y, int64_t at, int64_t step,
                         int rows, int64_t columns, column_sums *s) {
 #define STEP(i, n)                                                                                           \
@@ -75,7 +78,7 @@ typedef void (*add_block)(const backward_rows *b, int64_t at, int64_t step, int6
     static void add_block_##name(const backward_rows *b, int64_t at, int64_t step, int64_t rows,             \
                                  int64_t columns, column_sums *s) {                                          \
         int64_t r = 0;                                                                                       \
-        for (; r + 4 <= rows; r += 4) add_rows(act, b, y, at + r * step, step, 4, columns, s);               \
+        for (; r + 2 <= rows; r += 2) add_rows(act, b, y, at + r * step, step, 2, columns, s);               \
         for (; r < rows; r++) add_rows(act, b, y, at + r * step, step, 1, columns, s);                       \
     }
 EACH_VARIANT(VARIANT)
@@ -93,12 +96,11 @@ static void join_block(add_block add, const backward_rows *b, int64_t at, int64_
 
 static void part_sums(add_block add, const backward_rows *b, int64_t step, int64_t rows, int64_t columns,
                       int64_t group, column_sums *s) {
-    const int64_t width = columns * group, groups = rows / group, left = rows % group,
-                  block = fc_norm_block(width);
+    const int64_t width = columns * group, groups = rows / group, left = rows % group;
     memset(s->total, 0, sizeof s->total);
     memset(s->total_dot, 0, sizeof s->total_dot);
-    for (int64_t r = 0; r < groups; r += block)
-        join_block(add, b, r * group * step, group * step, fc_min(block, groups - r), width, s);
+    for (int64_t r = 0; r < groups; r += BLOCK)
+        join_block(add, b, r * group * step, group * step, fc_min(BLOCK, groups - r), width, s);
     /* The places of a group are one another's channels again. */
     for (int64_t i = columns; i < width; i++) {
         s->total[i % columns] += s->total[i];

@@ -63,19 +63,25 @@ FC_TILES(batch_norm_slopes) { return channel_tiles(a->c); }
 FC_NO_SCRATCH(batch_norm_slopes)
 FC_RUN(batch_norm_slopes) {
     (void)scratch;
-    const int64_t to = fc_min(end * CHANNELS, a->c);
     const double inverse = 1.0 / (double)fc_max(1, a->rows);
-    for (int64_t i = begin * CHANNELS; i < to; i++) {
-        const double rstd = rstd_of((double)a->variance[i], a->epsilon), scale = (double)a->scale[i];
-        double sum = 0.0, dot = 0.0;
+    for (int64_t tile = begin; tile < end; tile++) {
+        const int64_t from = tile * CHANNELS, count = fc_min(CHANNELS, a->c - from);
+        double sum[CHANNELS] = {0.0}, dot[CHANNELS] = {0.0};
         for (int64_t p = 0; p < a->parts; p++) {
-            sum += (double)a->sums[2 * p * a->c + i];
-            dot += (double)a->sums[(2 * p + 1) * a->c + i];
+            const float *part_sum = a->sums + 2 * p * a->c + from, *part_dot = part_sum + a->c;
+            for (int64_t i = 0; i < count; i++) {
+                sum[i] += (double)part_sum[i];
+                dot[i] += (double)part_dot[i];
+            }
         }
-        const double slope = -scale * rstd * rstd * dot * inverse;
-        a->slope[i] = (float)slope;
-        a->offset[i] = (float)(-scale * sum * inverse - slope * (double)a->mean[i]);
-        if (a->dgamma) a->dgamma[i] = (float)(dot * rstd);
-        if (a->dbeta) a->dbeta[i] = (float)sum;
+        for (int64_t i = 0; i < count; i++) {
+            const int64_t at = from + i;
+            const double rstd = rstd_of((double)a->variance[at], a->epsilon), scale = (double)a->scale[at];
+            const double slope = -scale * rstd * rstd * dot[i] * inverse;
+            a->slope[at] = (float)slope;
+            a->offset[at] = (float)(-scale * sum[i] * inverse - slope * (double)a->mean[at]);
+            if (a->dgamma) a->dgamma[at] = (float)(dot[i] * rstd);
+            if (a->dbeta) a->dbeta[at] = (float)sum[i];
+        }
     }
 }

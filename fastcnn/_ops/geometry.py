@@ -37,14 +37,16 @@ def row_parts(rows: int) -> int:
 
 
 #: Parts of batch normalization's sums: at most so many, each of at least so many elements, that is some 10 us of
-#: memory traffic. More than `column_sums` takes, as the passes are over whole feature maps, and joining is cheap.
+#: memory traffic, and rows, as a part is written and read once more. More than `column_sums` takes, as the passes are
+#: over whole feature maps, and joining is cheap.
 _MAX_NORM_PARTS = 32
 _ELEMENTS_A_PART = 32768
+_ROWS_A_NORM_PART = 32
 
 
 def norm_parts(rows: int, channels: int) -> int:
     """Into how many parts batch normalization's sums over `rows` rows are split."""
-    return max(1, min(_MAX_NORM_PARTS, rows * channels // _ELEMENTS_A_PART, rows))
+    return max(1, min(_MAX_NORM_PARTS, rows * channels // _ELEMENTS_A_PART, rows // _ROWS_A_NORM_PART))
 
 
 @dataclasses.dataclass(frozen=True)
