@@ -342,7 +342,7 @@ FC_INLINE void run_tiles(const int m, const args *a, int64_t begin, int64_t end,
         const int64_t next = k.squares * (block + 1) / k.blocks, count = next - first;
         const int64_t panels = tile % k.spans * k.span, last = fc_min(panels + k.span, k.panels);
         if (*s.kept != block + 1) /* spans of one block follow each other */
-            fc_wino_squares(m, m + 2, &images, first, count, 0, a->c, s.points, k.point_row, k.point_matrix);
+            fc_wino_squares(m, &images, first, count, s.points, k.point_row, k.point_matrix);
         *s.kept = block + 1;
         const int64_t following = tile + 1 < end && (tile + 1) / k.spans != block ? next + k.block : next;
         for (int64_t panel = panels; panel < last; panel++) {

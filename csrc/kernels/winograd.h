@@ -154,8 +154,8 @@ FC_INLINE void fc_next_square(int64_t m, int64_t down, int64_t across, fc_square
     s->image++;
 }
 
-/* A patch of `in` x `in` pixels, m + 2 for pixels and m for gradients. Pixel (i, j) lies at at + i row + j
- * pixel floats of `base`, where bit i in + j of `inside` is set; elsewhere it counts as 0. */
+/* A patch of edge x edge pixels, edge = m + 2. Pixel (i, j) lies at at + i row + j pixel floats of `base`,
+ * where bit i edge + j of `inside` is set; elsewhere it counts as 0. */
 typedef struct {
     const float *base;
     int64_t at, row, pixel;
@@ -164,8 +164,8 @@ typedef struct {
 
 /* One vector of channels, from c on, of a patch to points `matrix` apart. Where `crosses`, a constant, is 0,
  * all pixels are inside. */
-FC_INLINE void fc_wino_patch(const int m, const int in, const int crosses, const fc_wino_source *s, int64_t c,
-                             float *to, int64_t matrix) {
+FC_INLINE void fc_wino_patch(const int m, const int crosses, const fc_wino_source *s, int64_t c, float *to,
+                             int64_t matrix) {
     FC_ALIGNED(64) static const float zeros[VL] = {0};
     const int edge = m + 2;
     const float *base = s->base;
@@ -173,54 +173,49 @@ FC_INLINE void fc_wino_patch(const int m, const int in, const int crosses, const
     const uint64_t inside = s->inside;
     vf half[FC_WINO_POINTS], d[FC_WINO_EDGE], o[FC_WINO_EDGE];
     FC_UNROLL(6)
-    for (int j = 0; j < in; j++) {
+    for (int j = 0; j < edge; j++) {
         FC_UNROLL(6)
-        for (int i = 0; i < in; i++)
-            d[i] =
-                vf_load(crosses && !(inside >> (i * in + j) & 1) ? zeros : base + (at + i * row + j * pixel));
-        if (in == m)
-            fc_wino_gradients(m, d, 1, half + j, in);
-        else
-            fc_wino_pixels(m, d, 1, half + j, in);
+        for (int i = 0; i < edge; i++)
+            d[i] = vf_load(crosses && !(inside >> (i * edge + j) & 1) ? zeros
+                                                                      : base + (at + i * row + j * pixel));
+        fc_wino_pixels(m, d, 1, half + j, edge);
     }
     FC_UNROLL(6)
     for (int i = 0; i < edge; i++) {
-        if (in == m)
-            fc_wino_gradients(m, half + i * in, 1, o, 1);
-        else
-            fc_wino_pixels(m, half + i * in, 1, o, 1);
+        fc_wino_pixels(m, half + i * edge, 1, o, 1);
         FC_UNROLL(6)
         for (int j = 0; j < edge; j++) vf_store(to + (i * edge + j) * matrix, o[j]);
     }
 }
 
 /* The last channels, which don't fill a vector, of a patch that may cross the border. */
-FC_INLINE void fc_wino_rest(const int m, const int in, const fc_wino_source *s, int64_t c, int64_t channels,
-                            float *to, int64_t matrix) {
+FC_INLINE void fc_wino_rest(const int m, const fc_wino_source *s, int64_t c, int64_t channels, float *to,
+                            int64_t matrix) {
     FC_ALIGNED(64) float copy[FC_WINO_POINTS * VL];
-    const fc_wino_source copied = {copy, 0, in * VL, VL, 0};
-    for (int i = 0; i < in * in; i++) {
+    const int edge = m + 2;
+    const fc_wino_source copied = {copy, 0, edge * VL, VL, 0};
+    for (int i = 0; i < edge * edge; i++) {
         const float *from =
-            s->base + (s->inside >> i & 1 ? s->at + i / in * s->row + i % in * s->pixel + c : 0);
+            s->base + (s->inside >> i & 1 ? s->at + i / edge * s->row + i % edge * s->pixel + c : 0);
         vf_store(copy + i * VL, s->inside >> i & 1 ? vf_load_n(from, (int)channels) : vf_zero());
     }
-    fc_wino_patch(m, in, 0, &copied, 0, to, matrix);
+    fc_wino_patch(m, 0, &copied, 0, to, matrix);
 }
 
-/* Bits of the pixels from `first` on, `in` of them, that lie within [0, size). */
-FC_INLINE uint64_t fc_wino_within(const int in, int64_t first, int64_t size) {
+/* Bits of the pixels from `first` on, `edge` of them, that lie within [0, size). */
+FC_INLINE uint64_t fc_wino_within(const int edge, int64_t first, int64_t size) {
     uint64_t bits = 0;
-    for (int i = 0; i < in; i++) bits |= (uint64_t)(first + i >= 0 && first + i < size) << i;
+    for (int i = 0; i < edge; i++) bits |= (uint64_t)(first + i >= 0 && first + i < size) << i;
     return bits;
 }
 
 /* The part of a square's right neighbour that isn't its own, for one vector of channels: patches are read in
  * strides that the processor doesn't foresee. */
-FC_INLINE void fc_wino_prefetch(const int m, const int in, const float *from, int64_t row, int64_t pixel) {
+FC_INLINE void fc_wino_prefetch(const int m, const float *from, int64_t row, int64_t pixel) {
     FC_UNROLL(6)
-    for (int i = 0; i < in; i++) {
+    for (int i = 0; i < m + 2; i++) {
         FC_UNROLL(4)
-        for (int j = in; j < in + m; j++) fc_prefetch(from + i * row + j * pixel);
+        for (int j = m + 2; j < m + 2 + m; j++) fc_prefetch(from + i * row + j * pixel);
     }
 }
 
@@ -246,30 +241,29 @@ FC_INLINE void fc_wino_fetch(const fc_wino_wanted *w, int64_t m, int64_t turn, i
     }
 }
 
-/* Squares first .. first + count, channels c0 .. c0 + channels, to points[point][square][channel], of which
- * squares lie `row` and points `matrix` floats apart. */
-FC_INLINE void fc_wino_squares(const int m, const int in, const fc_wino_images *s, int64_t first,
-                               int64_t count, int64_t c0, int64_t channels, float *points, int64_t row,
-                               int64_t matrix) {
-    const int64_t line = s->w * s->c, whole = channels - channels % VL;
+/* Squares first .. first + count to points[point][square][channel], of which squares lie `to_row` and points
+ * `matrix` floats apart. */
+FC_INLINE void fc_wino_squares(const int m, const fc_wino_images *s, int64_t first, int64_t count,
+                               float *points, int64_t to_row, int64_t matrix) {
+    const int edge = m + 2;
+    const int64_t line = s->w * s->c, whole = s->c - s->c % VL;
     fc_square q = fc_square_at(m, s->down, s->across, first);
     for (int64_t t = 0; t < count; t++, fc_next_square(m, s->down, s->across, &q)) {
         const int64_t y = q.y - s->pt, x = q.x - s->pl;
-        fc_wino_source from = {s->x + q.image * s->h * line, y * line + x * s->c + c0, line, s->c,
-                               ~UINT64_C(0)};
-        float *to = points + t * row;
-        if (y < 0 || x < 0 || y + in > s->h || x + in > s->w) {
-            const uint64_t rows = fc_wino_within(in, y, s->h), columns = fc_wino_within(in, x, s->w);
+        fc_wino_source from = {s->x + q.image * s->h * line, y * line + x * s->c, line, s->c, ~UINT64_C(0)};
+        float *to = points + t * to_row;
+        if (y < 0 || x < 0 || y + edge > s->h || x + edge > s->w) {
+            const uint64_t rows = fc_wino_within(edge, y, s->h), columns = fc_wino_within(edge, x, s->w);
             from.inside = 0;
-            for (int i = 0; i < in; i++) from.inside |= (rows >> i & 1 ? columns : 0) << i * in;
-            for (int64_t c = 0; c < whole; c += VL) fc_wino_patch(m, in, 1, &from, c, to + c, matrix);
+            for (int i = 0; i < edge; i++) from.inside |= (rows >> i & 1 ? columns : 0) << i * edge;
+            for (int64_t c = 0; c < whole; c += VL) fc_wino_patch(m, 1, &from, c, to + c, matrix);
         } else {
             for (int64_t c = 0; c < whole; c += VL) {
-                fc_wino_prefetch(m, in, from.base + (from.at + c), line, s->c);
-                fc_wino_patch(m, in, 0, &from, c, to + c, matrix);
+                fc_wino_prefetch(m, from.base + (from.at + c), line, s->c);
+                fc_wino_patch(m, 0, &from, c, to + c, matrix);
             }
         }
-        if (whole < channels) fc_wino_rest(m, in, &from, whole, channels - whole, to + whole, matrix);
+        if (whole < s->c) fc_wino_rest(m, &from, whole, s->c - whole, to + whole, matrix);
     }
 }
 
