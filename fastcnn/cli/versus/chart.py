@@ -70,7 +70,7 @@ def draw(results: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     axes.set_xlabel("time of fastcnn / time of the fastest peer (left of 1: fastcnn is faster)")
     machine = results["machine"]
     axes.set_title(
-        f"fastcnn {machine['fastcnn']} against {', '.join(results['peers'])}\n"
+        f"fastcnn {machine['fastcnn']} against\n{', '.join(results['peers'])}\n"
         f"{machine['processor']}, {machine['instruction_set']}, {machine['num_threads']} threads",
         fontsize=10,
     )
