@@ -34,7 +34,7 @@ _SUMS = 36.0  # and back; also of a square of dy to points
 _TAPS = 40.0  # one vector of sums over all squares to the gradients of weights
 #: csrc/kernels/winograd.c: squares for which the weights pass once.
 _SQUARES = 36
-#: csrc/kernels/winograd_weights.c: channels of a tile, which transforms for itself.
+#: csrc/kernels/winograd_weights.c: channels of a span. Reckoned as if each transformed for itself; some share pixels.
 _SPAN = 64
 #: Nothing beside the convolution.
 _PLAIN = {"act": 0, "alpha": 0.0}
