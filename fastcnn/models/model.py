@@ -81,12 +81,12 @@ class Model(Trainer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        from .saving import functional_config
+        from .structure import functional_config
 
         return functional_config(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Model:
-        from .saving import functional_from_config
+        from .structure import functional_from_config
 
         return functional_from_config(config)

@@ -129,12 +129,12 @@ class Sequential(Model):
             raise
 
     def get_config(self) -> dict[str, Any]:
-        from .saving import sequential_config
+        from .structure import sequential_config
 
         return sequential_config(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Sequential:
-        from .saving import sequential_from_config
+        from .structure import sequential_from_config
 
         return sequential_from_config(config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,23 +14,11 @@ from ..graph import clock
 from ..losses import Loss
 from ..optimizers import Optimizer
 from ..shapes import whole_number
-from .data import (
-    Arrays,
-    Batch,
-    Stream,
-    check_batches,
-    check_verbose,
-    checked_batch,
-    is_arrays,
-    model_inputs,
-    model_targets,
-    sample_weights,
-)
+from .data import Arrays, Batch, check_verbose, checked_batch, is_arrays, sample_weights
 from .network import Network
 from .objective import Objective, make_losses
 from .progress import NaNWatch, Tally, metric_groups
-
-Source = Any
+from .sources import Source, length, make_source, split_validation
 
 
 class Trainer(Network):
@@ -237,9 +224,9 @@ class Trainer(Network):
         if not self.built:
             self._build_from(x)
         self._ready().check_frozen()
-        train = self._source(x, y, batch_size, sample_weight, class_weight, steps_per_epoch, shuffle)
-        train, validation = self._validation(
-            train, validation_split, validation_data, validation_batch_size or batch_size, validation_steps
+        train = make_source(self, x, y, batch_size, sample_weight, class_weight, steps_per_epoch, shuffle)
+        train, validation = split_validation(
+            self, train, validation_split, validation_data, validation_batch_size or batch_size, validation_steps
         )
         if isinstance(train, Arrays) and class_weight is not None:
             # After the validation part is cut off: that one is judged without them.
@@ -252,7 +239,7 @@ class Trainer(Network):
             model=self,
             verbose=verbose,
             epochs=epochs,
-            steps=_length(train),
+            steps=length(train),
             samples=getattr(train, "samples", None),
             batch_size=getattr(train, "batch_size", None),
         )
@@ -301,66 +288,6 @@ class Trainer(Network):
             )
         self.build((None, *np.shape(x)[1:]))
 
-    def _source(
-        self,
-        x: Any,
-        y: Any,
-        batch_size: int | None,
-        sample_weight: Any = None,
-        class_weight: Any = None,
-        steps: int | None = None,
-        shuffle: bool = False,
-    ) -> Source:
-        """x and y as batches, everything checked that can be before the first step. Of arrays class_weight is left to
-        the caller.
-        """
-        if x is None:
-            raise ValueError("x is missing")
-        if not is_arrays(x):
-            check_batches(x)
-            if y is not None or sample_weight is not None:
-                raise ValueError("x gives batches that hold y and sample_weight themselves; don't give them as well")
-            return Stream(self, x, class_weight, steps)
-        if y is None:
-            listed = "; a list is taken as arrays: for batches pass iter(x)" if isinstance(x, (list, tuple)) else ""
-            raise ValueError(f"y is missing{listed}")
-        size = 32 if batch_size is None else whole_number(batch_size, "batch_size")
-        inputs, count = model_inputs(self, x)
-        if count == 0:
-            raise ValueError(f"x is empty: there is nothing to learn or judge in {np.shape(x)}")
-        targets = model_targets(self, y, count)
-        weights = sample_weights(self, sample_weight, None, targets, count)
-        source = Arrays(inputs, targets, weights, size, bool(shuffle))
-        source.steps = steps
-        return source
-
-    def _validation(
-        self, train: Source, split: float, data: Any, batch_size: int | None, steps: int | None
-    ) -> tuple[Source, Source | None]:
-        """(training source, validation source): the second given, or cut off the end of the first."""
-        if data is not None:
-            if is_arrays(data) and not isinstance(data, (tuple, list)):
-                raise ValueError(f"validation_data must be (x, y) or (x, y, sample_weight), received {shown(data)}")
-            if isinstance(data, (tuple, list)):
-                if len(data) not in (2, 3):
-                    raise ValueError(f"validation_data must be (x, y) or (x, y, sample_weight), received {len(data)}")
-                weights = data[2] if len(data) == 3 else None
-                return train, self._source(data[0], data[1], batch_size, weights, steps=steps)
-            return train, self._source(data, None, None, steps=steps)
-        if not isinstance(split, Real) or not 0 <= split < 1:
-            raise ValueError(f"validation_split must be at least 0 and below 1, received {split!r}")
-        if split == 0:
-            return train, None
-        if not isinstance(train, Arrays):
-            raise ValueError("validation_split needs x and y as arrays; give validation_data instead")
-        cut = int(train.samples * (1 - split))
-        if cut in (0, train.samples):
-            raise ValueError(f"validation_split={split} of {train.samples} samples leaves one part empty")
-        validation = train.part(cut, train.samples)
-        validation.shuffle = False
-        validation.batch_size = batch_size or train.batch_size
-        return train.part(0, cut), validation
-
     # ---- evaluate and predict
 
     def evaluate(
@@ -392,14 +319,14 @@ class Trainer(Network):
         """
         self._ready()
         verbose = check_verbose(verbose)
-        source = self._source(x, y, batch_size, sample_weight, steps=_steps(steps))
+        source = make_source(self, x, y, batch_size, sample_weight, steps=_steps(steps))
         listeners = cb.CallbackList(
             callbacks,
             add_progbar=verbose != 0,
             model=self,
             verbose=verbose,
             epochs=1,
-            steps=_length(source),
+            steps=length(source),
             samples=getattr(source, "samples", None),
             batch_size=getattr(source, "batch_size", None),
         )
@@ -431,10 +358,3 @@ class Trainer(Network):
 
 def _steps(count: int | None, name: str = "steps") -> int | None:
     return None if count is None else whole_number(count, name)
-
-
-def _length(source: Any) -> int | None:
-    try:
-        return len(source)
-    except TypeError:
-        return None
