@@ -5,8 +5,10 @@ each other cost more than they bring, and results are the same bits anyway (test
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from model_tools import LABELS, X, small
 
 from fastcnn._ops import core
 
@@ -17,3 +19,12 @@ def one_thread() -> Iterator[None]:
     core.set_threads(1)
     yield
     core.set_threads(before)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A saved model with a past."""
+    model = small("adam")
+    model.fit(X, LABELS, verbose=0)
+    model.save(tmp_path / "model.fastcnn")
+    return tmp_path / "model.fastcnn"
