@@ -42,6 +42,15 @@ def binary(rows: int) -> Call:
     return "binary", {**tensors, "y": random(IMAGES, 14_600, 48)}, numbers, "y"
 
 
+def convolution(kernel: int, channels: int) -> Call:
+    conv = Conv("", (IMAGES, SIDE, SIDE, channels), 32, (kernel, kernel), (1, 1), "same")
+    call = core.Call("conv2d_pack", conv.numbers)
+    packed = random(call.needed()["packed"] // 4)
+    core.call("conv2d_pack", weights=random(kernel, kernel, channels, 32), packed=packed, **conv.numbers)
+    tensors = {"x": random(*conv.shape), "packed": packed, "bias": random(32), "y": random(*conv.out)}
+    return "conv2d_forward", tensors, {**conv.numbers, "pool": 0, "act": 1, "alpha": 0.0}, "y"
+
+
 def depthwise(direction: str, kernel: int, stride: int) -> Call:
     side = 2 * SIDE if direction == "forward" and stride == 2 else SIDE
     conv = Conv("", (IMAGES, side, side, 32), 32, (kernel, kernel), (stride, stride), "same", groups=32)
@@ -67,6 +76,8 @@ CALLS = {
     "affine": lambda: unary("affine", "x y", "y"),
     "sum": lambda: binary(3),
     "sum_with_a_row": lambda: binary(1),
+    "conv_1x1": lambda: convolution(1, 24),
+    "conv_3x3": lambda: convolution(3, 3),
     **{
         f"depthwise_{direction}_{kernel}_{stride}": lambda d=direction, k=kernel, s=stride: depthwise(d, k, s)
         for direction in ("forward", "backward")
