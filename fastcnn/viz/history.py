@@ -7,8 +7,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .errors import shown
-from .utils.files import atomic_write
+from ..errors import shown
+from ..utils.files import atomic_write
 
 
 def plot_history(history: Any, path: str | os.PathLike[str], title: str | None = None) -> None:
