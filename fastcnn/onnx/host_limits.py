@@ -1,0 +1,207 @@
+"""Sizes of results, from the inputs' values, before a result is allocated: a file must not ask for all memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._ops.arrays import memory_limit
+from .host_node import HostNode
+
+Arrays = Sequence[Any]
+
+
+def check_result(node: HostNode, inputs: Arrays) -> None:
+    """A ValueError for a node whose result can't fit into memory, or whose sizes are negative.
+
+    Only operators whose results can be larger than their inputs are looked at.
+    """
+    estimate = _SIZES.get(node.op_type)
+    if estimate is not None:
+        shape = estimate(node, inputs)
+    else:
+        shape = _broadcast(inputs) if _spreads(inputs) else None
+    if shape is None:
+        return
+    sizes = [int(s) for s in shape]
+    if any(s < 0 for s in sizes):
+        raise ValueError(f"{node.label}: its result would have the shape {tuple(sizes)}")
+    first = next((x for x in inputs if x is not None), None)
+    nbytes = math.prod(sizes) * (8 if first is None else first.dtype.itemsize)
+    if nbytes > memory_limit():
+        raise ValueError(
+            f"{node.label}: its result, shape {tuple(sizes)}, would take {nbytes / 2**30:.1f} GiB; "
+            f"this process can have {memory_limit() / 2**30:.1f} GiB"
+        )
+
+
+def _spreads(inputs: Arrays) -> bool:
+    """Whether several inputs of different shapes may be broadcast against each other."""
+    return len({x.shape for x in inputs if x is not None and x.ndim}) > 1
+
+
+def _broadcast(inputs: Arrays) -> tuple[int, ...] | None:
+    try:
+        return np.broadcast_shapes(*(x.shape for x in inputs if x is not None))
+    except ValueError:
+        return None  # not an operator that broadcasts; or it will say so itself
+
+
+def _whole(x: Any) -> list[int]:
+    return [int(v) for v in np.asarray(x).reshape(-1)]
+
+
+def _from_input(place: int) -> Callable[[HostNode, Arrays], Sequence[int] | None]:
+    return lambda node, inputs: _whole(inputs[place])
+
+
+def _expand(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    target = _whole(inputs[1])
+    if any(s < 0 for s in target):
+        return target
+    return np.broadcast_shapes(inputs[0].shape, tuple(target))
+
+
+def _tile(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    return [s * r for s, r in zip(inputs[0].shape, _whole(inputs[1]))]
+
+
+def _pad(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    x = inputs[0]
+    pads = node["pads"] if node["pads"] is not None else _whole(inputs[1])
+    chosen = inputs[3] if len(inputs) > 3 else None
+    axes = range(x.ndim) if chosen is None else [a % max(x.ndim, 1) for a in _whole(chosen)]
+    sizes = list(x.shape)
+    if len(pads) != 2 * len(axes):
+        raise ValueError(f"{node.label}: pads must have {2 * len(axes)} numbers, received {len(pads)}")
+    for i, axis in enumerate(axes):
+        sizes[axis] += pads[i] + pads[i + len(axes)]
+    return sizes
+
+
+def _one_hot(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    return [*inputs[0].shape, *_whole(inputs[1])]
+
+
+def _range(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    start, limit, delta = (x.reshape(-1)[0].item() for x in inputs)
+    if delta == 0:
+        raise ValueError(f"{node.label}: delta must not be 0")
+    count = (limit - start) / delta
+    return [max(math.ceil(count), 0)] if math.isfinite(count) else [2**62]
+
+
+def _resize(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    x, sizes = inputs[0], inputs[3] if len(inputs) > 3 else None
+    if sizes is not None:
+        wanted = _whole(sizes)
+        return wanted if len(wanted) == x.ndim else [*x.shape[: x.ndim - len(wanted)], *wanted]
+    if node["scales"] is not None:
+        scales = node["scales"]
+    else:
+        scales = inputs[2 if len(inputs) > 2 else 1]
+    factors = np.asarray(scales, np.float64).reshape(-1) if scales is not None else np.ones(0)
+    if not (np.isfinite(factors).all() and (factors > 0).all()):
+        raise ValueError(f"{node.label}: scales must be finite and above 0, received {factors.tolist()}")
+    # With `axes`, the factors are of fewer axes: the product is what counts.
+    return [x.size, *(math.ceil(f) for f in factors)]
+
+
+def _height_width(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    return [node["output_height"], node["output_width"], inputs[1].shape[0], inputs[0].shape[1]]
+
+
+def _unpool(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    if len(inputs) > 2 and inputs[2] is not None:
+        return _whole(inputs[2])
+    strides = node["strides"] or [1] * len(node["kernel_shape"])
+    spatial = [(s - 1) * t + k for s, t, k in zip(inputs[0].shape[2:], strides, node["kernel_shape"])]
+    return [*inputs[0].shape[:2], *spatial]
+
+
+def _windows(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    """Convolutions and pooling: what is padded must fit."""
+    x = inputs[0]
+    rank = x.ndim - 2
+    for key in ("strides", "dilations", "kernel_shape"):
+        if node[key] is not None and (len(node[key]) != rank or min(node[key], default=1) < 1):
+            raise ValueError(f"{node.label}: {key} must be {rank} numbers of at least 1, received {node[key]}")
+    pads = node["pads"] if node["pads"] is not None else [0] * (2 * rank)
+    if len(pads) != 2 * rank or min(pads, default=0) < 0:
+        raise ValueError(f"{node.label}: pads must be {2 * rank} numbers of at least 0, received {pads}")
+    sizes = [s + pads[i] + pads[i + rank] for i, s in enumerate(x.shape[2:])]
+    if node.op_type == "ConvTranspose":
+        weights = inputs[1]
+        steps, gaps = node["strides"] or [1] * rank, node["dilations"] or [1] * rank
+        spatial = [(s - 1) * t + (k - 1) * d + 1 for s, t, d, k in zip(x.shape[2:], steps, gaps, weights.shape[2:])]
+        extra = [max(a, b) for a, b in zip(spatial, node["output_shape"] or [0] * rank)]
+        return [x.shape[0], weights.shape[1] * node["group"], *extra]
+    return [*x.shape[:2], *sizes]
+
+
+def _matmul(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    a, b = (inputs[0], inputs[3]) if node.op_type == "QLinearMatMul" else (inputs[0], inputs[1])
+    if a.ndim < 2 or b.ndim < 2:
+        return None
+    return [*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]]
+
+
+def _einsum(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    """At most the outer product of all."""
+    terms, _, result = node["equation"].replace(" ", "").partition("->")
+    if "." in terms:
+        return _broadcast_product(inputs)
+    sizes: dict[str, int] = {}
+    for term, x in zip(terms.split(","), inputs):
+        sizes.update(dict(zip(term, x.shape)))
+    return [sizes.get(letter, 1) for letter in (result or sizes)]
+
+
+def _broadcast_product(inputs: Arrays) -> Sequence[int]:
+    return [max(x.size, 1) for x in inputs]
+
+
+def _gather(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    x, places = inputs[:2]
+    axis = node["axis"]
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"{node.label}: axis {axis} is out of range for rank {x.ndim}")
+    return [*x.shape[:axis], *places.shape, *x.shape[axis % x.ndim + 1 :]]
+
+
+def _gather_nd(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    x, places = inputs[:2]
+    return [*places.shape[:-1], *x.shape[node["batch_dims"] + places.shape[-1] :]] if places.ndim else None
+
+
+def _grid_sample(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    return [*inputs[0].shape[:2], *inputs[1].shape[1:-1]]
+
+
+_SIZES: dict[str, Callable[[HostNode, Arrays], Sequence[int] | None]] = {
+    "ConstantOfShape": _from_input(0),
+    "Expand": _expand,
+    "Tile": _tile,
+    "Pad": _pad,
+    "OneHot": _one_hot,
+    "Range": _range,
+    "Resize": _resize,
+    "Upsample": _resize,
+    "RoiAlign": _height_width,
+    "MaxUnpool": _unpool,
+    "MatMul": _matmul,
+    "MatMulInteger": _matmul,
+    "QLinearMatMul": _matmul,
+    "Einsum": _einsum,
+    "Gather": _gather,
+    "GatherND": _gather_nd,
+    "GridSample": _grid_sample,
+    **dict.fromkeys(
+        ("Conv", "ConvInteger", "QLinearConv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool"), _windows
+    ),
+    # Of several inputs, but none larger than their sum.
+    **dict.fromkeys(("Concat", "Gemm", "GatherElements", "ScatterND", "ScatterElements", "Scatter"), lambda n, x: None),
+}
