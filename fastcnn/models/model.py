@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from .network import as_list
@@ -37,12 +37,33 @@ class Model(Trainer):
         #: Anything the user wants kept with the model, as plain data: class names, preprocessing, a description.
         self.metadata: dict[str, Any] = {}
 
-    def summary(self, print_fn: Callable[[str], Any] = print, line_length: int | None = None) -> None:
-        """Print the layers, their outputs' shapes and how many weights they have."""
+    def summary(
+        self,
+        line_length: int | None = None,
+        print_fn: Callable[[str], Any] = print,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print the layers, their outputs' shapes and how many weights they have.
+
+        Parameters
+        ----------
+        line_length : int, optional
+            Widest line; that of the terminal if not given.
+        print_fn : callable
+            Is given the text.
+        expand_nested : bool
+            Whether the layers of models within the model have lines of their own.
+        show_trainable : bool
+            Whether a column tells which layers are trained ("Y") and which are frozen ("N").
+        layer_range : (str, str), optional
+            Names, or patterns of names, of the first and last layer to print.
+        """
         from .summary import summary
 
         self._require_built()
-        print_fn(summary(self, line_length))
+        print_fn(summary(self, line_length, expand_nested, show_trainable, layer_range))
 
     def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the whole model to one file: layers, weights, and how it is compiled with the optimizer's state.

@@ -281,14 +281,40 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
     shared = L.Dense(4, name="shared")
     lines: list[str] = []
     joined = Model([a, b], L.Add(name="sum")([shared(a), shared(b)]))
-    joined.summary(print_fn=lines.append, line_length=60)
+    joined.summary(print_fn=lines.append, line_length=90)
     text = "\n".join(lines)
-    for part in ("Connected to", "left", "shared, shared", "(shared)", "Total params: 16 (64.00 B)"):
+    for part in ("Connected to", "left[0][0]", "shared[0][0], shared[1][0]", "(shared)", "Total params: 16 (64.00 B)"):
         assert part in text, part
     assert repr(joined) == f"<Model {joined.name!r}: 4 layers, 16 weights>"
     assert repr(Sequential(name="empty")) == "<Sequential 'empty': 0 layers, not built>"
     assert "learning_rate=0.01 iterations=0" in repr(SGD())
     assert repr(L.Dense(3, name="d")) == "<Dense 'd', not built>"
+
+
+def test_summary_of_nested_models() -> None:
+    start = L.Input((8, 8, 3), name="pictures")
+    inner = Sequential([L.Input((8, 8, 3)), L.Conv2D(4, 3, name="within"), L.Flatten(name="flat")], name="inner")
+    head = L.Dense(2, name="head", trainable=False)
+    model = Model(start, head(L.Add(name="sum")([inner(start), inner(start)])))
+    lines: list[str] = []
+    model.summary(print_fn=lines.append, expand_nested=True, show_trainable=True, line_length=120)
+    rows = [line for line in lines[0].splitlines() if line[0] in "│|"]
+    table = [[cell.strip() for cell in row[1:-1].split(row[0])] for row in rows]
+    cells = {row[0]: row[1:] for row in reversed(table)}
+    assert [row[0] for row in table[1:]] == [
+        "pictures (InputLayer)", "inner (Sequential)", "within (Conv2D)", "flat (Flatten)", "inner (Sequential)",
+        "sum (Add)", "head (Dense)",
+    ]  # fmt: skip
+    assert cells["inner (Sequential)"] == ["(None, 144)", "112", "pictures[0][0]", "Y"]
+    assert cells["head (Dense)"] == ["(None, 2)", "290", "sum[0][0]", "N"]
+    assert cells["sum (Add)"][2:] == ["inner[0][0], inner[1][0]", "-"]
+    model.summary(print_fn=lines.append, layer_range=["inn.*", "sum"])
+    assert "inner (" in lines[1] and "sum (" in lines[1] and "head (" not in lines[1] and "pictures (" not in lines[1]
+    assert "Total params: 402" in lines[1]
+    with pytest.raises(ValueError, match="Unknown layer 'none'"):
+        model.summary(layer_range=["none", "sum"])
+    with pytest.raises(ValueError, match="layer_range must be two names"):
+        model.summary(layer_range="sum")  # type: ignore[arg-type]
 
 
 def test_targets_and_weights_that_do_not_fit() -> None:
