@@ -1,8 +1,15 @@
-"""Models in the ONNX format."""
+"""Models in the ONNX format.
+
+Needs the package onnx: ``pip install 'fastcnn[onnx]'``.
+"""
 
 from __future__ import annotations
 
 try:
-    import onnx as _onnx  # noqa: F401
+    from onnx import defs as _defs  # noqa: F401
 except ImportError:
     raise ImportError("fastcnn.onnx needs the package onnx: pip install 'fastcnn[onnx]'") from None
+
+from .writer import save, to_proto
+
+__all__ = ["save", "to_proto"]

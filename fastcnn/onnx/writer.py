@@ -1,0 +1,283 @@
+"""Models as ONNX files.
+
+The graph of a prediction, before any pass has changed it, is walked once; `writer_ops.py` has a table from its
+operations to ONNX's. fastcnn keeps channels last, ONNX has them first, so for every value the order in which the file
+has its axes is written down. Element-wise operations take whatever order they find, convolutions ask for channels
+first, and a Transpose is written only where an operation needs another order than there is: in a plain network nowhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import defs, helper, numpy_helper
+
+from .._version import __version__
+from ..errors import shown
+from ..graph import Node, Value, topological
+from ..models import Model
+from ..shapes import whole_number
+from ..utils.files import atomic_write
+
+Order = tuple[int, ...]
+
+#: The oldest opset written: since then Squeeze, Softmax and ReduceSum are as they are today.
+OLDEST = 13
+#: The opset written unless another is asked for: old enough for what is in use, and it has LayerNormalization.
+USUAL = 18
+#: No protocol buffer can be larger.
+_LARGEST = 2**31 - 1
+
+
+def save(model: Model, path: str | os.PathLike[str], opset: int = USUAL, layout: str = "NCHW") -> None:
+    """Write a model as an ONNX file, for prediction.
+
+    Weights become initializers and keep their names ("conv2d/kernel"); layers' names become those of nodes. The batch
+    axis stays free. Dropout and other layers that act in training only are left out.
+
+    Parameters
+    ----------
+    model : Model
+        Built; compiled or not.
+    path : path-like
+        Replaced only once the file is complete.
+    opset : int
+        Version of ONNX's operators, from 13 to the newest that the installed package knows.
+    layout : {"NCHW", "NHWC"}
+        Order of the axes of the images that the file takes and gives. A model that was read from a file keeps the
+        order that it takes and gives itself.
+
+    Raises
+    ------
+    ValueError
+        An opset or layout that there isn't; a model that isn't built; a layer that ONNX has no operators for; weights
+        beyond 2 GiB, more than one ONNX file can hold.
+    """
+    proto = to_proto(model, opset, layout)
+    if proto.ByteSize() > _LARGEST:
+        raise ValueError(f"the model would take {proto.ByteSize() / 2**30:.1f} GiB, an ONNX file holds less than 2 GiB")
+    with atomic_write(path) as file:
+        file.write(proto.SerializeToString())
+
+
+def to_proto(model: Model, opset: int = USUAL, layout: str = "NCHW") -> onnx.ModelProto:
+    """The model as `save` writes it, as an object of the onnx package."""
+    if not isinstance(model, Model):
+        raise TypeError(f"model must be a fastcnn model, received {shown(model)}")
+    newest = defs.onnx_opset_version()
+    opset = whole_number(opset, "opset")
+    if not OLDEST <= opset <= newest:
+        raise ValueError(f"opset must be from {OLDEST} to {newest}, received {opset}")
+    if layout not in ("NCHW", "NHWC"):
+        raise ValueError(f'layout must be "NCHW" or "NHWC", received {layout!r}')
+    model._require_built()
+    return Writer(opset, layout).write(model)
+
+
+def channels_first(rank: int) -> Order:
+    """The order in which ONNX's convolutions have the axes of (batch, ..., channels)."""
+    return (0, rank - 1, *range(1, rank - 1)) if rank > 2 else tuple(range(rank))
+
+
+class Writer:
+    """One file being written.
+
+    Attributes
+    ----------
+    opset : int
+    consumers : dict
+        For each value's id, the nodes that read it.
+    """
+
+    def __init__(self, opset: int, layout: str) -> None:
+        self.opset = opset
+        self.layout = layout
+        self.consumers: dict[int, list[Node]] = defaultdict(list)
+        self._nodes: list[onnx.NodeProto] = []
+        self._weights: dict[Any, onnx.TensorProto] = {}
+        self._tensors: dict[int, tuple[str, Order]] = {}
+        self._transposed: dict[tuple[int, Order], str] = {}
+        self._names: set[str] = set()
+        self._results: set[str] = set()
+        self._renamed: dict[str, str] = {}
+        self._outputs: set[int] = set()
+        self._once: dict[int, str] = {}
+
+    def write(self, model: Model) -> onnx.ModelProto:
+        from .writer_ops import CONVERTERS
+
+        order = topological(model.outputs, model.inputs)
+        for node in order:
+            for value in node.inputs:
+                if value is not None:
+                    self.consumers[id(value)].append(node)
+        self._outputs = {id(v) for v in model.outputs}
+        # The names that callers know come first; the nodes' give way.
+        inputs = [self._input(v, self.unique(name)) for v, name in zip(model.inputs, model.input_names)]
+        output_names = [self.unique(name) for name in model.output_names]
+        for node in order:
+            convert = CONVERTERS.get(node.op.name)
+            if convert is None:
+                raise ValueError(f"layer {node.name!r}: its operation {node.op.name!r} can't be written as ONNX")
+            if self.known(node.outputs[0]) is None:
+                convert(self, node)
+        outputs = [self._output(v, name) for v, name in zip(model.outputs, output_names)]
+        self._rename()
+        graph = helper.make_graph(self._nodes, model.name, inputs, outputs, list(self._weights.values()))
+        imports = [helper.make_opsetid("", self.opset)]
+        proto = helper.make_model(
+            graph,
+            producer_name="fastcnn",
+            producer_version=__version__,
+            opset_imports=imports,
+            ir_version=helper.find_min_ir_version_for(imports),
+        )
+        if model.metadata:
+            helper.set_model_props(proto, {"fastcnn.metadata": json.dumps(model.metadata)})
+        return proto
+
+    # ---- the border
+
+    def _input(self, value: Value, name: str) -> onnx.ValueInfoProto:
+        readers = self.consumers[id(value)]
+        permuted = bool(readers) and not self.is_output(value) and all(n.op.name == "permute" for n in readers)
+        order = self._border_order(value, permuted)
+        self._tensors[id(value)] = (name, order)
+        return self._info(value, name, order)
+
+    def _output(self, value: Value, name: str) -> onnx.ValueInfoProto:
+        source = value
+        while source.node is not None and source.node.op.name == "identity" and source.node.inputs[0] is not None:
+            source = source.node.inputs[0]
+        order = self._border_order(value, source.node is not None and source.node.op.name == "permute")
+        made = self.get(value, order)
+        if made in self._results and made not in self._renamed:
+            self._renamed[made] = name
+        else:
+            self._nodes.append(helper.make_node("Identity", [made], [name], name=name))
+        return self._info(value, name, order)
+
+    def _rename(self) -> None:
+        """Give the results that leave the graph their names."""
+        for node in self._nodes:
+            for names in (node.input, node.output):
+                names[:] = [self._renamed.get(name, name) for name in names]
+
+    def _border_order(self, value: Value, permuted: bool) -> Order:
+        """Images are channels first, unless the model itself changes the order there."""
+        if self.layout == "NCHW" and value.ndim == 4 and not permuted:
+            return channels_first(4)
+        return tuple(range(value.ndim))
+
+    def _info(self, value: Value, name: str, order: Order) -> onnx.ValueInfoProto:
+        shape = [value.shape[a] if value.shape[a] is not None else f"{name}_{a}" if a else "batch" for a in order]
+        return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(value.dtype)), shape)
+
+    # ---- names and values
+
+    def unique(self, name: str) -> str:
+        """`name`, or with a number behind it where it is taken."""
+        chosen, number = name, 1
+        while chosen in self._names:
+            number += 1
+            chosen = f"{name}/{number}"
+        self._names.add(chosen)
+        return chosen
+
+    def is_output(self, value: Value) -> bool:
+        """Whether the model gives this value."""
+        return id(value) in self._outputs
+
+    def once(self, value: Value, make: Callable[[], str]) -> str:
+        """What `make` wrote for this value, the first time."""
+        if id(value) not in self._once:
+            self._once[id(value)] = make()
+        return self._once[id(value)]
+
+    def known(self, value: Value) -> np.ndarray | None:
+        """The contents of a value that is weights, a constant, or these in another shape; else None."""
+        if value.variable is not None:
+            return value.variable.storage
+        if value.constant is not None:
+            return value.constant
+        node = value.node
+        if node is None or node.op.name not in ("reshape", "identity", "permute") or node.inputs[0] is None:
+            return None
+        inner = self.known(node.inputs[0])
+        if inner is None:
+            return None
+        if node.op.name == "permute":
+            return inner.transpose(node.attrs["axes"])
+        return inner.reshape([s for s in value.shape if s is not None]) if node.op.name == "reshape" else inner
+
+    def order(self, value: Value) -> Order:
+        """How the file has the axes of a computed value."""
+        return self._tensors[id(value)][1]
+
+    def get(self, value: Value, order: Order | None = None) -> str:
+        """The name by which the file has a value with its axes in this order (None: as they come)."""
+        array = self.known(value)
+        if array is not None:
+            return self._weight(value, array if order is None else array.transpose(order))
+        name, there = self._tensors[id(value)]
+        if order is None or order == there:
+            return name
+        key = (id(value), order)
+        if key not in self._transposed:
+            if non_unit(value.shape, there) == non_unit(value.shape, order):
+                self._transposed[key] = self.reshape(name, [value.shape[a] for a in order], value.name)
+            else:
+                moves = [there.index(a) for a in order]
+                self._transposed[key] = self.emit("Transpose", [name], f"{value.name}/transpose", perm=moves)
+        return self._transposed[key]
+
+    def _weight(self, value: Value, array: np.ndarray) -> str:
+        source = value
+        while source.node is not None and source.node.inputs[0] is not None:
+            source = source.node.inputs[0]
+        key = (id(source), array.shape, array.strides)
+        if key not in self._weights:
+            name = self.unique(source.name or "constant")
+            self._weights[key] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        return self._weights[key].name
+
+    def constant(self, array: Any, name: str, dtype: Any = np.float32) -> str:
+        """The name of a tensor with these contents, shared by all who ask for the same."""
+        data = np.asarray(array, dtype)
+        key = ("constant", data.shape, str(data.dtype), data.tobytes())
+        if key not in self._weights:
+            self._weights[key] = numpy_helper.from_array(data, self.unique(f"{name}/constant"))
+        return self._weights[key].name
+
+    def reshape(self, name: str, shape: Sequence[int | None], base: str) -> str:
+        """A Reshape; the batch axis is taken over, one more unknown size is what is left."""
+        sizes = [0 if s is None and i == 0 else -1 if s is None else s for i, s in enumerate(shape)]
+        if sizes.count(-1) > 1:
+            raise ValueError(f"layer {base!r}: a shape with several sizes that aren't known can't be written as ONNX")
+        return self.emit("Reshape", [name, self.constant(sizes, base, np.int64)], base)
+
+    # ---- nodes
+
+    def emit(self, op_type: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
+        """Write a node of one result; the result's name. Nodes of one layer are told apart by their operators."""
+        taken = name in self._names
+        result = self.unique(f"{name}/{op_type}" if taken else name)
+        kept = {key: value for key, value in attributes.items() if value is not None}
+        self._nodes.append(helper.make_node(op_type, list(inputs), [result], name=result, **kept))
+        self._results.add(result)
+        return result
+
+    def define(self, value: Value, name: str, order: Order | None = None) -> None:
+        """Say by which name, and in which order of axes (None: as here), the file has a value."""
+        self._tensors[id(value)] = (name, tuple(range(value.ndim)) if order is None else order)
+
+
+def non_unit(shape: Sequence[int | None], order: Order) -> list[int]:
+    """The axes in this order, without those of size 1: what has the same ones has the same elements in a row."""
+    return [a for a in order if shape[a] != 1]

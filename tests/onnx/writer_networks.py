@@ -1,0 +1,154 @@
+"""Networks and layers that are written as ONNX: what the tests of the writer walk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import fastcnn as fc
+from fastcnn import layers
+from fastcnn.layers import Input
+from fastcnn.models import Model
+
+IMAGE = (9, 8, 4)
+SEQUENCE = (11, 4)
+
+
+def one(make: Callable[[], Any], shape: tuple[int, ...] = IMAGE) -> Callable[[], Model]:
+    """A model of one layer."""
+
+    def build() -> Model:
+        x = Input(shape)
+        return Model(x, make()(x))
+
+    return build
+
+
+def merged(make: Callable[[], Any]) -> Callable[[], Model]:
+    """A model of one layer that takes two inputs."""
+
+    def build() -> Model:
+        a, b = Input(IMAGE), Input(IMAGE)
+        return Model([a, b], make()([a, b]))
+
+    return build
+
+
+#: A model for each class of `fastcnn.layers`, and for arguments that change what is written.
+LAYERS: dict[str, Callable[[], Model]] = {
+    "Activation": one(lambda: layers.Activation("tanh")),
+    "Activation-exponential": one(lambda: layers.Activation("exponential")),
+    "Activation-linear": one(lambda: layers.Activation("linear")),
+    "Add": merged(layers.Add),
+    "Average": merged(layers.Average),
+    "AveragePooling2D": one(lambda: layers.AveragePooling2D(3, 2, "same")),
+    "AveragePooling2D-counted": one(lambda: layers.AveragePooling2D(3, 2, 1, count_include_pad=True)),
+    "BatchNormalization": one(layers.BatchNormalization),
+    "BatchNormalization-flat": one(lambda: layers.BatchNormalization(scale=False), (7,)),
+    "BatchNormalization-plain": one(lambda: layers.BatchNormalization(scale=False, center=False)),
+    "Concatenate": merged(layers.Concatenate),
+    "Conv1D": one(lambda: layers.Conv1D(6, 3, padding="same", strides=2, activation="relu"), SEQUENCE),
+    "Conv1D-causal": one(lambda: layers.Conv1D(6, 3, padding="causal", dilation_rate=2, groups=2), SEQUENCE),
+    "Conv2D": one(lambda: layers.Conv2D(6, 3)),
+    "Conv2D-dilated": one(lambda: layers.Conv2D(6, 3, dilation_rate=2, use_bias=False)),
+    "Conv2D-groups": one(lambda: layers.Conv2D(6, (3, 2), groups=2, activation="leaky_relu")),
+    "Conv2D-padding": one(lambda: layers.Conv2D(6, 3, padding=((0, 2), (1, 0)), activation="relu6")),
+    "Conv2D-same": one(lambda: layers.Conv2D(6, 4, strides=(2, 3), padding="same", activation="sigmoid")),
+    "Conv2DTranspose": one(lambda: layers.Conv2DTranspose(5, 3)),
+    "Conv2DTranspose-output_padding": one(
+        lambda: layers.Conv2DTranspose(5, 4, strides=3, padding="same", output_padding=2)
+    ),
+    "Conv2DTranspose-same": one(lambda: layers.Conv2DTranspose(5, 3, strides=2, padding="same", activation="relu")),
+    "Conv2DTranspose-sparse": one(lambda: layers.Conv2DTranspose(5, 1, strides=3, use_bias=False)),
+    "Cropping2D": one(lambda: layers.Cropping2D(((1, 0), (2, 3)))),
+    "Dense": one(lambda: layers.Dense(5, activation="relu"), (7,)),
+    "Dense-of-images": one(lambda: layers.Dense(5)),
+    "DepthwiseConv2D": one(lambda: layers.DepthwiseConv2D(3, 2, "same", depth_multiplier=2)),
+    "Dropout": one(lambda: layers.Dropout(0.5)),
+    "Flatten": one(layers.Flatten),
+    "GlobalAveragePooling2D": one(layers.GlobalAveragePooling2D),
+    "GlobalAveragePooling2D-keepdims": one(lambda: layers.GlobalAveragePooling2D(keepdims=True)),
+    "GlobalMaxPooling2D": one(layers.GlobalMaxPooling2D),
+    "InputLayer": lambda: (lambda x: Model(x, x))(Input(IMAGE)),
+    "LeakyReLU": one(layers.LeakyReLU),
+    "MaxPooling2D": one(lambda: layers.MaxPooling2D(3, 2, "same")),
+    "Maximum": merged(layers.Maximum),
+    "Minimum": merged(layers.Minimum),
+    "Multiply": merged(layers.Multiply),
+    "ReLU": one(layers.ReLU),
+    "ReLU-slope": one(lambda: layers.ReLU(negative_slope=0.2)),
+    "ReLU-6": one(lambda: layers.ReLU(max_value=6)),
+    "Rescaling": one(lambda: layers.Rescaling(0.5, -1.0)),
+    "Reshape": one(lambda: layers.Reshape((6, -1))),
+    "Reshape-units": one(lambda: layers.Reshape((9, 1, 8, 4))),
+    "SeparableConv2D": one(lambda: layers.SeparableConv2D(5, 3, activation="tanh")),
+    "Softmax": one(layers.Softmax),
+    "Subtract": merged(layers.Subtract),
+    "UpSampling2D": one(lambda: layers.UpSampling2D((2, 3))),
+    "ZeroPadding2D": one(lambda: layers.ZeroPadding2D(((1, 0), (2, 3)))),
+}
+
+
+def classic() -> Model:
+    """Convolutions, pooling, and dense layers behind an image made flat."""
+    return fc.Sequential(
+        [
+            Input((12, 12, 3)),
+            layers.Conv2D(8, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(12, 3, padding="same"),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(16, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def residual() -> Model:
+    """Blocks with residuals, and one that is narrowed on the way (He et al. 2016)."""
+    x = image = Input((16, 16, 3))
+    x = layers.Conv2D(8, 3, padding="same", use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    for filters, strides in ((8, 1), (16, 2)):
+        y = layers.Conv2D(filters, 3, strides, "same", use_bias=False)(x)
+        y = layers.ReLU()(layers.BatchNormalization()(y))
+        y = layers.BatchNormalization()(layers.Conv2D(filters, 3, padding="same", use_bias=False)(y))
+        if strides > 1:
+            x = layers.BatchNormalization()(layers.Conv2D(filters, 1, strides, use_bias=False)(x))
+        x = layers.ReLU()(layers.Add()([x, y]))
+    return Model(image, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+
+
+def mobile() -> Model:
+    """Inverted residuals with squeeze-and-excitation (Howard et al. 2019)."""
+    x = image = Input((16, 16, 3))
+    x = layers.ReLU(6.0)(layers.BatchNormalization()(layers.Conv2D(8, 3, 2, "same")(x)))
+    y = layers.ReLU(6.0)(layers.BatchNormalization()(layers.Conv2D(24, 1)(x)))
+    y = layers.ReLU(6.0)(layers.BatchNormalization()(layers.DepthwiseConv2D(3, padding="same")(y)))
+    s = layers.Dense(6, activation="relu")(layers.GlobalAveragePooling2D()(y))
+    s = layers.Reshape((1, 1, 24))(layers.Dense(24, activation="sigmoid")(s))
+    y = layers.BatchNormalization()(layers.Conv2D(8, 1)(layers.Multiply()([y, s])))
+    x = layers.Add()([x, y])
+    return Model(image, layers.Dense(5, activation="softmax")(layers.GlobalAveragePooling2D()(x)))
+
+
+def branches() -> Model:
+    """Two inputs, joined channels, two outputs, a layer that is used twice, and a model within the model."""
+    a, b = Input((8, 8, 3), name="left"), Input((8, 8, 3), name="right")
+    inner = Input((8, 8, 3))
+    shared = Model(inner, layers.Conv2D(6, 3, padding="same", activation="relu")(inner))
+    x = layers.Concatenate()([shared(a), shared(b)])
+    small = layers.Conv2D(4, 3, strides=2, name="small")(x)
+    large = layers.Conv2DTranspose(2, 2, strides=2, name="large")(x)
+    return Model([a, b], [small, large])
+
+
+NETWORKS: dict[str, Callable[[], Model]] = {
+    "classic": classic,
+    "residual": residual,
+    "mobile": mobile,
+    "branches": branches,
+}
