@@ -29,8 +29,10 @@ extern "C" {
 /* Instruction sets, weakest first within an architecture. */
 typedef enum { FC_PORTABLE, FC_AVX2, FC_AVX512, FC_NEON, FC_ISA_COUNT } fc_isa;
 
-/* Element-wise functions of one argument (unary_* and the epilogue of convolutions). FC_RELU6 and those
- * before it may be fused into a convolution (fc_conv2d_forward). */
+/* Element-wise functions of one argument (unary_* and the epilogue of convolutions), some of which have one
+ * or two numbers more, alpha and beta. FC_RELU6 and those before it may be fused into a convolution
+ * (fc_conv2d_forward). Where a formula has no value at an infinity (0 times infinity), the function has its
+ * limit there. From FC_ELU on they take an exponential or more. */
 typedef enum {
     FC_LINEAR,     /* x */
     FC_RELU,       /* max(x, 0) */
@@ -44,6 +46,26 @@ typedef enum {
     FC_SQUARE,
     FC_ABS,
     FC_NEGATIVE,
+    FC_CLIP,         /* min(max(x, alpha), beta) */
+    FC_THRESHOLD,    /* x > alpha ? x : beta */
+    FC_SHRINK,       /* x > alpha ? x - beta : x < -alpha ? x + beta : 0; alpha >= 0 */
+    FC_HARD_SIGMOID, /* min(max(alpha x + beta, 0), 1) */
+    FC_HARD_SILU,    /* x min(max(x + 3, 0), 6) / 6 */
+    FC_SOFTSIGN,     /* x / (1 + |x|) */
+    FC_RECIPROCAL,   /* 1 / x */
+    FC_FLOOR,
+    FC_CEIL,
+    FC_ROUND,     /* to the nearest whole number, halves to the even one */
+    FC_SIGN,      /* -1, 0 or 1 */
+    FC_ELU,       /* x > 0 ? x : alpha (exp(beta x) - 1); beta > 0 */
+    FC_SELU,      /* beta (x > 0 ? x : alpha (exp(x) - 1)) */
+    FC_SOFTPLUS,  /* log(1 + exp(x)) */
+    FC_SILU,      /* x / (1 + exp(-alpha x)); alpha > 0 */
+    FC_GELU,      /* x (1 + erf(x / sqrt(2))) / 2 */
+    FC_GELU_TANH, /* x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 */
+    FC_MISH,      /* x tanh(log(1 + exp(x))) */
+    FC_ERF,       /* 2 / sqrt(pi) times the integral of exp(-t^2) over t = 0 .. x */
+    FC_POWER,     /* x^alpha; NaN for x < 0 unless alpha is whole */
     FC_UNARY_COUNT
 } fc_unary;
 

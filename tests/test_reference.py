@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases.convolution_shapes import CONVOLUTIONS, DEPTHWISE, Conv
+from cases.elementwise import NUMBERS, POSITIVE
 from cases.pooling import POOLS, Pool
 
 from fastcnn import reference as ref
@@ -115,9 +116,10 @@ def test_max_pool_takes_the_first_maximum_and_the_first_nan() -> None:
 @pytest.mark.parametrize("kind", ref.UNARY)
 def test_unary_gradients(kind: str) -> None:
     x = np.random.default_rng(4).uniform(0.1, 9.0, 40)
-    if kind not in ("log", "sqrt"):
+    if kind not in POSITIVE:
         x[::2] *= -1
-    check_gradient(lambda x: ref.unary(x, kind, 0.3), lambda dy: ref.unary_backward(dy, x, kind, 0.3), x)
+    numbers = NUMBERS.get(kind, ())
+    check_gradient(lambda x: ref.unary(x, kind, *numbers), lambda dy: ref.unary_backward(dy, x, kind, *numbers), x)
 
 
 def test_softmax_gradient() -> None:

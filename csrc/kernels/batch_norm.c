@@ -104,7 +104,7 @@ FC_INLINE void apply_row(int64_t act, const float *x, const float *residual, con
 #define RESULT(i, n)                                                                                         \
     vf v = vf_fma(vf_load_tail(x + (i), n), vf_load_tail(scale + (i), n), vf_load_tail(shift + (i), n));     \
     if (residual) v = vf_add(v, vf_load_tail(residual + (i), n));                                            \
-    v = vf_unary(act, v, alpha)
+    v = vf_unary(act, v, alpha, vf_zero())
 #define STEP(i, n)                                                                                           \
     do {                                                                                                     \
         RESULT(i, n);                                                                                        \

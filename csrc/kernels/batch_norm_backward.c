@@ -8,8 +8,9 @@
 FC_INLINE vf before_activation(int64_t act, vf dy, vf x, const float *y, const float *scale,
                                const float *shift, int64_t n, vf alpha) {
     if (act == FC_LINEAR) return dy;
-    if (y) return vf_unary_gradient(act, dy, vf_load_tail(y, n), alpha);
-    return vf_unary_gradient(act, dy, vf_fma(x, vf_load_tail(scale, n), vf_load_tail(shift, n)), alpha);
+    if (y) return vf_unary_gradient(act, dy, vf_load_tail(y, n), alpha, vf_zero());
+    return vf_unary_gradient(act, dy, vf_fma(x, vf_load_tail(scale, n), vf_load_tail(shift, n)), alpha,
+                             vf_zero());
 }
 
 /* One loop for each activation, with the result given and without: VARIANT(name, act, y), then the one among

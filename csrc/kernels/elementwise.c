@@ -3,18 +3,32 @@
  * and what is larger than the cache and not in place is written past it. */
 #include "unary.h"
 
-FC_INLINE void unary_range(int64_t kind, const float *x, float *y, int64_t count, vf alpha, int stream) {
-#define STEP(i, n) fc_put(y + (i), vf_unary(kind, vf_load_tail(x + (i), n), alpha), n, stream)
-    FC_FOR_LANES(count, STEP);
+/* Four vectors a turn, or one for functions beside which the loop costs nothing and whose code is long. */
+#define FOR_VECTORS(kind, count, STEP)                                                                       \
+    do {                                                                                                     \
+        if (kind < FC_ELU) {                                                                                 \
+            FC_FOR_LANES(count, STEP);                                                                       \
+        } else {                                                                                             \
+            int64_t i = 0;                                                                                   \
+            for (; i + VL <= (count); i += VL) STEP(i, VL);                                                  \
+            if (i < (count)) STEP(i, (count)-i);                                                             \
+        }                                                                                                    \
+    } while (0)
+
+FC_INLINE void unary_range(int64_t kind, const float *x, float *y, int64_t count, vf alpha, vf beta,
+                           int stream) {
+#define STEP(i, n) fc_put(y + (i), vf_unary(kind, vf_load_tail(x + (i), n), alpha, beta), n, stream)
+    FOR_VECTORS(kind, count, STEP);
 #undef STEP
 }
 
 FC_INLINE void unary_gradient_range(int64_t kind, const float *dy, const float *s, float *dx, int64_t count,
-                                    vf alpha, int stream) {
+                                    vf alpha, vf beta, int stream) {
 #define STEP(i, n)                                                                                           \
-    fc_put(dx + (i), vf_unary_gradient(kind, vf_load_tail(dy + (i), n), vf_load_tail(s + (i), n), alpha), n, \
+    fc_put(dx + (i),                                                                                         \
+           vf_unary_gradient(kind, vf_load_tail(dy + (i), n), vf_load_tail(s + (i), n), alpha, beta), n,     \
            stream)
-    FC_FOR_LANES(count, STEP);
+    FOR_VECTORS(kind, count, STEP);
 #undef STEP
 }
 
@@ -31,13 +45,33 @@ FC_INLINE void unary_gradient_range(int64_t kind, const float *dy, const float *
     CASE(FC_SQRT)                                                                                            \
     CASE(FC_SQUARE)                                                                                          \
     CASE(FC_ABS)                                                                                             \
-    CASE(FC_NEGATIVE)
+    CASE(FC_NEGATIVE)                                                                                        \
+    CASE(FC_CLIP)                                                                                            \
+    CASE(FC_THRESHOLD)                                                                                       \
+    CASE(FC_SHRINK)                                                                                          \
+    CASE(FC_HARD_SIGMOID)                                                                                    \
+    CASE(FC_HARD_SILU)                                                                                       \
+    CASE(FC_SOFTSIGN)                                                                                        \
+    CASE(FC_RECIPROCAL)                                                                                      \
+    CASE(FC_FLOOR)                                                                                           \
+    CASE(FC_CEIL)                                                                                            \
+    CASE(FC_ROUND)                                                                                           \
+    CASE(FC_SIGN)                                                                                            \
+    CASE(FC_ELU)                                                                                             \
+    CASE(FC_SELU)                                                                                            \
+    CASE(FC_SOFTPLUS)                                                                                        \
+    CASE(FC_SILU)                                                                                            \
+    CASE(FC_GELU)                                                                                            \
+    CASE(FC_GELU_TANH)                                                                                       \
+    CASE(FC_MISH)                                                                                            \
+    CASE(FC_ERF)                                                                                             \
+    CASE(FC_POWER)
 
 FC_TILES(unary_forward) { return fc_chunks(a->count); }
 FC_NO_SCRATCH(unary_forward)
 FC_RUN(unary_forward) {
     (void)scratch;
-    const vf alpha = vf_set1((float)a->alpha);
+    const vf alpha = vf_set1((float)a->alpha), beta = vf_set1((float)a->beta);
     const int64_t from = begin * FC_CHUNK, count = fc_min(end * FC_CHUNK, a->count) - from;
     const float *x = a->x + from;
     float *y = a->y + from;
@@ -45,7 +79,7 @@ FC_RUN(unary_forward) {
     switch (a->kind) {
 #define CASE(kind)                                                                                           \
     case kind:                                                                                               \
-        unary_range(kind, x, y, count, alpha, stream);                                                       \
+        unary_range(kind, x, y, count, alpha, beta, stream);                                                 \
         break;
         EACH_UNARY(CASE)
 #undef CASE
@@ -57,7 +91,7 @@ FC_TILES(unary_backward) { return fc_chunks(a->count); }
 FC_NO_SCRATCH(unary_backward)
 FC_RUN(unary_backward) {
     (void)scratch;
-    const vf alpha = vf_set1((float)a->alpha);
+    const vf alpha = vf_set1((float)a->alpha), beta = vf_set1((float)a->beta);
     const int64_t from = begin * FC_CHUNK, count = fc_min(end * FC_CHUNK, a->count) - from;
     const float *dy = a->dy + from, *saved = a->saved + from;
     float *dx = a->dx + from;
@@ -65,7 +99,7 @@ FC_RUN(unary_backward) {
     switch (a->kind) {
 #define CASE(kind)                                                                                           \
     case kind:                                                                                               \
-        unary_gradient_range(kind, dy, saved, dx, count, alpha, stream);                                     \
+        unary_gradient_range(kind, dy, saved, dx, count, alpha, beta, stream);                               \
         break;
         EACH_UNARY(CASE)
 #undef CASE

@@ -76,15 +76,77 @@ FC_INLINE vf vf_sigmoid(vf x) {
     return vf_div(one, vf_add(one, vf_exp(vf_neg(x))));
 }
 
-/* tanh x = u / (u + 2) with u = exp(2x) - 1 = 2^n p + (2^n - 1), which loses nothing near 0. Beyond +-9.1 it
- * is
- * +-1 in float. */
-FC_INLINE vf vf_tanh(vf x) {
+/* exp(x) - 1 = 2^n p + (2^n - 1), which loses nothing near 0, for x in -87 .. 88. */
+FC_INLINE vf fc_expm1(vf x) {
     vf n;
+    const vf p = fc_exp_parts(x, &n), power = vf_pow2i(n);
+    return vf_fma(power, p, vf_sub(power, vf_set1(1.0f)));
+}
+
+/* exp(x) - 1 for x <= 0; 0 above. Below -30 it is -1 in float. */
+FC_INLINE vf vf_expm1_negative(vf x) { return fc_expm1(vf_min(vf_zero(), vf_max(vf_set1(-30.0f), x))); }
+
+/* tanh x = u / (u + 2) with u = exp(2x) - 1. Beyond +-9.1 it is +-1 in float. */
+FC_INLINE vf vf_tanh(vf x) {
     const vf clipped = vf_min(vf_set1(10.0f), vf_max(vf_set1(-10.0f), x));
-    const vf p = fc_exp_parts(vf_add(clipped, clipped), &n), power = vf_pow2i(n);
-    const vf u = vf_fma(power, p, vf_sub(power, vf_set1(1.0f)));
+    const vf u = fc_expm1(vf_add(clipped, clipped));
     return vf_div(u, vf_add(u, vf_set1(2.0f)));
+}
+
+/* x / (1 + exp(-z)), where z has x's sign or is 0: 0 at x = -infinity, as further on the way there. */
+FC_INLINE vf vf_gated(vf x, vf z) {
+    return vf_div(vf_max(vf_set1(-3.40282347e38f), x), vf_add(vf_set1(1.0f), vf_exp(vf_neg(z))));
+}
+
+/* log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)). */
+FC_INLINE vf vf_softplus(vf x) {
+    return vf_add(vf_max(vf_zero(), x), vf_log1p_unit(vf_exp(vf_neg(vf_abs(x)))));
+}
+
+/* erf x = x P(x^2) / Q(x^2) for |x| < 4, |relative error| < 2.5e-8 before rounding, 4.1e-7 with it; beyond 4
+ * it is +-1 in float. P and Q are a minimax fit of erf(x) / x by iteratively reweighted least squares. */
+FC_INLINE vf vf_erf(vf x) {
+    const vf clipped = vf_min(vf_set1(4.0f), vf_max(vf_set1(-4.0f), x)), t = vf_mul(clipped, clipped);
+    vf p = vf_set1(1.98676986e-6f), q = vf_set1(3.74200214e-5f);
+    p = vf_fma(p, t, vf_set1(2.84565492e-4f));
+    p = vf_fma(p, t, vf_set1(3.88335929e-3f));
+    p = vf_fma(p, t, vf_set1(5.31017929e-2f));
+    p = vf_fma(p, t, vf_set1(0.193545538f));
+    p = vf_fma(p, t, vf_set1(1.12837914f));
+    q = vf_fma(q, t, vf_set1(1.18557337e-3f));
+    q = vf_fma(q, t, vf_set1(1.52072832e-2f));
+    q = vf_fma(q, t, vf_set1(0.115350183f));
+    q = vf_fma(q, t, vf_set1(0.504857823f));
+    q = vf_fma(q, t, vf_set1(1.0f));
+    const vf one = vf_set1(1.0f), y = vf_div(vf_mul(clipped, p), q);
+    const vf inside = vf_min(one, vf_max(vf_neg(one), y));
+    const vf far = vf_blend(vm_lt(x, vf_zero()), vf_neg(one), one);
+    return vf_blend(vm_le(vf_set1(4.0f), vf_abs(x)), far, inside);
+}
+
+/* To the nearest whole number, halves to the even one, for any x: what reaches 2^23 is whole already, and
+ * adding 2^23 to what doesn't leaves no bits for a fraction. */
+FC_INLINE vf vf_nearest(vf x) {
+    const vf size = vf_abs(x), limit = vf_set1(8388608.0f);
+    const vf whole = vf_sub(vf_add(size, limit), limit);
+    return vf_blend(vm_lt(size, limit), vf_blend(vm_lt(x, vf_zero()), vf_neg(whole), whole), x);
+}
+
+FC_INLINE vf vf_floor(vf x) {
+    const vf near = vf_nearest(x);
+    return vf_sub(near, vf_blend(vm_lt(x, near), vf_set1(1.0f), vf_zero()));
+}
+
+/* x^p = exp(p log |x|), with x's sign where p is odd; off by p |log x| units in the last place, which is less
+ * than 1e-5 of the result. Below 0 it is NaN unless p is whole. x^0 is 1. */
+FC_INLINE vf vf_pow(vf x, vf p) {
+    const vf half = vf_mul(p, vf_set1(0.5f)), one = vf_set1(1.0f);
+    const vm whole = vm_eq(vf_nearest(p), p), even = vm_eq(vf_nearest(half), half);
+    const vm minus = vi_eq(vi_shr(vi_bits(x), 31), vi_set1(-1));
+    vf y = vf_exp(vf_mul(p, vf_log(vf_abs(x))));
+    y = vf_blend(vm_and(minus, vm_and(whole, vm_not(even))), vf_neg(y), y);
+    y = vf_blend(vm_and(vm_lt(x, vf_zero()), vm_not(whole)), vf_set1(NAN), y);
+    return vf_blend(vm_eq(p, vf_zero()), one, y);
 }
 
 /* 1, 0 or -1; NaN stays. */

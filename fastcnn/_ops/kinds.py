@@ -16,13 +16,47 @@ UNARY = {
     "square": 9,
     "abs": 10,
     "negative": 11,
+    "clip": 12,
+    "threshold": 13,
+    "shrink": 14,
+    "hard_sigmoid": 15,
+    "hard_silu": 16,
+    "softsign": 17,
+    "reciprocal": 18,
+    "floor": 19,
+    "ceil": 20,
+    "round": 21,
+    "sign": 22,
+    "elu": 23,
+    "selu": 24,
+    "softplus": 25,
+    "silu": 26,
+    "gelu": 27,
+    "gelu_tanh": 28,
+    "mish": 29,
+    "erf": 30,
+    "power": 31,
+}
+
+#: Their numbers alpha and beta where Keras has fixed ones; those that aren't here have none, or none by default.
+NUMBERS = {
+    "hard_sigmoid": (1 / 6, 0.5),
+    "elu": (1.0, 1.0),
+    "selu": (1.6732632423543772848170429916717, 1.0507009873554804934193349852946),
+    "silu": (1.0, 0.0),
 }
 
 #: Those that a convolution can apply to its result on the way out.
 FUSED = ("linear", "relu", "leaky_relu", "relu6")
 
 #: Those whose gradient the kernels take from the result; the others' from the argument (unary_backward).
-FROM_RESULT = ("linear", "relu", "leaky_relu", "relu6", "sigmoid", "tanh", "exp", "sqrt")
+FROM_RESULT = (
+    "linear", "relu", "leaky_relu", "relu6", "sigmoid", "tanh", "exp", "sqrt", "clip", "hard_sigmoid", "softsign",
+    "reciprocal", "elu", "selu", "softplus",
+)  # fmt: skip
+
+#: Those of `FROM_RESULT` whose result tells the argument's sign only where alpha (the slope below 0) is not negative.
+RISING = ("leaky_relu", "elu", "selu")
 
 #: fc_binary: element-wise functions of two arguments.
 BINARY = {"add": 0, "subtract": 1, "multiply": 2, "divide": 3, "maximum": 4, "minimum": 5}

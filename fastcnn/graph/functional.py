@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._ops.kinds import NUMBERS, RISING
 from .values import Value, constant, emit
 
 
@@ -33,11 +34,15 @@ def binary(p: Any, q: Any, kind: str, name: str = "") -> Value:
     return emit("binary", [as_value(p), as_value(q)], {"kind": kind}, name)
 
 
-def unary(x: Value, kind: str, alpha: float = 0.0, name: str = "") -> Value:
-    if kind == "leaky_relu" and not alpha >= 0:
+def unary(x: Value, kind: str, alpha: float | None = None, name: str = "", beta: float | None = None) -> Value:
+    """One of the element-wise functions `_ops.kinds.UNARY`; alpha and beta: its numbers, Keras' where left out."""
+    usual = NUMBERS.get(kind, (0.0, 0.0))
+    a, b = (float(usual[i] if given is None else given) for i, given in enumerate((alpha, beta)))
+    if kind in RISING and not a >= 0:
         # The derivative is taken from the result, whose sign then wouldn't tell that of x.
-        raise ValueError(f"leaky_relu: the slope of negative values must be at least 0, received {alpha}")
-    return emit("unary", [x], {"kind": kind, "alpha": float(alpha)}, name)
+        what = "the slope of negative values" if kind == "leaky_relu" else "alpha"
+        raise ValueError(f"{kind}: {what} must be at least 0, received {a}")
+    return emit("unary", [x], {"kind": kind, "alpha": a, "beta": b}, name)
 
 
 def affine(x: Value, scale: float, shift: float, name: str = "") -> Value:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._ops import core
 from .._ops.arrays import as_float32, empty, result, same_shape
-from .._ops.kinds import FROM_RESULT, UNARY
+from .._ops.kinds import FROM_RESULT, NUMBERS, UNARY
 from ..errors import shown, unknown_name
 from ..graph import Value, functional
 
@@ -38,21 +38,33 @@ def activate_in_place(y: Floats, activation: str, alpha: float = 0.0) -> None:
     if activation == "softmax":
         _softmax(y, y)
     else:
-        core.call("unary_forward", x=y, y=y, count=y.size, kind=UNARY[activation], alpha=alpha)
+        core.call("unary_forward", x=y, y=y, count=y.size, kind=UNARY[activation], alpha=alpha, beta=0.0)
 
 
-def unary(name: str, x: ArrayLike, out: Floats | None, alpha: float = 0.0) -> Any:
-    """f(x) for one of the kernels' element-wise functions."""
+def unary(name: str, x: ArrayLike, out: Floats | None, alpha: float | None = None, beta: float | None = None) -> Any:
+    """f(x) for one of the kernels' element-wise functions; alpha and beta: its numbers, Keras' where left out."""
     if isinstance(x, Value):
-        return functional.unary(x, name, alpha)
+        return functional.unary(x, name, alpha, beta=beta)
     given = as_float32(x, "x")
     y = result(out, given.shape, [given], name, in_place=True)
-    core.call("unary_forward", x=given, y=y, count=y.size, kind=UNARY[name], alpha=alpha)
+    core.call("unary_forward", x=given, y=y, count=y.size, **_kernel_numbers(name, alpha, beta))
     return y
 
 
+def _kernel_numbers(name: str, alpha: float | None, beta: float | None) -> dict[str, Any]:
+    usual = NUMBERS.get(name, (0.0, 0.0))
+    numbers = {"alpha": usual[0] if alpha is None else alpha, "beta": usual[1] if beta is None else beta}
+    return {"kind": UNARY[name], **numbers}
+
+
 def unary_backward(
-    name: str, dy: ArrayLike, x: ArrayLike, out: Floats | None, y: ArrayLike | None = None, alpha: float = 0.0
+    name: str,
+    dy: ArrayLike,
+    x: ArrayLike,
+    out: Floats | None,
+    y: ArrayLike | None = None,
+    alpha: float | None = None,
+    beta: float | None = None,
 ) -> Floats:
     """The gradient dy f'(x). `y`: f(x) where the caller has it, else it is computed again where the kernel needs it."""
     given = as_float32(x, "x")
@@ -61,12 +73,13 @@ def unary_backward(
     if y is not None:
         saved = same_shape(y, "y", given.shape, "x")
     elif name in FROM_RESULT:
-        saved = unary(name, given, None, alpha)
+        saved = unary(name, given, None, alpha, beta)
     # Only over dy may the gradient be written.
     dx = result(out, given.shape, [upstream], name, in_place=True)
     if np.may_share_memory(dx, saved) or np.may_share_memory(dx, given):
         raise ValueError("out must not overlap x or y")
-    core.call("unary_backward", dy=upstream, saved=saved, dx=dx, count=dx.size, kind=UNARY[name], alpha=alpha)
+    numbers = _kernel_numbers(name, alpha, beta)
+    core.call("unary_backward", dy=upstream, saved=saved, dx=dx, count=dx.size, **numbers)
     return dx
 
 

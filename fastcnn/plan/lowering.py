@@ -238,7 +238,7 @@ class Lowering:
             return
         self.add(
             "unary_forward", value.name, self.shape(value),
-            x=source, y=target, count=source.size, kind=0, alpha=0.0,
+            x=source, y=target, count=source.size, kind=0, alpha=0.0, beta=0.0,
         )  # fmt: skip
 
     def _bind(self, value: Value, buffer: Buffer) -> None:

@@ -53,11 +53,16 @@ def avg_pool2d_backward(low: Lowering, node: Node) -> None:
 # ---------------------------------------------------------------- element-wise
 
 
+def _function(node: Node) -> dict[str, Any]:
+    """The kernels' numbers for the function that a node applies."""
+    return {"kind": UNARY[node.attrs["kind"]], "alpha": node.attrs["alpha"], "beta": node.attrs.get("beta", 0.0)}
+
+
 @lowers("unary")
 def unary(low: Lowering, node: Node) -> None:
     x = one(node)
     low.step("unary_forward", node, x=low.read(x), y=low.write(node.outputs[0], x), count=low.size(x),
-             kind=UNARY[node.attrs["kind"]], alpha=node.attrs["alpha"])  # fmt: skip
+             **_function(node))  # fmt: skip
 
 
 @lowers("unary_backward")
@@ -65,7 +70,7 @@ def unary_backward(low: Lowering, node: Node) -> None:
     dy, saved = node.inputs
     assert dy is not None and saved is not None
     low.step("unary_backward", node, dy=low.read(dy), saved=low.read(saved), dx=low.write(node.outputs[0], dy),
-             count=low.size(dy), kind=UNARY[node.attrs["kind"]], alpha=node.attrs["alpha"])  # fmt: skip
+             count=low.size(dy), **_function(node))  # fmt: skip
 
 
 @lowers("affine")

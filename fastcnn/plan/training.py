@@ -134,5 +134,5 @@ def _lower(
     for grad, part in copies:
         source = lowering.read(grad)
         lowering.add("unary_forward", grad.name, lowering.shape(grad), x=source, y=part, count=source.size, kind=0,
-                     alpha=0.0)  # fmt: skip
+                     alpha=0.0, beta=0.0)  # fmt: skip
     return lowering, [Step(k, args, "optimizer", (store.size,)) for k, args in update(store.memory, flat)]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from fastcnn import reference as ref
+from fastcnn._ops.kinds import FROM_RESULT
 
 from .case import Case, Problem, Step, floats
 
@@ -16,11 +17,31 @@ TAILS = (0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 67, 
 LARGE = (16384, 70_001)
 
 SLOPE = 0.25
-POSITIVE = ("log", "sqrt")  # functions that have no value below 0
+#: alpha and beta of the functions that have them, such that every branch is met.
+NUMBERS = {
+    "leaky_relu": (SLOPE, 0.0),
+    "clip": (-1.5, 2.5),
+    "threshold": (0.75, -0.5),
+    "shrink": (0.5, 0.25),
+    "hard_sigmoid": (0.25, 0.5),
+    "elu": (0.75, 1.5),
+    "selu": (1.6732632, 1.0507010),
+    "silu": (1.25, 0.0),
+    "power": (1.7, 0.0),
+}
+POSITIVE = ("log", "sqrt", "power")  # functions that have no value below 0
+#: Those with corners or steps, and where these lie.
+BENT = (
+    "linear", "relu", "leaky_relu", "relu6", "square", "abs", "negative", "clip", "threshold", "shrink",
+    "hard_sigmoid", "hard_silu", "floor", "ceil", "round", "sign", "elu", "selu",
+)  # fmt: skip
+CORNERS = (0.0, -0.0, 6.0, 1.0, -1.0, 7.0, -1.5, 2.5, 0.75, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0)
+EXPONENTS = (-3.0, -2.5, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 10.0)
 #: Where functions bend, overflow, underflow and end.
 _ENDS = (np.inf, np.nan, 0.0, 0.5, 1.0, 3.0, 5.999, 6.0, 6.001, 7.0, 12.0, 30.0, 60.0, 85.0, 88.0, 89.5, 120.0)
 _SIZES = (1e-9, 1e-4, 1e9, 1e18, 1e30)
-SPECIAL = np.array([sign * value for value in (*_ENDS, *_SIZES) for sign in (1, -1)], np.float32)
+_HALVES = (1.5, 2.5, 4194304.5, 8388607.5)
+SPECIAL = np.array([sign * value for value in (*_ENDS, *_SIZES, *_HALVES) for sign in (1, -1)], np.float32)
 
 #: Shapes of two operands that NumPy broadcasts against each other.
 BROADCASTS = {
@@ -46,18 +67,26 @@ def _spread(rng: np.random.Generator, count: int, kind: str) -> np.ndarray:
     return np.abs(x) + np.float32(0.01) if kind in POSITIVE else x
 
 
+def _numbers(kind: str) -> dict[str, float]:
+    """The kernels' numbers besides the count: the function and what it is told."""
+    alpha, beta = NUMBERS.get(kind, (0.0, 0.0))
+    return {"kind": list(ref.UNARY).index(kind), "alpha": alpha, "beta": beta}
+
+
+def _value(x: np.ndarray, kind: str) -> np.ndarray:
+    return ref.unary(x, kind, *NUMBERS.get(kind, ()))
+
+
 def _saved(x: np.ndarray, kind: str) -> np.ndarray:
     """What unary_backward reads: the function's result where that is enough, else its argument."""
-    from_argument = kind in ("log", "square", "abs", "negative")
-    return x if from_argument else ref.unary(x, kind, SLOPE).astype(np.float32)
+    return _value(x, kind).astype(np.float32) if kind in FROM_RESULT else x
 
 
 def _unary_forward(rng: np.random.Generator, kind: str, counts: tuple[int, ...], in_place: bool = False) -> Problem:
-    problem, code = Problem(), list(ref.UNARY).index(kind)
+    problem = Problem()
     for count in counts:
-        x, tag = _spread(rng, count, kind), f"_{count}"
-        numbers = {"count": count, "kind": code, "alpha": SLOPE}
-        problem.add("unary_forward", {"x": x}, {"y": ref.unary(x, kind, SLOPE)}, tag, **numbers)
+        x = _spread(rng, count, kind)
+        problem.add("unary_forward", {"x": x}, {"y": _value(x, kind)}, f"_{count}", count=count, **_numbers(kind))
     if in_place:
         for step in problem.steps:
             problem.expected[str(step.args["x"])] = problem.expected.pop(str(step.args["y"]))
@@ -66,19 +95,33 @@ def _unary_forward(rng: np.random.Generator, kind: str, counts: tuple[int, ...],
 
 
 def _unary_special(rng: np.random.Generator, kind: str) -> Problem:
-    code = list(ref.UNARY).index(kind)
     with np.errstate(over="ignore"):  # what overflows float32 is infinite there
-        y = ref.unary(SPECIAL, kind, SLOPE).astype(np.float32)
-    return Problem().add("unary_forward", {"x": SPECIAL}, {"y": y}, count=len(SPECIAL), kind=code, alpha=SLOPE)
+        y = _value(SPECIAL, kind).astype(np.float32)
+    return Problem().add("unary_forward", {"x": SPECIAL}, {"y": y}, count=len(SPECIAL), **_numbers(kind))
+
+
+def _powers(rng: np.random.Generator) -> Problem:
+    """Whole exponents, odd and even, of numbers of both signs, and others; and their gradients."""
+    problem, code = Problem(), list(ref.UNARY).index("power")
+    for alpha in EXPONENTS:
+        x, dy = np.concatenate([SPECIAL, floats(rng, 40, scale=3.0)]), floats(rng, 40)
+        numbers = {"kind": code, "alpha": alpha, "beta": 0.0}
+        with np.errstate(over="ignore"):
+            y = ref.unary(x, "power", alpha).astype(np.float32)
+        problem.add("unary_forward", {"x": x}, {"y": y}, f"_{alpha}", count=len(x), **numbers)
+        dx = ref.unary_backward(dy, x[-40:], "power", alpha)
+        inputs = {"dy": dy, "saved": x[-40:]}
+        problem.add("unary_backward", inputs, {"dx": dx}, f"_{alpha}", count=40, **numbers)
+    return problem
 
 
 def _unary_backward(rng: np.random.Generator, kind: str, counts: tuple[int, ...], in_place: bool = False) -> Problem:
-    problem, code = Problem(), list(ref.UNARY).index(kind)
+    problem = Problem()
     for count in counts:
-        x, dy, tag = _spread(rng, count, kind), floats(rng, count), f"_{count}"
-        dx = ref.unary_backward(dy, x, kind, SLOPE)
-        numbers = {"count": count, "kind": code, "alpha": SLOPE}
-        problem.add("unary_backward", {"dy": dy, "saved": _saved(x, kind)}, {"dx": dx}, tag, **numbers)
+        x, dy = _spread(rng, count, kind), floats(rng, count)
+        dx = ref.unary_backward(dy, x, kind, *NUMBERS.get(kind, ()))
+        inputs = {"dy": dy, "saved": _saved(x, kind)}
+        problem.add("unary_backward", inputs, {"dx": dx}, f"_{count}", count=count, **_numbers(kind))
     if in_place:
         for step in problem.steps:
             problem.expected[str(step.args["dy"])] = problem.expected.pop(str(step.args["dx"]))
@@ -88,11 +131,20 @@ def _unary_backward(rng: np.random.Generator, kind: str, counts: tuple[int, ...]
 
 def _corners(rng: np.random.Generator, kind: str) -> Problem:
     """The gradient at the function's corners, as fastcnn.reference.UNARY defines it."""
-    x = np.repeat(np.array([0.0, -0.0, 6.0, 1.0, -1.0, 7.0], np.float32), 3)
+    x = np.repeat(np.array(CORNERS, np.float32), 3)
     dy = floats(rng, x.size)
-    numbers = {"count": x.size, "kind": list(ref.UNARY).index(kind), "alpha": SLOPE}
+    dx = ref.unary_backward(dy, x, kind, *NUMBERS.get(kind, ()))
     inputs = {"dy": dy, "saved": _saved(x, kind)}
-    return Problem().add("unary_backward", inputs, {"dx": ref.unary_backward(dy, x, kind, SLOPE)}, **numbers)
+    return Problem().add("unary_backward", inputs, {"dx": dx}, count=x.size, **_numbers(kind))
+
+
+def _far_gradients(rng: np.random.Generator, kind: str) -> Problem:
+    """Derivatives far out, where exponentials overflow; at infinity their limits, 0 and 1."""
+    x = np.array([20.0, 50.0, 90.0, 200.0, 1e9, 1e30, np.inf], np.float32)
+    x = np.concatenate([-x, x])
+    dx = np.repeat([0.0, 1.0], len(x) // 2)
+    inputs = {"dy": np.ones_like(x), "saved": x}
+    return Problem().add("unary_backward", inputs, {"dx": dx}, count=x.size, **_numbers(kind))
 
 
 def _strides(shape: tuple[int, ...], full: tuple[int, ...]) -> list[int]:
@@ -212,8 +264,11 @@ def cases() -> Iterator[Case]:
             yield case(f"{kernel}/{kind}/in_place", make, kind, TAILS, True)
             yield case(f"{kernel}/{kind}/large", make, kind, LARGE)
         yield case(f"unary_forward/{kind}/special", _unary_special, kind)
-    for kind in ("linear", "relu", "leaky_relu", "relu6", "square", "abs", "negative"):
+    for kind in BENT:
         yield case(f"unary_backward/{kind}/corners", _corners, kind)
+    for kind in ("silu", "gelu", "gelu_tanh", "mish", "hard_silu"):
+        yield case(f"unary_backward/{kind}/far", _far_gradients, kind)
+    yield Case("unary/power/exponents", ("unary_forward", "unary_backward"), _powers)
     for kind in ref.BINARY:
         for name, shapes in BROADCASTS.items():
             if kind == "add" or name in ("alike", "channels", "both", "large_alike"):

@@ -30,7 +30,7 @@ def random(*shape: int) -> np.ndarray:
 
 
 def unary(name: str, tensors: str, result: str) -> Call:
-    numbers = {"scale": 3.0, "shift": 1.5} if name == "affine" else {"kind": 1, "alpha": 0.0}
+    numbers = {"scale": 3.0, "shift": 1.5} if name == "affine" else {"kind": 1, "alpha": 0.0, "beta": 0.0}
     return name, {t: random(IMAGES, COUNT) for t in tensors.split()}, numbers, result
 
 

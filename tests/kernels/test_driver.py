@@ -26,7 +26,7 @@ def chain(count: int, slots: bool = True, prologue: int = 0) -> tuple[core.Progr
     steps = [
         ("affine", {"x": v, "y": w, "count": count, "scale": 2.0, "shift": 0.0}),
         ("binary", {"p": x, "q": w, "y": product, "kind": 2, **flat}),
-        ("unary_forward", {"x": product, "y": product, "count": count, "kind": SQUARE, "alpha": 0.0}),
+        ("unary_forward", {"x": product, "y": product, "count": count, "kind": SQUARE, "alpha": 0.0, "beta": 0.0}),
         ("binary", {"p": product, "q": x, "y": y, "kind": 0, **flat}),
     ]
     return core.Program(steps, 2 * ((size + 63) // 64 * 64), [x, y], prologue), v
@@ -152,7 +152,7 @@ def test_floating_point_state_is_left_alone(isa: str, keep_threads: None) -> Non
     def work() -> None:
         y = np.empty_like(x)
         core.call("affine", x=x, y=y, count=x.size, scale=1.0, shift=0.0)
-        core.call("unary_forward", x=x, y=y, count=x.size, kind=LOG, alpha=0.0)
+        core.call("unary_forward", x=x, y=y, count=x.size, kind=LOG, alpha=0.0, beta=0.0)
         seen.append(bool((x[:9] * np.float32(0.5) > 0).all()) and float(x[0] + tiny) > 0)
 
     for threads in (1, 3):
@@ -177,7 +177,7 @@ def total():
     y = np.empty(1, np.float32)
     core.call("reduce", x=x, y=y, outer=1, count=x.size, inner=1, kind=0, scale=1.0)
     z = np.empty_like(x)
-    core.call("unary_forward", x=x, y=z, count=x.size, kind=1, alpha=0.0)
+    core.call("unary_forward", x=x, y=z, count=x.size, kind=1, alpha=0.0, beta=0.0)
     return y.tobytes() + z.tobytes()
 
 before = total()

@@ -18,7 +18,7 @@ def test_unary(kind: str, isa: str) -> None:
         x = np.linspace(0.5, 5.0, COUNT, dtype=np.float32)
         x[place] = np.nan
         y = np.zeros_like(x)
-        core.call("unary_forward", x=x, y=y, count=COUNT, kind=UNARY.index(kind), alpha=0.25)
+        core.call("unary_forward", x=x, y=y, count=COUNT, kind=UNARY.index(kind), alpha=0.25, beta=0.75)
         assert np.flatnonzero(np.isnan(y)).tolist() == [place]
 
 
@@ -28,7 +28,9 @@ def test_unary_backward(kind: str, isa: str) -> None:
         dy = np.ones(COUNT, np.float32)
         dy[place] = np.nan
         saved, dx = np.full(COUNT, 0.5, np.float32), np.zeros(COUNT, np.float32)
-        core.call("unary_backward", dy=dy, saved=saved, dx=dx, count=COUNT, kind=UNARY.index(kind), alpha=0.25)
+        core.call(
+            "unary_backward", dy=dy, saved=saved, dx=dx, count=COUNT, kind=UNARY.index(kind), alpha=0.25, beta=0.75
+        )
         assert np.flatnonzero(np.isnan(dx)).tolist() == [place]
 
 

@@ -144,7 +144,7 @@ def test_any_alignment_gives_the_same_bits(offset: int, isa: str) -> None:
     results = []
     for x in (base[:4001], shifted):
         y, total = np.empty_like(x), np.empty(1, np.float32)
-        core.call("unary_forward", x=x, y=y, count=4001, kind=list(ref.UNARY).index("tanh"), alpha=0.0)
+        core.call("unary_forward", x=x, y=y, count=4001, kind=list(ref.UNARY).index("tanh"), alpha=0.0, beta=0.0)
         core.call("reduce", x=x, y=total, outer=1, count=4001, inner=1, kind=0, scale=1.0)
         results.append((y.tobytes(), total.tobytes()))
     assert results[0] == results[1]

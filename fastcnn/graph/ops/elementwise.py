@@ -12,7 +12,7 @@ from ..values import Node, Op, Spec, Value, constant, emit, register
 
 @register
 class Unary(Op):
-    """attrs: kind, alpha (the slope of leaky ReLU)."""
+    """attrs: kind (`_ops.kinds.UNARY`), and its numbers alpha and beta (0 where left out)."""
 
     name = "unary"
 
