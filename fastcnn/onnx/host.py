@@ -19,7 +19,9 @@ from ..graph import Spec
 from .host_limits import check_result
 from .host_node import Attributes, HostNode, make_proto, schema_of
 from .host_old import OLDER
+from .host_sampling import SAMPLING
 from .host_shapes import infer_specs
+from .host_windows import WINDOWS
 
 #: What a convolutional network can meet, of ONNX's own domain.
 _NAMES = """
@@ -38,7 +40,7 @@ _NAMES = """
 OPERATORS = frozenset(_NAMES.split())
 
 #: Operators with NumPy of our own: (first opset, last opset or None) and the function.
-OWN: dict[str, list[tuple[int, int | None, Callable[..., Any]]]] = {**OLDER}
+OWN: dict[str, list[tuple[int, int | None, Callable[..., Any]]]] = {**OLDER, **WINDOWS, **SAMPLING}
 
 
 def supports(op_type: str, domain: str = "", opset: int | None = None) -> bool:

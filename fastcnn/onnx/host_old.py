@@ -1,4 +1,4 @@
-"""Operators as older opsets have them, where ONNX's reference implementation knows only the newer ones."""
+"""Operators as older opsets have them, and elements by their places: what ONNX's reference lacks or gets wrong."""
 
 from __future__ import annotations
 
@@ -51,15 +51,28 @@ def hardmax_1(node: HostNode, x: np.ndarray) -> np.ndarray:
 
 def scatter_9(node: HostNode, x: np.ndarray, places: np.ndarray, updates: np.ndarray) -> np.ndarray:
     """Scatter, which opset 11 renamed to ScatterElements."""
+    key = _places(node, x, places)
+    result = x.copy()
+    result[key] = updates
+    return result
+
+
+def gather_elements(node: HostNode, x: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Of x, along an axis, the elements at `places`; x may be larger than they are along the other axes."""
+    return x[_places(node, x, places)]
+
+
+def _places(node: HostNode, x: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Indices along the node's axis, as the places of elements of x."""
     axis = node["axis"]
-    if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"{node.label}: axis {axis} is out of range for rank {x.ndim}")
+    if x.ndim != places.ndim or not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"indices of rank {places.ndim} along axis {axis} don't fit an array of rank {x.ndim}")
     size = x.shape[axis]
     if places.size and not (-size <= places.min() and places.max() < size):
-        raise ValueError(f"{node.label}: indices must lie in -{size} .. {size - 1}")
-    result = x.copy()
-    np.put_along_axis(result, np.where(places < 0, places + size, places), updates, axis)
-    return result
+        raise ValueError(f"indices must lie in -{size} .. {size - 1}")
+    key = list(np.ogrid[tuple(slice(s) for s in places.shape)])
+    key[axis % x.ndim] = np.where(places < 0, places + size, places)
+    return tuple(key)
 
 
 OLDER: dict[str, list[tuple[int, int | None, Callable[..., Any]]]] = {
@@ -67,4 +80,5 @@ OLDER: dict[str, list[tuple[int, int | None, Callable[..., Any]]]] = {
     "LogSoftmax": [(1, 12, log_softmax_1)],
     "Hardmax": [(1, 12, hardmax_1)],
     "Scatter": [(9, 10, scatter_9)],
+    "GatherElements": [(11, None, gather_elements)],
 }

@@ -1,0 +1,169 @@
+"""Images read at places between their pixels: grids, regions, and the older resizing operators."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .host_node import HostNode
+
+#: Keys' cubic convolution kernel (1981), with the parameter that GridSample asks for.
+_CUBIC = -0.75
+
+
+def grid_sample(node: HostNode, x: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """The image at the places of a grid, whose numbers go from -1 to 1 over the image (Jaderberg et al. 2015).
+
+    Parameters
+    ----------
+    x : ndarray
+        (batch, channels, ...)
+    grid : ndarray
+        (batch, ..., rank): places, their last axis first, as x, y.
+    """
+    spatial, rank = x.shape[2:], x.ndim - 2
+    if grid.ndim != x.ndim or grid.shape[0] != x.shape[0] or grid.shape[-1] != rank:
+        raise ValueError(f"the grid's shape {grid.shape} doesn't fit that of the image {x.shape}")
+    mode = {"bilinear": "linear", "bicubic": "cubic"}.get(node["mode"], node["mode"])
+    reach = {"nearest": (0, 1), "linear": (0, 2), "cubic": (-1, 3)}
+    if mode not in reach:
+        raise ValueError(f"mode must be nearest, linear or cubic, received {mode!r}")
+    padding, corners = node["padding_mode"], bool(node["align_corners"])
+    places = [_denormalized(grid[..., rank - 1 - a].astype(np.float64), spatial[a], corners) for a in range(rank)]
+    if mode == "nearest":
+        places = [np.rint(p) for p in places]
+    if padding == "border":
+        places = [np.clip(p, 0, size - 1) for p, size in zip(places, spatial)]
+    elif padding == "reflection":
+        places = [_reflected(p, size, corners) for p, size in zip(places, spatial)]
+    floors = [np.nan_to_num(np.floor(p), nan=-1, posinf=0, neginf=-1) for p in places]
+    images = x.astype(np.float64 if x.dtype == np.float64 else np.float32, copy=False)
+    result: Any = 0
+    for offsets in itertools.product(range(*reach[mode]), repeat=rank):
+        weight: Any = 1.0
+        for place, floor, offset in zip(places, floors, offsets):
+            weight = weight * _weight(mode, place - floor, offset)
+        at = [floor + offset for floor, offset in zip(floors, offsets)]
+        result = result + _pixels(images, at, padding, corners) * np.expand_dims(weight, 1)
+    return np.asarray(result).astype(x.dtype)
+
+
+def _denormalized(n: np.ndarray, size: int, corners: bool) -> np.ndarray:
+    return (n + 1) / 2 * (size - 1) if corners else ((n + 1) * size - 1) / 2
+
+
+def _reflected(p: np.ndarray, size: int, corners: bool) -> np.ndarray:
+    """Places outside thrown back at the borders, as often as it takes."""
+    low, high = (0.0, size - 1.0) if corners else (-0.5, size - 0.5)
+    span = high - low
+    if span == 0:
+        return np.zeros_like(p)
+    away = np.mod(p - low, 2 * span)
+    return low + np.where(away > span, 2 * span - away, away)
+
+
+def _weight(mode: str, fraction: np.ndarray, offset: int) -> Any:
+    """How much the pixel `offset` away from the one before counts."""
+    if mode == "nearest":
+        return np.ones_like(fraction)
+    distance = np.abs(fraction - offset)
+    if mode == "linear":
+        return 1 - distance
+    near = ((_CUBIC + 2) * distance - (_CUBIC + 3)) * distance**2 + 1
+    far = ((_CUBIC * distance - 5 * _CUBIC) * distance + 8 * _CUBIC) * distance - 4 * _CUBIC
+    return np.where(distance <= 1, near, far)
+
+
+def _pixels(images: np.ndarray, places: Sequence[np.ndarray], padding: str, corners: bool) -> np.ndarray:
+    """The pixels at whole places, (batch, channels, ...); outside, what the padding mode says."""
+    spatial = images.shape[2:]
+    inside: Any = True
+    keys = []
+    for place, size in zip(places, spatial):
+        if padding == "reflection":
+            place = _reflected(place, size, corners)
+        elif padding == "zeros":
+            inside = inside & (place >= 0) & (place <= size - 1)
+        keys.append(np.clip(place, 0, size - 1).astype(np.int64))
+    batch = np.arange(images.shape[0]).reshape(-1, *[1] * (keys[0].ndim - 1))
+    found = np.moveaxis(images[(batch, slice(None), *keys)], -1, 1)
+    return found * np.expand_dims(inside, 1) if padding == "zeros" else found
+
+
+def roi_align(node: HostNode, x: np.ndarray, rois: np.ndarray, batch: np.ndarray) -> np.ndarray:
+    """Regions of images resampled to one size (He et al., "Mask R-CNN", 2017, section 3).
+
+    Parameters
+    ----------
+    x : ndarray
+        (batch, channels, height, width)
+    rois : ndarray
+        (regions, 4): left, top, right, bottom.
+    batch : ndarray
+        (regions,): the image of each.
+    """
+    rows, columns, ratio = node["output_height"], node["output_width"], node["sampling_ratio"]
+    # Until opset 15 there was no such attribute, and no half pixel.
+    half = node["coordinate_transformation_mode"] == "half_pixel"
+    maximum = node["mode"] == "max"
+    result = np.zeros((len(rois), x.shape[1], rows, columns), x.dtype)
+    for number, (roi, image) in enumerate(zip(rois.astype(np.float64), batch)):
+        left, top, right, bottom = roi * node["spatial_scale"] - (0.5 if half else 0.0)
+        height, width = bottom - top, right - left
+        if not half:
+            height, width = max(height, 1.0), max(width, 1.0)
+        ys, y_weights = _samples(top, height, rows, ratio, x.shape[2])
+        xs, x_weights = _samples(left, width, columns, ratio, x.shape[3])
+        parts = [
+            x[image][:, ys[i][:, None], xs[j][None]] * (y_weights[i][:, None] * x_weights[j][None])
+            for i in range(2)
+            for j in range(2)
+        ]
+        shape = (x.shape[1], rows, len(ys[0]) // rows, columns, len(xs[0]) // columns)
+        if 0 in shape:
+            continue
+        if maximum:
+            result[number] = np.maximum.reduce(parts).reshape(shape).max(axis=(2, 4))
+        else:
+            result[number] = sum(parts).reshape(shape).mean(axis=(2, 4))  # type: ignore[union-attr]
+    return result
+
+
+def _samples(start: float, length: float, bins: int, ratio: int, size: int) -> tuple[list[Any], list[Any]]:
+    """Of all sampling points along an axis: the pixels before and behind, and how much each counts."""
+    count = ratio if ratio > 0 else max(int(np.ceil(length / bins)), 0)
+    points = start + (np.arange(bins * count) + 0.5) * (length / bins / max(count, 1))
+    outside = (points < -1) | (points > size)
+    points = np.clip(points, 0, size - 1)
+    before = np.minimum(points.astype(np.int64), size - 1)
+    behind = np.minimum(before + 1, size - 1)
+    fraction = points - before
+    return [before, behind], [np.where(outside, 0, 1 - fraction), np.where(outside, 0, fraction)]
+
+
+def resize_10(node: HostNode, x: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Resize of opset 10 and Upsample of opset 9: places are those of the scaled image, rounded down."""
+    from .host import HostOperator
+
+    attributes = {
+        "mode": node["mode"],
+        "coordinate_transformation_mode": "asymmetric",
+        "nearest_mode": "floor",
+    }
+    return HostOperator("Resize", "", 13, attributes, 1, node.name)([x, None, scales.astype(np.float32)])[0]
+
+
+def upsample_7(node: HostNode, x: np.ndarray) -> np.ndarray:
+    """Upsample, with its scales as an attribute."""
+    return resize_10(node, x, np.asarray(node["scales"], np.float32))
+
+
+SAMPLING: dict[str, list[tuple[int, int | None, Callable[..., Any]]]] = {
+    "GridSample": [(16, None, grid_sample)],
+    "RoiAlign": [(10, None, roi_align)],
+    "Resize": [(10, 10, resize_10)],
+    "Upsample": [(7, 8, upsample_7), (9, 9, resize_10)],
+}
