@@ -105,13 +105,21 @@ def named_padding(padding: Any, name: str, known: tuple[str, ...]) -> str:
     return word
 
 
-def _axis(size: int, window: int, stride: int, pads: str | tuple[int, int]) -> tuple[int, tuple[int, int]]:
+#: Rows and columns of an image, None where they are not known yet.
+Size = tuple[int | None, int | None]
+
+
+def _axis(
+    size: int | None, window: int, stride: int, pads: str | tuple[int, int]
+) -> tuple[int | None, tuple[int, int]]:
     if pads == "same":
+        if size is None:
+            return None, (0, 0)
         out = -(-size // stride)
         total = max(0, (out - 1) * stride + window - size)
         return out, (total // 2, total - total // 2)
     before, after = (0, 0) if isinstance(pads, str) else pads
-    return (size + before + after - window) // stride + 1, (before, after)
+    return None if size is None else (size + before + after - window) // stride + 1, (before, after)
 
 
 def window_output(
@@ -138,16 +146,42 @@ def window_output(
     ValueError
         The (dilated) window is larger than the padded input.
     """
+    (oh, ow), pads = _window_output(size, window, strides, padding, dilation, where)
+    assert oh is not None and ow is not None
+    return (oh, ow), pads
+
+
+def open_window_output(
+    size: Size,
+    window: tuple[int, int],
+    strides: tuple[int, int],
+    padding: str | Pads,
+    dilation: tuple[int, int] = (1, 1),
+    where: str = "conv2d",
+) -> Size:
+    """`window_output`'s rows and columns for an input of which they may not be known yet."""
+    return _window_output(size, window, strides, padding, dilation, where)[0]
+
+
+def _window_output(
+    size: Size,
+    window: tuple[int, int],
+    strides: tuple[int, int],
+    padding: str | Pads,
+    dilation: tuple[int, int],
+    where: str,
+) -> tuple[Size, Pads]:
     reach = ((window[0] - 1) * dilation[0] + 1, (window[1] - 1) * dilation[1] + 1)
     sides: tuple[Any, Any] = (padding, padding) if isinstance(padding, str) else padding
     oh, rows = _axis(size[0], reach[0], strides[0], sides[0])
     ow, columns = _axis(size[1], reach[1], strides[1], sides[1])
-    if oh < 1 or ow < 1:
-        padded = (size[0] + sum(rows), size[1] + sum(columns))
+    if (oh is not None and oh < 1) or (ow is not None and ow < 1):
+        padded = tuple("?" if s is None else s + sum(pads) for s, pads in zip(size, (rows, columns)))
         dilated = f" ({reach[0]}x{reach[1]} with its dilation)" if reach != tuple(window) else ""
+        given = tuple("?" if s is None else s for s in size)
         raise ValueError(
             f"{where}: the window {window[0]}x{window[1]}{dilated} is larger than the padded input "
-            f"{padded[0]}x{padded[1]} (input {size[0]}x{size[1]}); use a smaller window, a larger image or "
+            f"{padded[0]}x{padded[1]} (input {given[0]}x{given[1]}); use a smaller window, a larger image or "
             f'padding="same"'
         )
     return (oh, ow), (rows, columns)

@@ -9,16 +9,16 @@ from ..graph import Value
 from ..shapes import whole_number
 from .base import Layer, LayerCall
 
-_DTYPES = ("float32", "float64", "float16", "uint8", "int8", "int16", "int32", "int64", "bool")
+_DTYPES = (
+    "float32", "float64", "float16", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "bool",
+)  # fmt: skip
 
 
-def check_input_shape(shape: Any, name: str = "shape") -> tuple[int, ...]:
-    """A shape without the batch axis, as a tuple of positive ints."""
+def check_input_shape(shape: Any, name: str = "shape", minimum: int = 1) -> tuple[int | None, ...]:
+    """A shape as a tuple of ints, and None for sizes that each batch brings."""
     if isinstance(shape, int) or not isinstance(shape, Sequence) or isinstance(shape, str):
         raise ValueError(f"{name} must be a tuple without the batch axis such as (28, 28, 1), received {shape!r}")
-    if any(size is None for size in shape):
-        raise ValueError(f"{name}: every axis must be known, received {tuple(shape)}; give the images' real size")
-    return tuple(whole_number(size, f"{name}[{i}]") for i, size in enumerate(shape))
+    return tuple(None if size is None else whole_number(size, f"{name}[{i}]", minimum) for i, size in enumerate(shape))
 
 
 class InputLayer(Layer):
@@ -26,27 +26,43 @@ class InputLayer(Layer):
 
     Parameters
     ----------
-    shape : tuple of int
-        Without the batch axis, e.g. ``(28, 28, 1)``.
+    shape : tuple of (int or None)
+        Without the batch axis, e.g. ``(28, 28, 1)``; None for sizes that differ from batch to batch.
     dtype : str
         What callers are expected to bring; data of any number type is converted to float32.
+    batch_shape : tuple of (int or None), optional
+        Instead of `shape`: with the batch axis.
+    samples : bool, optional
+        Whether axis 0 counts samples, so that `predict` may take some at a time; by default where its size is open.
+    convert : bool
+        False: values enter in `dtype` as they are, for layers that compute on integers or truth values.
     """
 
     def __init__(
         self,
-        shape: Sequence[int] | None = None,
+        shape: Sequence[int | None] | None = None,
         dtype: str = "float32",
         name: str | None = None,
-        input_shape: Sequence[int] | None = None,
+        input_shape: Sequence[int | None] | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        samples: bool | None = None,
+        convert: bool = True,
     ) -> None:
         super().__init__(name=name)
-        given = shape if shape is not None else input_shape
-        self.shape = check_input_shape(given)
+        if batch_shape is not None:
+            full = check_input_shape(batch_shape, "batch_shape", 0)
+        else:
+            full = (None, *check_input_shape(shape if shape is not None else input_shape))
+        self.shape = full[1:]
+        self.batch_shape = full
         if dtype not in _DTYPES:
             raise ValueError(f"dtype must be one of {', '.join(_DTYPES)}, received {dtype!r}")
         self.dtype = dtype
+        open_axis = bool(full) and full[0] is None
+        self.samples = open_axis if samples is None else bool(samples) and open_axis
+        self.convert = bool(convert)
         self.built = True
-        value = Value((None, *self.shape), "float32", name=self.name)
+        value = Value(full, "float32" if self.convert else dtype, name=self.name)
         self.calls.append(LayerCall(self, [], [value]))
 
     @property
@@ -54,22 +70,36 @@ class InputLayer(Layer):
         return self.calls[0].outputs[0]
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "shape": list(self.shape), "dtype": self.dtype}
+        config = {**super().get_config(), "shape": list(self.shape), "dtype": self.dtype}
+        if self.batch_shape[:1] != (None,):
+            del config["shape"]
+            config["batch_shape"] = list(self.batch_shape)
+        elif not self.samples:
+            config["samples"] = False
+        if not self.convert:
+            config["convert"] = False
+        return config
 
 
 def Input(  # noqa: N802
-    shape: Sequence[int] | None = None, dtype: str = "float32", name: str | None = None
+    shape: Sequence[int | None] | None = None,
+    dtype: str = "float32",
+    name: str | None = None,
+    batch_shape: Sequence[int | None] | None = None,
 ) -> Value:
     """A model's input, to be given to layers.
 
     Parameters
     ----------
-    shape : tuple of int
-        Without the batch axis, e.g. ``(28, 28, 1)``.
+    shape : tuple of (int or None)
+        Without the batch axis, e.g. ``(28, 28, 1)``; None for sizes that differ from batch to batch:
+        ``(None, None, 3)``.
+    batch_shape : tuple of (int or None), optional
+        Instead of `shape`: with the batch axis.
 
     Returns
     -------
     Value
-        Of shape ``(None, *shape)``.
+        Of shape ``(None, *shape)``, or `batch_shape`.
     """
-    return InputLayer(shape, dtype, name).value
+    return InputLayer(shape, dtype, name, batch_shape=batch_shape).value

@@ -34,9 +34,11 @@ class Column:
     def __len__(self) -> int:
         return len(self.array)
 
-    def floats(self) -> np.ndarray:
-        """All rows, contiguous."""
-        return arrays.as_float32(self.array, "x").reshape((len(self.array), *self.row))
+    def dense(self) -> np.ndarray:
+        """All rows, contiguous and of the dtype."""
+        if self.dtype == "float32":
+            return arrays.as_float32(self.array, "x").reshape((len(self.array), *self.row))
+        return np.ascontiguousarray(self.array, self.dtype).reshape((len(self.array), *self.row))
 
     def rows(self, index: np.ndarray) -> np.ndarray:
         """The rows `index` (int64), contiguous: gathered and converted in one pass where a kernel can."""
@@ -77,10 +79,34 @@ def _named(given: Any, names: Sequence[str], what: str) -> list[Any]:
     return [given]
 
 
-def _fits(array: np.ndarray, row: tuple[int, ...]) -> bool:
-    """Whether the array holds samples of that shape. As in Keras, a last axis of size 1 may be missing or too many."""
+def _row(array: np.ndarray, row: tuple[int | None, ...]) -> tuple[int, ...] | None:
+    """The shape of one sample, with `row`'s open sizes as the array has them; None where the array holds no such
+    samples. As in Keras, a last axis of size 1 may be missing or too many.
+    """
     rest = array.shape[1:]
-    return array.ndim > 0 and (rest == row or (*rest, 1) == row or rest == (*row, 1))
+    for shape in (rest, (*rest, 1), rest[:-1] if rest[-1:] == (1,) else rest):
+        if array.ndim and len(shape) == len(row) and all(r in (None, s) for r, s in zip(row, shape)):
+            return shape
+    return None
+
+
+def whole_inputs(model: Network, x: Any) -> list[np.ndarray]:
+    """The inputs of a model whose axis 0 doesn't count samples, each as one array of its own shape and dtype."""
+    names, found = model.input_names, []
+    for name, value, given in zip(names, model.inputs, _named(x, names, "x")):
+        label = "x" if len(names) == 1 else f"x[{name!r}]"
+        array = arrays.real_array(given, label)
+        if array.ndim != value.ndim or any(s not in (None, a) for s, a in zip(value.shape, array.shape)):
+            raise ValueError(f"{label} must have shape {value.shape} for layer {name!r}, received {array.shape}")
+        _check_dtype(array, value.dtype, label)
+        found.append(np.asarray(array, value.dtype, order="C"))
+    return found
+
+
+def _check_dtype(array: np.ndarray, dtype: str, label: str) -> None:
+    """Everything becomes float32; other types take what holds the same numbers."""
+    if dtype != "float32" and not np.can_cast(array.dtype, dtype):
+        raise TypeError(f"{label} must have dtype {dtype}, received {array.dtype}")
 
 
 def model_inputs(model: Network, x: Any) -> tuple[list[Column], int]:
@@ -90,14 +116,16 @@ def model_inputs(model: Network, x: Any) -> tuple[list[Column], int]:
     for name, value, given in zip(names, model.inputs, _named(x, names, "x")):
         label = "x" if len(names) == 1 else f"x[{name!r}]"
         array = arrays.real_array(given, label)
-        row = tuple(s for s in value.shape[1:] if s is not None)
-        if not _fits(array, row):
-            hint = "; add a batch axis to a single sample: x[None]" if array.shape == row else ""
+        wanted = value.shape[1:]
+        row = _row(array, wanted)
+        if row is None:
+            hint = "; add a batch axis to a single sample: x[None]" if _row(array[None], wanted) else ""
             raise ValueError(
-                f"{label} must have shape (batch, {', '.join(map(str, row))}) for layer {name!r}, "
+                f"{label} must have shape (batch, {', '.join(map(str, wanted))}) for layer {name!r}, "
                 f"received {array.shape}{hint}"
             )
-        columns.append(Column(array, row))
+        _check_dtype(array, value.dtype, label)
+        columns.append(Column(array, row, value.dtype))
     sizes = {len(c) for c in columns}
     if len(sizes) > 1:
         raise ValueError(f"the arrays of x must be equally long, received lengths {[len(c) for c in columns]}")
@@ -112,23 +140,27 @@ def model_targets(model: Trainer, y: Any, count: int) -> list[Column]:
     columns = []
     for (name, loss, value), given in zip(judged, _named(y, names, "y")):
         label = "y" if len(names) == 1 else f"y[{name!r}]"
-        row = tuple(s for s in value.shape[1:] if s is not None)
         array = arrays.real_array(given, label)
+        wanted = value.shape[1:]
         if array.ndim == 0 or len(array) != count:
             length = "a scalar" if array.ndim == 0 else f"{len(array)} samples"
             raise ValueError(
                 f"x and {label} must be equally long, received {count} samples of x and {length} of {label}"
             )
         if loss.sparse:
-            labels = arrays.as_labels(array, label, (count, *row[:-1]), row[-1])
-            columns.append(Column(labels, row[:-1], "int32"))
+            # Open sizes are those of the labels.
+            sizes = tuple(a if w is None else w for w, a in itertools.zip_longest(wanted[:-1], array.shape[1:])
+                          )[: len(wanted) - 1]  # fmt: skip
+            labels = arrays.as_labels(array, label, (count, *sizes), wanted[-1] or 1)
+            columns.append(Column(labels, sizes, "int32"))
             continue
-        if not _fits(array, row):
+        row = _row(array, wanted)
+        if row is None:
             hint = ""
-            if array.shape in ((count,), (count, 1)) and len(row) == 1:
+            if array.shape in ((count,), (count, 1)) and len(wanted) == 1:
                 hint = '; for class numbers use the loss "sparse_categorical_crossentropy", or to_categorical(y)'
             raise ValueError(
-                f"{label} must have shape (batch, {', '.join(map(str, row))}) for output {name!r} "
+                f"{label} must have shape (batch, {', '.join(map(str, wanted))}) for output {name!r} "
                 f"with the loss {loss.name!r}, received {array.shape}{hint}"
             )
         columns.append(Column(arrays.as_float32(array, label).reshape((count, *row)), row))
@@ -299,7 +331,7 @@ def checked_batch(model: Trainer, x: Any, y: Any, sample_weight: Any = None, cla
     targets = model_targets(model, y, count)
     weights = sample_weights(model, sample_weight, class_weight, targets, count)
     return Batch(
-        [c.floats() for c in inputs],
+        [c.dense() for c in inputs],
         [np.ascontiguousarray(c.array) for c in targets],
         None if weights is None else weights.array,
         count,

@@ -14,11 +14,14 @@ from ..errors import unknown_name
 from ..graph import Value, Variable, rebuild
 from ..layers.base import Layer, LayerCall
 from ..layers.input import InputLayer
-from ..plan import Plan, fuse_for_prediction, inference_plan
+from ..plan import Plan, StagedPlan, prediction_plan
 from ..shapes import whole_number
-from .data import check_batches, check_verbose, is_arrays, model_inputs, raw_batches
+from .data import check_batches, check_verbose, is_arrays, model_inputs, raw_batches, whole_inputs
 
-#: Plans kept for sizes of batch seen lately, for each model.
+#: A plan, whole or in stages.
+AnyPlan = Plan | StagedPlan
+
+#: Plans kept for sizes seen lately, for each model.
 _KEPT_PLANS = 8
 
 
@@ -38,7 +41,7 @@ class Network(Layer):
         self.network: list[LayerCall] = []
         self._layers: list[Layer] = []
         self._single_output = True
-        self._plans: OrderedDict[Any, Plan] = OrderedDict()
+        self._plans: OrderedDict[Any, AnyPlan] = OrderedDict()
 
     def _connect(self, inputs: list[Value], outputs: list[Value]) -> None:
         for what, values in (("inputs", inputs), ("outputs", outputs)):
@@ -136,7 +139,9 @@ class Network(Layer):
         if len(values) != len(self.inputs):
             raise ValueError(f"model {self.name!r} takes {len(self.inputs)} inputs, received {len(values)}")
         for mine, given in zip(self.inputs, values):
-            if mine.shape[1:] != given.shape[1:]:
+            if len(mine.shape) != len(given.shape) or any(
+                m not in (None, g) for m, g in zip(mine.shape[1:], given.shape[1:])
+            ):
                 raise ValueError(f"model {self.name!r} takes inputs of shape {mine.shape}, received {given.shape}")
         outputs = rebuild(self.outputs, dict(zip(self.inputs, values)))
         return outputs[0] if self._single_output else outputs
@@ -165,19 +170,30 @@ class Network(Layer):
 
     # ---- running
 
-    def plan(self, batch: int = 1) -> Plan:
-        """What a prediction of so many samples will run: kernels, shapes, FLOPs, bytes, the arena's size."""
+    def plan(self, batch: int = 1, input_shapes: Sequence[Sequence[int]] | None = None) -> AnyPlan:
+        """What a prediction of so many samples will run: kernels, shapes, FLOPs, bytes, the arena's size.
+
+        Parameters
+        ----------
+        batch : int
+        input_shapes : list of tuple of int, optional
+            With the batch axis, one for each input; needed where inputs have open sizes.
+        """
         self._require_built()
-        return self._inference(whole_number(batch, "batch"))
+        batch = whole_number(batch, "batch")
+        if input_shapes is not None:
+            return self._inference(tuple(tuple(int(size) for size in shape) for shape in input_shapes))
+        shapes = tuple((batch, *v.shape[1:]) if v.shape[:1] == (None,) else v.shape for v in self.inputs)
+        for value, shape in zip(self.inputs, shapes):
+            if None in shape:
+                raise ValueError(f"input {value.name!r} has open sizes, {value.shape}: say which with input_shapes")
+        return self._inference(shapes)  # type: ignore[arg-type]
 
-    def _inference(self, batch: int) -> Plan:
-        def make() -> Plan:
-            shapes = {v: (batch, *_known(v.shape)) for v in self.inputs}
-            return inference_plan(shapes, fuse_for_prediction(self.outputs))
+    def _inference(self, shapes: tuple[tuple[int, ...], ...]) -> AnyPlan:
+        """The plan of a prediction from inputs of these shapes."""
+        return self._cached(("predict", shapes), lambda: prediction_plan(dict(zip(self.inputs, shapes)), self.outputs))
 
-        return self._cached(("predict", batch), make)
-
-    def _cached(self, key: Any, make: Callable[[], Plan]) -> Plan:
+    def _cached(self, key: Any, make: Callable[[], AnyPlan]) -> AnyPlan:
         """A plan made before, if it still fits, else a new one; the least used are forgotten."""
         key = (*key, core.isa(), *choose.settings())
         with core.lock:
@@ -211,22 +227,28 @@ class Network(Layer):
         Returns
         -------
         np.ndarray or list of np.ndarray
-            float32, one for each output.
+            One for each output, float32 unless its layer gives another type.
         """
         self._require_built()
-        arrays, size = model_inputs(self, x)
-        return self._give(self._predict_arrays([a.floats() for a in arrays], size))
+        if not self._by_samples:
+            return self._give(self._predict_arrays(whole_inputs(self, x)))
+        columns, _ = model_inputs(self, x)
+        return self._give(self._predict_arrays([c.dense() for c in columns]))
 
-    def _predict_arrays(
-        self, arrays: list[np.ndarray], size: int, outputs: list[np.ndarray] | None = None
-    ) -> list[np.ndarray]:
+    def _predict_arrays(self, arrays: list[np.ndarray], outputs: list[np.ndarray] | None = None) -> list[np.ndarray]:
         """The outputs of one batch, in new arrays or in those given."""
-        if size == 0:
-            return outputs or [np.empty((0, *_known(v.shape)), np.float32) for v in self.outputs]
-        plan = self._inference(size)
-        outputs = outputs or plan.new_outputs()
+        if self._by_samples and len(arrays[0]) == 0:
+            return outputs or [np.empty((0, *(s or 0 for s in v.shape[1:])), v.dtype) for v in self.outputs]
+        plan = self._inference(tuple(a.shape for a in arrays))
+        if outputs is None:
+            return plan.compute(arrays)
         plan.run(arrays, outputs)
         return outputs
+
+    @property
+    def _by_samples(self) -> bool:
+        """Whether inputs are rows of samples, of which any number may be taken at a time."""
+        return all(v.origin.layer.samples for v in self.inputs)
 
     def _give(self, outputs: list[np.ndarray]) -> Any:
         return outputs[0] if self._single_output else outputs
@@ -254,7 +276,7 @@ class Network(Layer):
         Returns
         -------
         np.ndarray or list of np.ndarray
-            float32, (samples, ...) for each output.
+            (samples, ...) for each output, float32 unless its layer gives another type.
         """
         self._require_built()
         size = 32 if batch_size is None else whole_number(batch_size, "batch_size")
@@ -262,24 +284,51 @@ class Network(Layer):
         verbose = check_verbose(verbose)
         if not is_arrays(x):
             return self._predict_stream(check_batches(x), verbose, steps, callbacks)
+        if not self._by_samples:
+            return self.predict_on_batch(x)
         inputs, count = model_inputs(self, x)
         count = count if steps is None else min(count, steps * size)
         if count <= size and callbacks is None and verbose == "auto":
-            return self._give(self._predict_arrays([c.part(0, count).floats() for c in inputs], count))
+            return self._give(self._predict_arrays([c.part(0, count).dense() for c in inputs]))
+        plan = self._inference(tuple((size, *c.row) for c in inputs)) if count else None
         if verbose == "auto":
             # At a tenth of what one core of today does.
-            verbose = int(count > 0 and self._inference(size).flops * count / size > 2 * 10e9)
+            verbose = int(plan is not None and plan.flops * count / size > 2 * 10e9)
         listeners = self._predict_listeners(callbacks, verbose, -(-count // size), count, size)
-        outputs = [np.empty((count, *_known(v.shape)), np.float32) for v in self.outputs]
+        outputs: list[np.ndarray] = []
+        if isinstance(plan, Plan) and all(shape[:1] == (size,) for shape, _ in plan.outputs):
+            outputs = [np.empty((count, *shape[1:]), dtype) for shape, dtype in plan.outputs]
+        parts: list[list[np.ndarray]] = []
         listeners.on_predict_begin()
         for number, start in enumerate(range(0, count, size)):
             listeners.on_predict_batch_begin(number)
             stop = min(start + size, count)
-            arrays = [c.part(start, stop).floats() for c in inputs]
-            self._predict_arrays(arrays, stop - start, [out[start:stop] for out in outputs])
+            arrays = [c.part(start, stop).dense() for c in inputs]
+            parts.append(self._predict_arrays(arrays, [out[start:stop] for out in outputs] or None))
+            self._check_rows(parts[-1], stop - start)
             listeners.on_predict_batch_end(number, {})
         listeners.on_predict_end()
-        return self._give(outputs)
+        if not parts:
+            return self._give(self._predict_arrays([c.dense() for c in inputs]))
+        return self._give(outputs or self._joined(parts))
+
+    def _check_rows(self, results: Sequence[np.ndarray], size: int) -> None:
+        """Only what has a row for each sample can be computed some samples at a time."""
+        for name, result in zip(self.output_names, results):
+            if result.shape[:1] != (size,):
+                raise ValueError(
+                    f"model {self.name!r}: output {name!r} has shape {result.shape} for {size} samples, not a row for "
+                    f"each; predict them one batch at a time, with predict_on_batch"
+                )
+
+    def _joined(self, parts: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+        for name, group in zip(self.output_names, zip(*parts)):
+            if len({result.shape[1:] for result in group}) > 1:
+                raise ValueError(
+                    f"model {self.name!r}: output {name!r} has other sizes in other batches; predict them one at a "
+                    f"time, with predict_on_batch"
+                )
+        return [np.concatenate(group) for group in zip(*parts)]
 
     def _predict_stream(self, source: Any, verbose: Any, steps: int | None, callbacks: Any) -> Any:
         listeners = self._predict_listeners(callbacks, 0 if verbose == "auto" else verbose, steps, None, None)
@@ -288,12 +337,13 @@ class Network(Layer):
         for number, item in enumerate(raw_batches(source, steps)):
             listeners.on_predict_batch_begin(number)
             columns, count = model_inputs(self, item[0] if isinstance(item, tuple) else item)
-            parts.append(self._predict_arrays([c.floats() for c in columns], count))
+            parts.append(self._predict_arrays([c.dense() for c in columns]))
+            self._check_rows(parts[-1], count)
             listeners.on_predict_batch_end(number, {})
         listeners.on_predict_end()
         if not parts:
             raise ValueError("x gave no batches")
-        return self._give([np.concatenate(group) for group in zip(*parts)])
+        return self._give(self._joined(parts))
 
     def _predict_listeners(
         self, callbacks: Any, verbose: Any, steps: int | None, samples: int | None, size: int | None
@@ -312,10 +362,6 @@ class Network(Layer):
     def __repr__(self) -> str:
         built = f", {self.count_params():,} weights" if self.built else ", not built"
         return f"<{type(self).__name__} {self.name!r}: {len(self._layers)} layers{built}>"
-
-
-def _known(shape: Sequence[int | None]) -> tuple[int, ...]:
-    return tuple(s for s in shape[1:] if s is not None)
 
 
 def _unique(variables: Any) -> list[Variable]:

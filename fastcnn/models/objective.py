@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,18 +19,21 @@ from ..optimizers import Optimizer
 from ..plan import (
     FlatStore,
     Plan,
-    fuse_for_prediction,
+    StagedPlan,
     fuse_for_training,
-    inference_plan,
+    prediction_plan,
     trainable_with_gradient,
     training_plan,
 )
 from ..shapes import real_number
 
 _numbers = itertools.count()
+#: Of every array that a step takes: inputs, targets, weights of samples.
+Shapes = Sequence[tuple[int, ...]]
 
 if TYPE_CHECKING:
     from .data import Batch
+    from .network import AnyPlan
     from .trainer import Trainer
 
 
@@ -94,7 +97,7 @@ class Objective:
         if training:
             outputs, updates = fuse_for_training(model.outputs, self._moving)
         else:
-            outputs = fuse_for_prediction(model.outputs)
+            outputs = model.outputs
         targets, weights, predictions, totals = [], [], [], []
         seeds: dict[Value, Value] = {}
         for name, loss, scale, value in zip(model.output_names, self.losses, self.scales, outputs):
@@ -129,25 +132,25 @@ class Objective:
                 seeds[penalty] = ones()
         return found
 
-    def _shapes(self, batch: int, targets: Sequence[Value], weights: Sequence[Value]) -> dict[Value, tuple[int, ...]]:
-        values = [*self.model.inputs, *targets, *weights]
-        return {v: (batch, *(s for s in v.shape[1:] if s is not None)) for v in values}
+    def _sized(self, more: Sequence[Value], batch: int, shapes: Shapes) -> dict[Value, tuple[int, ...]]:
+        """Shapes of the inputs and of what else is given; those of arrays, where sizes besides the batch's are open."""
+        values = [*self.model.inputs, *more]
+        known = shapes or [(batch, *(s for s in v.shape[1:] if s is not None)) for v in values]
+        return dict(zip(values, known))
 
-    def _training_plan(self, batch: int, weighted: bool) -> Plan:
+    def _training_plan(self, batch: int, weighted: bool, shapes: Shapes = ()) -> Plan:
         targets, weights, total, predictions, seeds, updates = self._graph(weighted, training=True)
         variables, grads = trainable_with_gradient(seeds, self._trainable)
         if self._store is None or not self._store.holds(variables):
             self._store = FlatStore(variables)
         self.optimizer.bind(self._store)
-        shapes = self._shapes(batch, targets, weights)
+        sized = self._sized([*targets, *weights], batch, shapes)
         calls = self.optimizer.calls
-        return training_plan(
-            shapes, [total, *predictions], grads, self._store, calls, self.rng, updates, self.recompute
-        )
+        return training_plan(sized, [total, *predictions], grads, self._store, calls, self.rng, updates, self.recompute)
 
-    def _test_plan(self, batch: int, weighted: bool) -> Plan:
+    def _test_plan(self, batch: int, weighted: bool, shapes: Shapes = ()) -> Plan | StagedPlan:
         targets, weights, total, predictions, _, _ = self._graph(weighted, training=False)
-        return inference_plan(self._shapes(batch, targets, weights), [total, *predictions])
+        return prediction_plan(self._sized([*targets, *weights], batch, shapes), [total, *predictions])
 
     def check_frozen(self) -> None:
         """Warn, once, when layers were frozen or freed since the model was compiled: that has no effect yet."""
@@ -164,28 +167,27 @@ class Objective:
     def run(self, batch: Batch, training: bool) -> tuple[float, list[np.ndarray]]:
         """One step: (loss, predictions)."""
         weighted = batch.weights is not None
-        key = ("train" if training else "test", self._number, batch.size, weighted)
-        make = self._training_plan if training else self._test_plan
-        plan = self.model._cached(key, lambda: make(batch.size, weighted))
         arrays = [*batch.inputs, *batch.targets]
         if batch.weights is not None:
-            for loss, value in zip(self.losses, self.model.outputs):
-                if loss is not None:
-                    arrays.append(_spread(batch.weights, value, batch.size))
-        outputs = plan.new_outputs()
+            for loss, target in zip((x for x in self.losses if x is not None), batch.targets):
+                arrays.append(_spread(batch.weights, target, loss.sparse))
+        shapes = tuple(a.shape for a in arrays)
+        key = ("train" if training else "test", self._number, shapes, weighted)
+        make: Callable[..., AnyPlan] = self._training_plan if training else self._test_plan
+        plan = self.model._cached(key, lambda: make(batch.size, weighted, shapes))
         if training:
             self.optimizer.prepare_step()
             self.rng[1] += np.uint64(1)
-        plan.run(arrays, outputs)
+        outputs = plan.compute(arrays)
         return float(outputs[0].item()), outputs[1:]
 
 
-def _spread(weights: np.ndarray, value: Value, batch: int) -> np.ndarray:
-    """A weight for each row of an output, from one for each sample."""
-    rows = tuple(s for s in value.shape[1:-1] if s is not None)
-    if not rows:
+def _spread(weights: np.ndarray, target: np.ndarray, sparse: bool) -> np.ndarray:
+    """A weight for each row of an output with this target, from one for each sample."""
+    rows = target.shape if sparse else target.shape[:-1]
+    if len(rows) == 1:
         return weights
-    return np.ascontiguousarray(np.broadcast_to(weights.reshape(batch, *(1,) * len(rows)), (batch, *rows)))
+    return np.ascontiguousarray(np.broadcast_to(weights.reshape(-1, *(1,) * (len(rows) - 1)), rows))
 
 
 def make_losses(model: Trainer, loss: Any, loss_weights: Any) -> tuple[list[Loss | None], list[float]]:

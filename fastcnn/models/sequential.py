@@ -63,7 +63,7 @@ class Sequential(Model):
         if self._tip is None and layer.given_input_shape is not None:
             self._begin(InputLayer(check_input_shape(layer.given_input_shape, "input_shape")))
         if self._tip is None and not self._stack and isinstance(layer, Model) and layer.built:
-            self._begin(InputLayer(tuple(s for s in layer.inputs[0].shape[1:] if s is not None)))
+            self._begin(InputLayer(layer.inputs[0].shape[1:]))
         self._put(layer)
 
     def _begin(self, start: InputLayer) -> None:

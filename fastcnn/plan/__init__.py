@@ -2,15 +2,18 @@
 
 from .passes import fuse_for_prediction, fuse_for_training
 from .plan import Plan, PlanStep, inference_plan
+from .stages import StagedPlan, prediction_plan
 from .training import FlatStore, trainable_with_gradient, training_plan
 
 __all__ = [
     "FlatStore",
     "Plan",
     "PlanStep",
+    "StagedPlan",
     "fuse_for_prediction",
     "fuse_for_training",
     "inference_plan",
+    "prediction_plan",
     "trainable_with_gradient",
     "training_plan",
 ]

@@ -81,23 +81,35 @@ class Plan:
     def new_outputs(self) -> list[np.ndarray]:
         return [np.empty(shape, dtype) for shape, dtype in self.outputs]
 
+    def compute(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The results, in arrays of their own."""
+        outputs = self.new_outputs()
+        self.run(inputs, outputs)
+        return outputs
+
     def __str__(self) -> str:
-        rows = [("layer", "kernel", "result", "MFLOP", "MB", "why")]
-        for s in self.steps:
-            shape = "x".join(str(d) for d in s.shape) or "1"
-            kernel = f"{s.kernel} (once)" if s.once else s.kernel
-            rows.append((s.layer, kernel, shape, f"{s.flops / 1e6:.2f}", f"{s.bytes / 1e6:.2f}", s.why))
-        widths = [max(len(r[i]) for r in rows) for i in range(6)]
-        lines = ["  ".join(c.rjust(w) if i in (3, 4) else c.ljust(w) for i, (c, w) in enumerate(zip(r, widths)))
-                 for r in rows]  # fmt: skip
-        lines.insert(1, "-" * len(lines[0]))
-        lines.append(
+        return printed(
+            self.steps,
             f"{len(self.steps)} kernels, {self.flops / 1e6:.1f} MFLOP a run, {self.arena_bytes / 2**20:.2f} MiB arena, "
-            f"instruction set {self.isa}, {core.threads()} threads"
+            f"instruction set {self.isa}, {core.threads()} threads",
         )
-        return "\n".join(line.rstrip() for line in lines)
 
     __repr__ = __str__
+
+
+def printed(steps: Sequence[PlanStep], total: str) -> str:
+    """A plan's steps as a table, and a last line."""
+    rows = [("layer", "kernel", "result", "MFLOP", "MB", "why")]
+    for s in steps:
+        shape = "x".join("?" if d < 0 else str(d) for d in s.shape) or "1"
+        kernel = f"{s.kernel} (once)" if s.once else s.kernel
+        rows.append((s.layer, kernel, shape, f"{s.flops / 1e6:.2f}", f"{s.bytes / 1e6:.2f}", s.why))
+    widths = [max(len(r[i]) for r in rows) for i in range(6)]
+    lines = ["  ".join(c.rjust(w) if i in (3, 4) else c.ljust(w) for i, (c, w) in enumerate(zip(r, widths)))
+             for r in rows]  # fmt: skip
+    lines.insert(1, "-" * len(lines[0]))
+    lines.append(total)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def place_buffers(steps: Sequence[Step], prologue: int = 0) -> int:

@@ -167,6 +167,15 @@ def broadcast(low: Lowering, node: Node) -> None:
              **binary_fields(kept, (1,), like))  # fmt: skip
 
 
+@lowers("host")
+def host(low: Lowering, node: Node) -> None:
+    """Predictions are cut into programs before and after it (stages.py); a training step is one program."""
+    raise NotImplementedError(
+        f"{node.attrs['kind']} {node.name!r} runs on arrays, between kernels, and can't be part of a training step: "
+        f"cut the model behind it, and train on what it gives"
+    )
+
+
 @lowers("reshape")
 def reshape(low: Lowering, node: Node) -> None:
     low.alias(node.outputs[0], one(node))

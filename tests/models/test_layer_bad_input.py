@@ -15,7 +15,7 @@ from fastcnn import layers as L  # noqa: N812
 from fastcnn.models import Sequential
 
 
-def chain(*layers: L.Layer, shape: tuple[int, ...] = (8, 8, 3)) -> Callable[[], Any]:
+def chain(*layers: L.Layer, shape: tuple[int | None, ...] = (8, 8, 3)) -> Callable[[], Any]:
     return lambda: Sequential([L.Input(shape), *layers])
 
 
@@ -79,7 +79,9 @@ LAYERS: list[tuple[Callable[[], Any], str]] = [
     (lambda: L.Dense(2, name="bad")([L.Input((3,))] * 2), r"layer 'bad' \(Dense\) takes one input, received 2"),
     (lambda: L.Dense(2, name="bad")(X), "layer 'bad' takes the output of Input.* received ndarray; .*model.predict"),
     (lambda: L.Dense(2, name="a/b"), "name must be a non-empty string without '/', received 'a/b'"),
-    (lambda: L.Input((28, None)), "every axis must be known"),
+    (lambda: L.Input((28, 0)), r"shape\[1\] must be at least 1"),
+    (chain(L.Flatten(name="bad"), shape=(None, 8, 3)), "layer 'bad': reshape: every axis but the batch must be known"),
+    (chain(L.Conv2D(3, 3, name="bad"), shape=(8, 8, None)), r"layer 'bad': the input's channels \(None\) must be"),
     (lambda: L.Input((28, 0)), r"shape\[1\] must be at least 1"),
     (lambda: L.Input(28), "must be a tuple without the batch axis"),
     (lambda: L.Input((2,), dtype="complex64"), "dtype must be one of .* received 'complex64'"),

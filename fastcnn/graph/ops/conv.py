@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...shapes import transposed_output, window_output
+from ...shapes import open_window_output, transposed_output
 from ..values import OPS, Node, Op, Spec, Value, emit, register
 
 
@@ -43,7 +43,7 @@ class Conv2D(Op):
 
     def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
         x, w = inputs[0].shape, inputs[1].shape
-        size, _ = window_output(
+        size = open_window_output(
             (x[1], x[2]), (w[0], w[1]), attrs["strides"], attrs["padding"], attrs["dilation"], where="conv2d"
         )
         return [Spec((x[0], *size, w[3]))]
@@ -146,6 +146,8 @@ class Conv2DTranspose(Op):
 
     def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
         x, w = inputs[0].shape, inputs[1].shape
+        if x[1] is None or x[2] is None:
+            return [Spec((x[0], None, None, w[2]))]
         size, _ = transposed_output(
             (x[1], x[2]), (w[0], w[1]), attrs["strides"], attrs["padding"], attrs["output_padding"], attrs["dilation"]
         )

@@ -48,14 +48,14 @@ class Affine(Op):
 
 
 def broadcast_shape(a: tuple[int | None, ...], b: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    """NumPy's broadcasting, with the batch axis (None) matching itself and 1."""
+    """NumPy's broadcasting. A size not known yet (None) matches any; against 1, the result's isn't known either."""
     out: list[int | None] = []
     for i in range(1, max(len(a), len(b)) + 1):
         p = a[-i] if i <= len(a) else 1
         q = b[-i] if i <= len(b) else 1
-        if p != q and p != 1 and q != 1:
+        if p != q and p != 1 and q != 1 and p is not None and q is not None:
             raise ValueError(f"shapes {a} and {b} don't broadcast")
-        out.append(q if p == 1 else p)
+        out.append(q if p in (1, None) and (p == 1 or q not in (1, None)) else p)
     return tuple(reversed(out))
 
 

@@ -21,8 +21,8 @@ class Pad2D(Op):
     def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
         n, h, w, c = inputs[0].shape
         rows, columns = attrs["pads"]
-        size = (h + sum(rows), w + sum(columns))
-        if min(size) < 1:
+        size = tuple(None if s is None else s + sum(pads) for s, pads in ((h, rows), (w, columns)))
+        if any(s is not None and s < 1 for s in size):
             raise ValueError(f"cropping takes more than there is of an image of {h}x{w}")
         return [Spec((n, *size, c))]
 
@@ -40,11 +40,14 @@ class Concatenate(Op):
         axis, first = attrs["axis"], inputs[0].shape
         for other in inputs[1:]:
             if len(other.shape) != len(first) or any(
-                p != q for i, (p, q) in enumerate(zip(first, other.shape)) if i != axis
+                p != q and None not in (p, q) for i, (p, q) in enumerate(zip(first, other.shape)) if i != axis
             ):
                 shapes = ", ".join(str(v.shape) for v in inputs)
                 raise ValueError(f"inputs must have the same shape except along axis {axis}, received {shapes}")
-        return [Spec((*first[:axis], sum(v.shape[axis] for v in inputs), *first[axis + 1 :]))]
+        joined = [v.shape[axis] for v in inputs]
+        shape = [next((s for s in sizes if s is not None), None) for sizes in zip(*(v.shape for v in inputs))]
+        shape[axis] = None if None in joined else sum(joined)
+        return [Spec(shape)]
 
     def gradient(self, node: Node, grads: Sequence[Value | None], needed: Sequence[bool]) -> list[Value | None]:
         start, parts = 0, []
@@ -74,7 +77,8 @@ class Upsample2D(Op):
 
     def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
         n, h, w, c = inputs[0].shape
-        return [Spec((n, h * attrs["size"][0], w * attrs["size"][1], c))]
+        rows, columns = attrs["size"]
+        return [Spec((n, None if h is None else h * rows, None if w is None else w * columns, c))]
 
     def gradient(self, node: Node, grads: Sequence[Value | None], needed: Sequence[bool]) -> list[Value | None]:
         """Each pixel gets the sum over its copies: their mean, times their number."""

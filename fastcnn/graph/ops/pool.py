@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...shapes import window_output
+from ...shapes import open_window_output
 from ..values import Node, Op, Spec, Value, emit, register
 
 
 def _pooled(inputs: list[Any], attrs: Mapping[str, Any], where: str) -> tuple[int | None, ...]:
     n, h, w, c = inputs[0].shape
-    window = attrs["pool_size"] or (h, w)
-    size, _ = window_output((h, w), window, attrs["strides"] or window, attrs["padding"], where=where)
-    return (n, *size, c)
+    window = attrs["pool_size"]
+    if window is None:
+        return (n, 1, 1, c)
+    return (n, *open_window_output((h, w), window, attrs["strides"] or window, attrs["padding"], where=where), c)
 
 
 @register
@@ -29,7 +30,8 @@ class MaxPool2D(Op):
         shape = _pooled(inputs, attrs, self.name)
         _, h, w, _ = inputs[0].shape
         window = attrs["pool_size"] or (h, w)
-        return [Spec(shape), Spec(shape, "uint8" if window[0] * window[1] <= 256 else "int32")]
+        few = None not in window and window[0] * window[1] <= 256
+        return [Spec(shape), Spec(shape, "uint8" if few else "int32")]
 
     def gradient(self, node: Node, grads: Sequence[Value | None], needed: Sequence[bool]) -> list[Value | None]:
         attrs = {**node.attrs, "like": node.inputs[0]}
