@@ -35,9 +35,10 @@ def grid_sample(node: HostNode, x: np.ndarray, grid: np.ndarray) -> np.ndarray:
     places = [_denormalized(grid[..., rank - 1 - a].astype(np.float64), spatial[a], corners) for a in range(rank)]
     if mode == "nearest":
         places = [np.rint(p) for p in places]
-    if padding == "border":
+    # Of the cubic's four pixels along an axis each is looked for by itself, wherever the place between them is.
+    if padding == "border" and mode != "cubic":
         places = [np.clip(p, 0, size - 1) for p, size in zip(places, spatial)]
-    elif padding == "reflection":
+    elif padding == "reflection" and mode != "cubic":
         places = [_reflected(p, size, corners) for p, size in zip(places, spatial)]
     floors = [np.nan_to_num(np.floor(p), nan=-1, posinf=0, neginf=-1) for p in places]
     images = x.astype(np.float64 if x.dtype == np.float64 else np.float32, copy=False)
@@ -89,7 +90,8 @@ def _pixels(images: np.ndarray, places: Sequence[np.ndarray], padding: str, corn
             inside = inside & (place >= 0) & (place <= size - 1)
         keys.append(np.clip(place, 0, size - 1).astype(np.int64))
     batch = np.arange(images.shape[0]).reshape(-1, *[1] * (keys[0].ndim - 1))
-    found = np.moveaxis(images[(batch, slice(None), *keys)], -1, 1)
+    key: Any = (batch, slice(None), *keys)
+    found = np.moveaxis(images[key], -1, 1)
     return found * np.expand_dims(inside, 1) if padding == "zeros" else found
 
 
@@ -128,7 +130,7 @@ def roi_align(node: HostNode, x: np.ndarray, rois: np.ndarray, batch: np.ndarray
         if maximum:
             result[number] = np.maximum.reduce(parts).reshape(shape).max(axis=(2, 4))
         else:
-            result[number] = sum(parts).reshape(shape).mean(axis=(2, 4))  # type: ignore[union-attr]
+            result[number] = sum(parts).reshape(shape).mean(axis=(2, 4))
     return result
 
 

@@ -74,9 +74,10 @@ class Windows:
         """The elements of each window of a padded array joined by `join(a, b, out=a)`, axis by axis."""
         for axis, size in enumerate(self.sizes):
             ahead = (slice(None),) * (axis + 2)
-            result = x[(*ahead, self.tap(axis, 0))].copy()
-            for place in range(1, size):
-                join(result, x[(*ahead, self.tap(axis, place))], out=result)
+            taps = [(*ahead, self.tap(axis, place)) for place in range(size)]
+            result = x[taps[0]].copy()
+            for tap in taps[1:]:
+                join(result, x[tap], out=result)
             x = result
         return x
 
@@ -184,15 +185,16 @@ def conv_transpose(node: HostNode, x: np.ndarray, w: np.ndarray, b: np.ndarray |
     room = [max(f, start + size) for f, start, size in zip(full, starts, sizes)]
     y = np.zeros((x.shape[0], groups, w.shape[1], *room), wide)
     for places in np.ndindex(*w.shape[2:]):
-        taps = kernel[(slice(None), slice(None), slice(None), *places)]
+        spot: Any = (slice(None),) * 3 + places
+        taps = kernel[spot]
         product = np.matmul(taps.transpose(0, 2, 1), parts).reshape(*y.shape[:3], *x.shape[2:])
-        key = tuple(
+        key: Any = (slice(None),) * 3 + tuple(
             slice(place * d, place * d + (size - 1) * s + 1, s)
             for place, d, s, size in zip(places, dilations, strides, x.shape[2:])
         )
-        y[(..., *key)] += product
-    kept = tuple(slice(start, start + size) for start, size in zip(starts, sizes))
-    result = y[(..., *kept)].reshape(x.shape[0], groups * w.shape[1], *sizes)
+        y[key] += product
+    kept: Any = (slice(None),) * 3 + tuple(slice(start, start + size) for start, size in zip(starts, sizes))
+    result = y[kept].reshape(x.shape[0], groups * w.shape[1], *sizes)
     if b is not None:
         result = result + b.reshape(-1, *[1] * rank)
     return result.astype(x.dtype)
