@@ -16,8 +16,8 @@ from .random import set_seed
 
 #: Loaded when first used, so that `import fastcnn` costs next to nothing.
 _MODULES = (
-    "activations", "callbacks", "datasets", "initializers", "layers", "losses", "metrics", "models", "ops",
-    "optimizers", "random", "reference", "regularizers", "utils", "viz",
+    "activations", "applications", "callbacks", "datasets", "initializers", "layers", "losses", "metrics", "models",
+    "ops", "optimizers", "random", "reference", "regularizers", "utils", "viz", "weights",
 )  # fmt: skip
 _NAMES = {
     "Input": "layers", "Model": "models", "Sequential": "models", "Variable": "graph", "get_num_threads": "_ops",
@@ -27,6 +27,7 @@ _NAMES = {
 if TYPE_CHECKING:
     from . import (
         activations,
+        applications,
         callbacks,
         datasets,
         initializers,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         regularizers,
         utils,
         viz,
+        weights,
     )
     from ._ops import get_num_threads, get_precision, set_num_threads, set_precision
     from .graph import Variable
@@ -67,6 +69,7 @@ __all__ = [
     "Variable",
     "__version__",
     "activations",
+    "applications",
     "callbacks",
     "datasets",
     "get_num_threads",
@@ -86,4 +89,5 @@ __all__ = [
     "set_seed",
     "utils",
     "viz",
+    "weights",
 ]
