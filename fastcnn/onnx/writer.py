@@ -107,6 +107,7 @@ class Writer:
         self._results: set[str] = set()
         self._renamed: dict[str, str] = {}
         self._outputs: set[int] = set()
+        self._by_samples = True
         self._once: dict[int, str] = {}
 
     def write(self, model: Model) -> onnx.ModelProto:
@@ -118,6 +119,7 @@ class Writer:
                 if value is not None:
                     self.consumers[id(value)].append(node)
         self._outputs = {id(v) for v in model.outputs}
+        self._by_samples = model._by_samples
         # The names that callers know come first; the nodes' give way.
         inputs = [self._input(v, self.unique(name)) for v, name in zip(model.inputs, model.input_names)]
         output_names = [self.unique(name) for name in model.output_names]
@@ -176,7 +178,8 @@ class Writer:
         return tuple(range(value.ndim))
 
     def _info(self, value: Value, name: str, order: Order) -> onnx.ValueInfoProto:
-        shape = [value.shape[a] if value.shape[a] is not None else f"{name}_{a}" if a else "batch" for a in order]
+        axes = ["batch" if self._by_samples else f"{name}_0", *(f"{name}_{a}" for a in range(1, value.ndim))]
+        shape = [axes[a] if value.shape[a] is None else value.shape[a] for a in order]
         return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(value.dtype)), shape)
 
     # ---- names and values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from writer_networks import LAYERS, NETWORKS
 
 import fastcnn as fc
 from fastcnn import layers
+from fastcnn._ops.kinds import UNARY
+from fastcnn.graph.functional import unary
 from fastcnn.layers import Input
 from fastcnn.models import Model
 from fastcnn.onnx import save, to_proto
@@ -113,6 +116,44 @@ def test_batch_is_free() -> None:
     proto = to_proto(NETWORKS["classic"]())
     for value in (*proto.graph.input, *proto.graph.output):
         assert value.type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+#: Numbers of the functions that have some: (alpha, beta).
+NUMBERS = {
+    "leaky_relu": (0.3, 0.0),
+    "clip": (-0.5, 0.75),
+    "threshold": (0.25, 0.0),
+    "shrink": (0.5, 0.25),
+    "hard_sigmoid": (0.3, 0.4),
+    "elu": (0.7, 1.0),
+    "selu": (1.5, 1.1),
+    "silu": (1.0, 0.0),
+    "power": (3.0, 0.0),
+}
+FUNCTIONS = {**{kind: NUMBERS.get(kind, (0.0, 0.0)) for kind in UNARY}}
+FUNCTIONS |= {"clip-low": (0.0, math.inf), "threshold-value": (0.25, -1.5), "silu-alpha": (1.7, 0.0)}
+FUNCTIONS |= {"elu-celu": (0.5, 2.0), "elu-both": (0.5, 1.5)}
+
+
+class Function(layers.Layer):
+    """One of the element-wise functions."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.function = name
+
+    def call(self, inputs: Any) -> Any:
+        alpha, beta = FUNCTIONS[self.function]
+        return unary(inputs, self.function.split("-")[0], alpha, beta=beta)
+
+
+@pytest.mark.parametrize("opset", [13, 20])
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_function(name: str, opset: int) -> None:
+    x = Input((4, 5, 3))
+    # Square, so that roots and logarithms are of positive numbers.
+    y = Function("square")(x) if name in ("log", "sqrt", "reciprocal") else x
+    check(Model(x, Function(name)(y)), opset=opset)
 
 
 def test_flat_image_that_others_read_too() -> None:
