@@ -11,7 +11,17 @@ import numpy as np
 from .._ops import core, verbose
 from .._ops.arrays import check_memory
 from ..graph import Value, clock
-from . import rules_conv, rules_moving, rules_norm, rules_other, rules_transpose  # noqa: F401  (they register how operations are lowered)
+from . import (  # noqa: F401  (they register how operations are lowered)
+    rules_conv,
+    rules_group_norm,
+    rules_matmul,
+    rules_moving,
+    rules_norm,
+    rules_other,
+    rules_resize,
+    rules_strided,
+    rules_transpose,
+)
 from .lowering import Lowering, Step
 from .memory import Buffer, lay_out
 

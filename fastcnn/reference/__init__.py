@@ -26,9 +26,10 @@ from .activations import (
 )
 from .conv import conv2d, conv2d_backward, depthwise_conv2d, depthwise_conv2d_backward
 from .conv_transpose import conv1d, conv2d_transpose, conv2d_transpose_backward
-from .dropout import dropout, dropout_mask, philox4x32
+from .dropout import dropout, dropout_mask, gaussian_noise, normals, philox4x32
 from .elementwise import BINARY, accumulate, affine, binary
 from .gather import gather
+from .group_norm import group_norm, group_norm_backward, layer_norm, layer_norm_backward
 from .losses import (
     POINTWISE,
     categorical_targets,
@@ -52,6 +53,7 @@ from .pool import (
     max_pool2d_index,
 )
 from .reductions import column_sums, fold, reduce
+from .resize import resize, resize_matrix
 
 __all__ = [
     "BINARY",
@@ -81,10 +83,15 @@ __all__ = [
     "dropout_mask",
     "fold",
     "gather",
+    "gaussian_noise",
     "global_avg_pool2d",
     "global_avg_pool2d_backward",
     "global_max_pool2d",
     "global_max_pool2d_backward",
+    "group_norm",
+    "group_norm_backward",
+    "layer_norm",
+    "layer_norm_backward",
     "leaky_relu",
     "lion",
     "log_softmax",
@@ -92,12 +99,15 @@ __all__ = [
     "max_pool2d_backward",
     "max_pool2d_index",
     "moments",
+    "normals",
     "philox4x32",
     "pointwise_loss",
     "pointwise_loss_backward",
     "reduce",
     "relu",
     "relu6",
+    "resize",
+    "resize_matrix",
     "rmsprop",
     "sgd",
     "sigmoid",

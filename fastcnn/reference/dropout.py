@@ -1,4 +1,4 @@
-"""Dropout with a counter-based generator: the mask is a pure function of (seed, step, site, element).
+"""Dropout and noise from a counter-based generator: pure functions of (seed, step, site, element).
 
 Philox4x32-10 of Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3.
 """
@@ -42,17 +42,22 @@ def philox4x32(counter: ArrayLike, key: tuple[int, int], rounds: int = 10) -> ND
     return np.stack([c0, c1, c2, c3], axis=-1)
 
 
+def _words(count: int, seed: int, step: int, site: int) -> NDArray[np.uint64]:
+    """Random words for `count` elements, and a few more: whole blocks."""
+    blocks = np.arange(-(-count // 4), dtype=np.uint64)
+    counter = np.empty((len(blocks), 4), np.uint64)
+    counter[:, 0], counter[:, 1] = blocks & np.uint64(_LOW), blocks >> np.uint64(32)
+    counter[:, 2], counter[:, 3] = step & _LOW, (site + (step >> 32)) & _LOW
+    return philox4x32(counter, (seed & _LOW, seed >> 32)).reshape(-1)
+
+
 def dropout_mask(count: int, rate: float, seed: int, step: int = 0, site: int = 0) -> NDArray[np.bool_]:
     """Which of `count` elements are kept: element i with probability 1 - rate.
 
     Element i has word i % 4 of the block with the counter (i // 4 low, i // 4 high, step low, site + step high) under
     the key (seed low, seed high), and is kept if that word / 2^32 >= rate.
     """
-    blocks = np.arange(-(-count // 4), dtype=np.uint64)
-    counter = np.empty((len(blocks), 4), np.uint64)
-    counter[:, 0], counter[:, 1] = blocks & np.uint64(_LOW), blocks >> np.uint64(32)
-    counter[:, 2], counter[:, 3] = step & _LOW, (site + (step >> 32)) & _LOW
-    words = philox4x32(counter, (seed & _LOW, seed >> 32)).reshape(-1)[:count]
+    words = _words(count, seed, step, site)[:count]
     return words / 2.0**32 >= rate
 
 
@@ -65,3 +70,21 @@ def dropout(x: ArrayLike, rate: float, seed: int, step: int = 0, site: int = 0) 
     x = real(x, "x")
     keep = dropout_mask(x.size, rate, seed, step, site).reshape(x.shape)
     return np.where(keep, x / (1.0 - rate), 0.0)
+
+
+def normals(count: int, seed: int, step: int = 0, site: int = 0) -> Array:
+    """`count` normally distributed numbers.
+
+    Box and Muller 1958, "A note on the generation of random normal deviates". Each pair of words gives two: with u =
+    (word // 512 + 1/2) / 2^23 of both, sqrt(-2 log u0) times the cosine and the sine of 2 pi u1.
+    """
+    words = _words(count, seed, step, site).reshape(-1, 2)
+    u0, u1 = np.moveaxis((np.floor(words / 512.0) + 0.5) / 2.0**23, -1, 0)
+    radius, angle = np.sqrt(-2 * np.log(u0)), 2 * np.pi * u1
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1).reshape(-1)[:count]
+
+
+def gaussian_noise(x: ArrayLike, stddev: float, seed: int, step: int = 0, site: int = 0) -> Array:
+    """The input plus normally distributed numbers with mean 0 and standard deviation `stddev`."""
+    x = real(x, "x")
+    return x + stddev * normals(x.size, seed, step, site).reshape(x.shape)

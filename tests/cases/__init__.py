@@ -6,7 +6,20 @@ csrc/kernels.def with arguments, and what the reference says comes out.
 
 from __future__ import annotations
 
-from . import convolution, elementwise, losses, moving, normalization, optimizers, pooling, reductions
+from . import (
+    convolution,
+    elementwise,
+    group_normalization,
+    losses,
+    matmul,
+    moving,
+    normalization,
+    optimizers,
+    pooling,
+    reductions,
+    resizing,
+    strided,
+)
 from .case import ATOL, RTOL, Case, Problem, Step
 
 __all__ = ["ATOL", "CASES", "RTOL", "Case", "Problem", "Step"]
@@ -14,6 +27,9 @@ __all__ = ["ATOL", "CASES", "RTOL", "Case", "Problem", "Step"]
 #: Every case, family by family.
 CASES: list[Case] = [
     case
-    for family in (convolution, pooling, elementwise, reductions, losses, optimizers, moving, normalization)
+    for family in (
+        convolution, pooling, elementwise, reductions, losses, optimizers, moving, strided, resizing, matmul,
+        normalization, group_normalization,
+    )
     for case in family.cases()
-]
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Element-wise functions, dropout and gathering."""
+"""Element-wise functions, dropout, noise and gathering."""
 
 from __future__ import annotations
 
@@ -220,16 +220,18 @@ DROPOUTS = {
 }
 
 
-def _dropout(rng: np.random.Generator, which: str, counts: tuple[int, ...]) -> Problem:
+def _random(rng: np.random.Generator, kernel: str, which: str, counts: tuple[int, ...]) -> Problem:
+    """Dropout, or noise with the rate for its deviation; and once more in place."""
     rate, seed, step, site = DROPOUTS[which]
     problem = Problem()
     for count in counts:
         x, state = floats(rng, count), np.array([seed, step], np.uint64)
-        y = ref.dropout(x, rate, seed, step, site)
-        problem.add("dropout", {"x": x, "rng": state}, {"y": y}, f"_{count}", count=count, site=site, rate=rate)
+        y = getattr(ref, kernel)(x, rate, seed, step, site)
+        numbers = {"count": count, "site": site, "rate" if kernel == "dropout" else "stddev": rate}
+        problem.add(kernel, {"x": x, "rng": state}, {"y": y}, f"_{count}", **numbers)
         problem.inputs[f"z_{count}"], problem.expected[f"z_{count}"] = x, y
         buffers = {"x": f"z_{count}", "rng": f"rng_{count}", "y": f"z_{count}"}
-        problem.steps.append(Step("dropout", {**buffers, "count": count, "site": site, "rate": rate}))
+        problem.steps.append(Step(kernel, {**buffers, **numbers}))
     return problem
 
 
@@ -280,7 +282,8 @@ def cases() -> Iterator[Case]:
         yield case(f"affine/{name}", _affine, counts)
         yield case(f"accumulate/{name}", _accumulate, counts)
         for which in DROPOUTS:
-            yield case(f"dropout/{name}/{which}", _dropout, which, counts)
+            for kernel in ("dropout", "gaussian_noise"):
+                yield case(f"{kernel}/{name}/{which}", _random, kernel, which, counts)
     for kernel in ("gather_f32", "gather_u8"):
         for which in GATHERS:
             yield case(f"{kernel}/{which}", _gather, kernel, which)

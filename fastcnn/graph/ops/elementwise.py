@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..._ops.kinds import FROM_RESULT
 from ..values import Node, Op, Spec, Value, constant, emit, register
 
@@ -128,9 +130,31 @@ class Reduce(Op):
         x, dy = node.inputs[0], grads[0]
         assert x is not None and dy is not None
         if node.attrs["kind"] == "max":
-            raise NotImplementedError("max over axes has no gradient")
+            return [_max_gradient(node, x, dy)]
         attrs = {"like": x, "axes": node.attrs["axes"], "mean": node.attrs["kind"] == "mean"}
         return [emit("broadcast", [dy], attrs, name=node.name)]
+
+
+def _max_gradient(node: Node, x: Value, dy: Value) -> Value:
+    """dy to the largest elements, in equal shares where several are equal."""
+    whole = {"like": x, "axes": node.attrs["axes"], "mean": False}
+
+    def below(grad: Value) -> Value:
+        """`grad` where x is less than the maximum, 0 elsewhere."""
+        top = emit("broadcast", [node.outputs[0]], whole, node.name)
+        short = emit("binary", [top, x], {"kind": "subtract"}, node.name)
+        return emit("unary_backward", [grad, short], {"kind": "relu", "alpha": 0.0}, node.name)
+
+    ones_of_x = emit("broadcast", [constant(np.ones((1,) * len(x.shape)), "one")], _all_of(x), node.name)
+    hits = emit("binary", [ones_of_x, below(ones_of_x)], {"kind": "subtract"}, node.name)
+    count = emit("reduce", [hits], {**node.attrs, "kind": "sum"}, node.name)
+    share = emit("broadcast", [emit("binary", [dy, count], {"kind": "divide"}, node.name)], whole, node.name)
+    return emit("binary", [share, below(share)], {"kind": "subtract"}, node.name)
+
+
+def _all_of(x: Value) -> dict[str, Any]:
+    """Attributes that broadcast one number to x's shape."""
+    return {"like": x, "axes": tuple(range(len(x.shape))), "mean": False}
 
 
 @register
