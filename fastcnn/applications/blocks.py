@@ -71,6 +71,8 @@ class Style:
 Part = Callable[[Value], Value]
 #: The same, and the start of its layers' names.
 NamedPart = Callable[[Value, str], Value]
+#: The module's name in PyTorch's collection of models for a layer's name; None for layers without weights.
+TorchName = Callable[[str], str | None]
 
 
 def inverted_residual(
@@ -118,6 +120,7 @@ def application(
     features: Part,
     top: Part,
     size: int,
+    torch_name: TorchName,
     *,
     include_top: bool,
     weights: str | os.PathLike[str] | None,
@@ -133,6 +136,8 @@ def application(
         Images to maps, maps to classes.
     size : int
         Height and width of the images that the network is known for.
+    torch_name : function
+        PyTorch's name for a layer's.
     include_top, weights, input_tensor, input_shape, pooling
         As the networks' functions take them.
     """
@@ -151,13 +156,17 @@ def application(
             x = layers.GlobalMaxPooling2D(name="max_pool")(x)
         model = Model(image, x, name=name)
     if weights is not None:
-        load_weights(model, weights, include_top)
+        _load_weights(model, weights, torch_name, include_top)
     return model
 
 
-def load_weights(model: Model, path: str | os.PathLike[str], include_top: bool) -> None:
-    """All of the model's weights; a file may have those of a top that the model lacks."""
-    weights.load(model, path, allow_unused=not include_top)
+def _load_weights(model: Model, path: str | os.PathLike[str], torch_name: TorchName, include_top: bool) -> None:
+    """All of the model's weights; a file may have those of a top that the model lacks.
+
+    Where modules have other names than those of PyTorch's collection, they are taken in order.
+    """
+    names = torch_name if weights.compare(model, path, torch_name).matched else None
+    weights.load(model, path, names, allow_unused=not include_top)
 
 
 def _check_weights(path: Any) -> None:

@@ -8,6 +8,7 @@ are padded as TensorFlow does it, in PyTorch's versions too. Stochastic depth, a
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,10 @@ _ROWS = (
     (3, 1, 16, 1, 1), (3, 6, 24, 2, 2), (5, 6, 40, 2, 2), (3, 6, 80, 3, 2),
     (5, 6, 112, 3, 1), (5, 6, 192, 4, 2), (3, 6, 320, 1, 1),
 )  # fmt: skip
+#: PyTorch's names of the layers before and behind the blocks.
+_OUTER = {
+    "stem_conv": "_conv_stem", "stem_bn": "_bn0", "top_conv": "_conv_head", "top_bn": "_bn1", "predictions": "_fc",
+}  # fmt: skip
 
 
 def EfficientNetLite0(  # noqa: N802
@@ -43,9 +48,18 @@ def EfficientNetLite0(  # noqa: N802
     include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
         As for `VGG16`; without a top, maps of 1280 channels.
     """
-    return application(name, _features, classifier(classes, classifier_activation, 0.2), 224, include_top=include_top,
-                       weights=weights, input_tensor=input_tensor, input_shape=input_shape,
-                       pooling=pooling)  # fmt: skip
+    return application(
+        name,
+        _features,
+        classifier(classes, classifier_activation, 0.2),
+        224,
+        torch_name,
+        include_top=include_top,
+        weights=weights,
+        input_tensor=input_tensor,
+        input_shape=input_shape,
+        pooling=pooling,
+    )
 
 
 def _features(x: Value) -> Value:
@@ -77,4 +91,16 @@ def preprocess_input(x: ArrayLike) -> NDArray[np.float32]:
     return floats
 
 
-__all__ = ["EfficientNetLite0", "decode_predictions", "preprocess_input"]
+def torch_name(layer: str) -> str | None:
+    """What the package efficientnet-lite-pytorch calls a layer, such as "_blocks.1._bn0" for "block2a_expand_bn"."""
+    if layer in _OUTER:
+        return _OUTER[layer]
+    found = re.fullmatch(r"block(\d)([a-d])_(expand|dw|project)_(conv|bn)", layer)
+    if found is None:
+        return None
+    block = sum(row[3] for row in _ROWS[: int(found[1]) - 1]) + "abcd".index(found[2])
+    conv, norm = {"expand": ("expand", 0), "dw": ("depthwise", 1), "project": ("project", 2)}[found[3]]
+    return f"_blocks.{block}._{conv}_conv" if found[4] == "conv" else f"_blocks.{block}._bn{norm}"
+
+
+__all__ = ["EfficientNetLite0", "decode_predictions", "preprocess_input", "torch_name"]

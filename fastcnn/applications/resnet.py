@@ -7,6 +7,7 @@ its ResNet50. As in PyTorch, convolutions have no bias, and a bottleneck's strid
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from .blocks import Part, Style, application, classifier
 from .imagenet_utils import decode_predictions, preprocess_input
 
 _STYLE = Style()
+#: PyTorch's names of the layers before and behind the blocks.
+_OUTER = {"conv1_conv": "conv1", "conv1_bn": "bn1", "predictions": "fc"}
 _Block = Callable[[Value, int, int, str], Value]
 
 
@@ -37,9 +40,18 @@ def ResNet18(  # noqa: N802
     include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
         As for `VGG16`; without a top, maps of 512 channels.
     """
-    return application(name, _features(basic, (2, 2, 2, 2)), classifier(classes, classifier_activation), 224,
-                       include_top=include_top, weights=weights, input_tensor=input_tensor, input_shape=input_shape,
-                       pooling=pooling)  # fmt: skip
+    return application(
+        name,
+        _features(basic, (2, 2, 2, 2)),
+        classifier(classes, classifier_activation),
+        224,
+        torch_name,
+        include_top=include_top,
+        weights=weights,
+        input_tensor=input_tensor,
+        input_shape=input_shape,
+        pooling=pooling,
+    )
 
 
 def ResNet34(  # noqa: N802
@@ -59,9 +71,18 @@ def ResNet34(  # noqa: N802
     include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
         As for `VGG16`; without a top, maps of 512 channels.
     """
-    return application(name, _features(basic, (3, 4, 6, 3)), classifier(classes, classifier_activation), 224,
-                       include_top=include_top, weights=weights, input_tensor=input_tensor, input_shape=input_shape,
-                       pooling=pooling)  # fmt: skip
+    return application(
+        name,
+        _features(basic, (3, 4, 6, 3)),
+        classifier(classes, classifier_activation),
+        224,
+        torch_name,
+        include_top=include_top,
+        weights=weights,
+        input_tensor=input_tensor,
+        input_shape=input_shape,
+        pooling=pooling,
+    )
 
 
 def ResNet50(  # noqa: N802
@@ -81,9 +102,18 @@ def ResNet50(  # noqa: N802
     include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
         As for `VGG16`; without a top, maps of 2048 channels.
     """
-    return application(name, _features(_bottleneck, (3, 4, 6, 3)), classifier(classes, classifier_activation), 224,
-                       include_top=include_top, weights=weights, input_tensor=input_tensor, input_shape=input_shape,
-                       pooling=pooling)  # fmt: skip
+    return application(
+        name,
+        _features(_bottleneck, (3, 4, 6, 3)),
+        classifier(classes, classifier_activation),
+        224,
+        torch_name,
+        include_top=include_top,
+        weights=weights,
+        input_tensor=input_tensor,
+        input_shape=input_shape,
+        pooling=pooling,
+    )
 
 
 def _features(block: _Block, counts: Sequence[int]) -> Part:
@@ -126,4 +156,16 @@ def _joined(y: Value, x: Value, filters: int, strides: int, name: str) -> Value:
     return layers.ReLU(name=f"{name}_out")(layers.Add(name=f"{name}_add")([y, x]))
 
 
-__all__ = ["ResNet18", "ResNet34", "ResNet50", "decode_predictions", "preprocess_input"]
+def torch_name(layer: str) -> str | None:
+    """What PyTorch's collection calls a layer, such as "layer1.0.bn2" for "conv2_block1_2_bn"."""
+    if layer in _OUTER:
+        return _OUTER[layer]
+    found = re.fullmatch(r"conv(\d)_block(\d+)_(\d)_(conv|bn)", layer)
+    if found is None:
+        return None
+    stage, block, number, kind = int(found[1]) - 1, int(found[2]) - 1, found[3], found[4]
+    module = f"{kind}{number}" if number != "0" else f"downsample.{0 if kind == 'conv' else 1}"
+    return f"layer{stage}.{block}.{module}"
+
+
+__all__ = ["ResNet18", "ResNet34", "ResNet50", "decode_predictions", "preprocess_input", "torch_name"]

@@ -12,7 +12,7 @@ from typing import Any
 from ..graph import Value
 from ..models import Model
 from .blocks import Style, application, classifier
-from .resnet import basic, stages
+from .resnet import basic, stages, torch_name
 
 _STYLE = Style()
 
@@ -34,8 +34,17 @@ def ResNet20(  # noqa: N802
     include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
         As for `VGG16`; without a top, maps of 64 channels.
     """
-    return _network(3, name, classes, classifier_activation, include_top=include_top, weights=weights,
-                    input_tensor=input_tensor, input_shape=input_shape, pooling=pooling)  # fmt: skip
+    return _network(
+        3,
+        name,
+        classes,
+        classifier_activation,
+        include_top=include_top,
+        weights=weights,
+        input_tensor=input_tensor,
+        input_shape=input_shape,
+        pooling=pooling,
+    )
 
 
 def ResNet56(  # noqa: N802
@@ -55,8 +64,17 @@ def ResNet56(  # noqa: N802
     include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
         As for `VGG16`; without a top, maps of 64 channels.
     """
-    return _network(9, name, classes, classifier_activation, include_top=include_top, weights=weights,
-                    input_tensor=input_tensor, input_shape=input_shape, pooling=pooling)  # fmt: skip
+    return _network(
+        9,
+        name,
+        classes,
+        classifier_activation,
+        include_top=include_top,
+        weights=weights,
+        input_tensor=input_tensor,
+        input_shape=input_shape,
+        pooling=pooling,
+    )
 
 
 def _network(blocks: int, name: str, classes: int, activation: Any, **how: Any) -> Model:
@@ -66,7 +84,7 @@ def _network(blocks: int, name: str, classes: int, activation: Any, **how: Any) 
         x = _STYLE.relu(_STYLE.convolve(x, 16, 3, name="conv1"), "conv1")
         return stages(x, basic, 16, (blocks,) * 3, start=2)
 
-    return application(name, features, classifier(classes, activation), 32, **how)
+    return application(name, features, classifier(classes, activation), 32, torch_name, **how)
 
 
-__all__ = ["ResNet20", "ResNet56"]
+__all__ = ["ResNet20", "ResNet56", "torch_name"]

@@ -7,6 +7,7 @@ of the authors needs less than half of the multiplications.
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from .. import layers
@@ -17,6 +18,8 @@ from .imagenet_utils import decode_predictions, preprocess_input
 
 #: Channels of each fire module's squeezing and of each of its expanding convolutions; None is a pooling.
 _FIRES = ((16, 64), (16, 64), None, (32, 128), (32, 128), None, (48, 192), (48, 192), (64, 256), (64, 256))
+#: PyTorch's names of the layers before and behind the fire modules.
+_OUTER = {"conv1": "features.0", "conv10": "classifier.1"}
 
 
 def SqueezeNet(  # noqa: N802
@@ -43,8 +46,18 @@ def SqueezeNet(  # noqa: N802
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
         return layers.Activation(classifier_activation, name="predictions")(x)
 
-    return application(name, _features, top, 224, include_top=include_top, weights=weights,
-                       input_tensor=input_tensor, input_shape=input_shape, pooling=pooling)  # fmt: skip
+    return application(
+        name,
+        _features,
+        top,
+        224,
+        torch_name,
+        include_top=include_top,
+        weights=weights,
+        input_tensor=input_tensor,
+        input_shape=input_shape,
+        pooling=pooling,
+    )
 
 
 def _features(x: Value) -> Value:
@@ -73,4 +86,17 @@ def _pool(x: Value, name: str) -> Value:
     return layers.MaxPooling2D(3, 2, padding=beyond, name=name)(x)
 
 
-__all__ = ["SqueezeNet", "decode_predictions", "preprocess_input"]
+def torch_name(layer: str) -> str | None:
+    """What PyTorch's collection calls a layer, such as "features.3.squeeze" for "fire2_squeeze1x1"."""
+    if layer in _OUTER:
+        return _OUTER[layer]
+    found = re.fullmatch(r"fire(\d)_(squeeze1x1|expand1x1|expand3x3)", layer)
+    if found is None:
+        return None
+    # Behind the first convolution, its ReLU and its pooling; a pooling is a module too.
+    places = [place for place, fire in enumerate(_FIRES, 3) if fire is not None]
+    part = "squeeze" if found[2] == "squeeze1x1" else found[2]
+    return f"features.{places[int(found[1]) - 2]}.{part}"
+
+
+__all__ = ["SqueezeNet", "decode_predictions", "preprocess_input", "torch_name"]

@@ -6,6 +6,7 @@ Simonyan and Zisserman, "Very deep convolutional networks for large-scale image 
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from .. import layers
@@ -13,6 +14,11 @@ from ..graph import Value
 from ..models import Model
 from .blocks import INITIALIZER, application
 from .imagenet_utils import decode_predictions, preprocess_input
+
+#: Channels and number of each block's convolutions.
+_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+#: PyTorch's names of the dense layers.
+_TOP = {"fc1": "classifier.0", "fc2": "classifier.3", "predictions": "classifier.6"}
 
 
 def VGG16(  # noqa: N802
@@ -57,12 +63,22 @@ def VGG16(  # noqa: N802
             x = layers.Dropout(0.5, name=f"fc{number}_dropout")(x)
         return layers.Dense(classes, classifier_activation, name="predictions")(x)
 
-    return application(name, _features, top, 224, include_top=include_top, weights=weights,
-                       input_tensor=input_tensor, input_shape=input_shape, pooling=pooling)  # fmt: skip
+    return application(
+        name,
+        _features,
+        top,
+        224,
+        torch_name,
+        include_top=include_top,
+        weights=weights,
+        input_tensor=input_tensor,
+        input_shape=input_shape,
+        pooling=pooling,
+    )
 
 
 def _features(x: Value) -> Value:
-    for block, (filters, count) in enumerate(((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)), 1):
+    for block, (filters, count) in enumerate(_BLOCKS, 1):
         for number in range(1, count + 1):
             x = layers.Conv2D(filters, 3, padding=1, activation="relu", kernel_initializer=INITIALIZER,
                               name=f"block{block}_conv{number}")(x)  # fmt: skip
@@ -70,4 +86,16 @@ def _features(x: Value) -> Value:
     return x
 
 
-__all__ = ["VGG16", "decode_predictions", "preprocess_input"]
+def torch_name(layer: str) -> str | None:
+    """What PyTorch's collection calls a layer, such as "features.28" for "block5_conv3"."""
+    if layer in _TOP:
+        return _TOP[layer]
+    found = re.fullmatch(r"block(\d)_conv(\d)", layer)
+    if found is None:
+        return None
+    block, number = int(found[1]) - 1, int(found[2]) - 1
+    # Each convolution has its ReLU behind it, each block its pooling.
+    return f"features.{sum(2 * count + 1 for _, count in _BLOCKS[:block]) + 2 * number}"
+
+
+__all__ = ["VGG16", "decode_predictions", "preprocess_input", "torch_name"]

@@ -66,7 +66,9 @@ def load(
     """Set a model's weights from a file. All of them fit, and all of the file is used, or nothing is changed.
 
     Where the file calls its modules as the model calls its layers, tensors are assigned by name; otherwise in order:
-    the file must then have modules of the same kinds and shapes as the model has layers with weights, one for one.
+    the file must then have modules of the same kinds and shapes as the model has layers with weights, one for one. A
+    safetensors file, which has its tensors by name, says nothing of their order: it needs `names`, unless fastcnn
+    wrote it.
 
     Parameters
     ----------
@@ -76,7 +78,7 @@ def load(
         As for `read`; also a safetensors file of fastcnn, a model's or its weights'.
     names : mapping or function, optional
         Names of modules in the file by names of layers. Layers that it doesn't know (or gives None for) go by their
-        own names.
+        own names. The modules of `fastcnn.applications` have one each: ``names=applications.resnet.torch_name``.
     allow_missing : bool
         Leave weights that the file doesn't have as they are, such as those of a new head.
     allow_unused : bool

@@ -65,7 +65,7 @@ def _opened_safetensors(path: str) -> Iterator[TensorFile]:
                     raise ModelFileError(f"tensor {key!r} has type {part.get_dtype()}, which can't be read")
                 read = partial(_bfloats, path, key) if dtype == "bfloat16" else partial(file.get_tensor, key)
                 tensors[key] = StoredTensor(tuple(part.get_shape()), dtype, read)
-            yield TensorFile(path, tensors, (file.metadata() or {}).get("format") == "fastcnn")
+            yield TensorFile(path, tensors, (file.metadata() or {}).get("format") == "fastcnn", ordered=False)
     except SafetensorError as error:
         raise ModelFileError(f"it is no safetensors file, or is damaged: {brief(error)}") from None
 

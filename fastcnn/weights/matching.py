@@ -140,10 +140,11 @@ class _Matcher:
         self.wanted = self._wanted(model)
         by_name = {path: self._module_of(path, layer, names) for path, layer in self.layers}
         # A name in common may be chance ("fc"); where the file names this model's layers, it names them nearly all.
-        if names is not None or 2 * sum(name in self.modules for name in by_name.values()) >= len(self.layers) > 0:
-            self._by_name(by_name)
-        else:
+        known = sum(name in self.modules for name in by_name.values())
+        if names is None and 2 * known < len(self.layers) and file.ordered:
             self._by_order()
+        else:
+            self._by_name(by_name)
         self.report.unused = [t for t in file.tensors if t not in self.used and not t.endswith(COUNTER)]
 
     def _wanted(self, model: Model) -> dict[int, list[_Wanted]]:

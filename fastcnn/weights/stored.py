@@ -41,11 +41,14 @@ class TensorFile:
     tensors : dict of str to StoredTensor
     own : bool
         Whether fastcnn wrote it: names and axes are then those of its layers, else those of PyTorch's modules.
+    ordered : bool
+        Whether modules come in the order in which they were defined; safetensors has them by name.
     """
 
     path: str
     tensors: dict[str, StoredTensor]
     own: bool = False
+    ordered: bool = True
 
 
 def brief(error: Exception) -> str:
