@@ -1,33 +1,7 @@
 /* Batch normalization, backward: one pass for the sums over each channel, one for the gradient with respect
  * to x. Both wait for memory, so what can be computed again from x is not read: the derivative of an
  * activation that follows at once is that at x scale + shift, worked out as the forward pass does it. */
-#include "batch_norm.h"
-
-/* dy behind the activation: y where the result is kept, else what the activation was applied to, from x.
- * `act` and whether there is a y are constants. */
-FC_INLINE vf before_activation(int64_t act, vf dy, vf x, const float *y, const float *scale,
-                               const float *shift, int64_t n, vf alpha) {
-    if (act == FC_LINEAR) return dy;
-    if (y) return vf_unary_gradient(act, dy, vf_load_tail(y, n), alpha, vf_zero());
-    return vf_unary_gradient(act, dy, vf_fma(x, vf_load_tail(scale, n), vf_load_tail(shift, n)), alpha,
-                             vf_zero());
-}
-
-/* One loop for each activation, with the result given and without: VARIANT(name, act, y), then the one among
- * their names that a kernel's arguments ask for. */
-#define EACH_VARIANT(VARIANT)                                                                                \
-    VARIANT(linear, FC_LINEAR, NULL)                                                                         \
-    VARIANT(relu_x, FC_RELU, NULL)                                                                           \
-    VARIANT(leaky_x, FC_LEAKY_RELU, NULL)                                                                    \
-    VARIANT(relu6_x, FC_RELU6, NULL)                                                                         \
-    VARIANT(relu_y, FC_RELU, b->y)                                                                           \
-    VARIANT(leaky_y, FC_LEAKY_RELU, b->y)                                                                    \
-    VARIANT(relu6_y, FC_RELU6, b->y)
-#define FIND_VARIANT(prefix, act, y)                                                                         \
-    ((act) == FC_LINEAR       ? prefix##linear                                                               \
-     : (act) == FC_RELU       ? ((y) ? prefix##relu_y : prefix##relu_x)                                      \
-     : (act) == FC_LEAKY_RELU ? ((y) ? prefix##leaky_y : prefix##leaky_x)                                    \
-                              : ((y) ? prefix##relu6_y : prefix##relu6_x))
+#include "batch_norm_backward.h"
 
 /* ---- sums ---- */
 
@@ -48,7 +22,7 @@ typedef struct {
     vf alpha;
 } backward_rows;
 
-/* `rows` rows (1 or 2, a constant) from `at` on, added to the block's sums. */
+/* `rows` rows (1 or 4, a constant) from `at` on, added to the block's sums. */
 FC_INLINE void add_rows(int64_t act, const backward_rows *b, const float *y, int64_t at, int64_t step,
                         int rows, int64_t columns, column_sums *s) {
 #define STEP(i, n)                                                                                           \
@@ -79,7 +53,7 @@ typedef void (*add_block)(const backward_rows *b, int64_t at, int64_t step, int6
     static void add_block_##name(const backward_rows *b, int64_t at, int64_t step, int64_t rows,             \
                                  int64_t columns, column_sums *s) {                                          \
         int64_t r = 0;                                                                                       \
-        for (; r + 2 <= rows; r += 2) add_rows(act, b, y, at + r * step, step, 2, columns, s);               \
+        for (; r + 4 <= rows; r += 4) add_rows(act, b, y, at + r * step, step, 4, columns, s);               \
         for (; r < rows; r++) add_rows(act, b, y, at + r * step, step, 1, columns, s);                       \
     }
 EACH_VARIANT(VARIANT)
@@ -146,6 +120,7 @@ FC_RUN(batch_norm_sums) {
 
 /* ---- the gradient with respect to x ---- */
 
+/* One row from element `at` on. `act` and whether there is a y are constants. */
 FC_INLINE void backward_row(int64_t act, const fc_batch_norm_backward_args *b, const float *y, int64_t at,
                             int64_t count, const float *scale, const float *shift, const float *slope,
                             const float *offset, int streams) {
@@ -177,14 +152,15 @@ FC_INLINE void backward_row(int64_t act, const fc_batch_norm_backward_args *b, c
 #undef RESULT
 }
 
-typedef void (*backward_function)(const fc_batch_norm_backward_args *b, int64_t at, int64_t count,
-                                  const float *scale, const float *shift, const float *slope,
-                                  const float *offset, int streams);
+typedef void (*backward_function)(const fc_batch_norm_backward_args *b, int64_t at, int64_t step,
+                                  int64_t rows, int64_t count, const float *scale, const float *shift,
+                                  const float *slope, const float *offset, int streams);
 #define VARIANT(name, act, y)                                                                                \
-    static void backward_##name(const fc_batch_norm_backward_args *b, int64_t at, int64_t count,             \
-                                const float *scale, const float *shift, const float *slope,                  \
-                                const float *offset, int streams) {                                          \
-        backward_row(act, b, y, at, count, scale, shift, slope, offset, streams);                            \
+    static void backward_##name(const fc_batch_norm_backward_args *b, int64_t at, int64_t step,              \
+                                int64_t rows, int64_t count, const float *scale, const float *shift,         \
+                                const float *slope, const float *offset, int streams) {                      \
+        for (int64_t r = 0; r < rows; r++)                                                                   \
+            backward_row(act, b, y, at + r * step, count, scale, shift, slope, offset, streams);             \
     }
 EACH_VARIANT(VARIANT)
 #undef VARIANT
@@ -202,8 +178,10 @@ FC_RUN(batch_norm_backward) {
     const int streams = fc_norm_streams(a->dx, a->dx == a->dy, a->y ? 4 : 3, a->rows, a->c);
     for (int64_t t = begin; t < end; t++) {
         const fc_norm_range range = fc_norm_tile(a->rows, a->c, t);
-        for (int64_t i = range.from; i < range.to; i += width)
-            backward(a, i, fc_min(width, range.to - i), scale, shift, slope, offset, streams);
+        const int64_t whole = (range.to - range.from) / width, rest = range.from + whole * width;
+        backward(a, range.from, width, whole, width, scale, shift, slope, offset, streams);
+        if (rest < range.to)
+            backward(a, rest, width, 1, range.to - rest, scale, shift, slope, offset, streams);
     }
     if (streams) vf_fence();
 }

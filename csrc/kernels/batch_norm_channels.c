@@ -1,6 +1,6 @@
 /* Batch normalization: the few numbers of each channel, between the passes over the data. In double: there
  * are thousands at most, and their rounding would reach every element. */
-#include "batch_norm.h"
+#include "batch_norm_backward.h"
 
 #define CHANNELS 256
 
@@ -63,7 +63,6 @@ FC_TILES(batch_norm_slopes) { return channel_tiles(a->c); }
 FC_NO_SCRATCH(batch_norm_slopes)
 FC_RUN(batch_norm_slopes) {
     (void)scratch;
-    const double inverse = 1.0 / (double)fc_max(1, a->rows);
     for (int64_t tile = begin; tile < end; tile++) {
         const int64_t from = tile * CHANNELS, count = fc_min(CHANNELS, a->c - from);
         double sum[CHANNELS] = {0.0}, dot[CHANNELS] = {0.0};
@@ -76,12 +75,9 @@ FC_RUN(batch_norm_slopes) {
         }
         for (int64_t i = 0; i < count; i++) {
             const int64_t at = from + i;
-            const double rstd = rstd_of((double)a->variance[at], a->epsilon), scale = (double)a->scale[at];
-            const double slope = -scale * rstd * rstd * dot[i] * inverse;
-            a->slope[at] = (float)slope;
-            a->offset[at] = (float)(-scale * sum[i] * inverse - slope * (double)a->mean[at]);
-            if (a->dgamma) a->dgamma[at] = (float)(dot[i] * rstd);
-            if (a->dbeta) a->dbeta[at] = (float)sum[i];
+            fc_norm_slope(sum[i], dot[i], a->rows, a->epsilon, (double)a->mean[at], (double)a->variance[at],
+                          (double)a->scale[at], a->dgamma ? a->dgamma + at : NULL,
+                          a->dbeta ? a->dbeta + at : NULL, a->slope + at, a->offset + at);
         }
     }
 }

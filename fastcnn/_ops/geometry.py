@@ -49,6 +49,16 @@ def norm_parts(rows: int, channels: int) -> int:
     return max(1, min(_MAX_NORM_PARTS, rows * channels // _ELEMENTS_A_PART, rows // _ROWS_A_NORM_PART))
 
 
+#: Up to so many elements, and from so many channels on, batch normalization's backward pass goes channel by channel.
+_NORM_AT_ONCE = 1 << 17
+_LEAST_CHANNELS_AT_ONCE = 64
+
+
+def norm_at_once(rows: int, channels: int) -> bool:
+    """Whether one kernel does all of batch normalization's backward pass: where arrays stay in the cores' caches."""
+    return rows * channels <= _NORM_AT_ONCE and channels >= _LEAST_CHANNELS_AT_ONCE
+
+
 @dataclasses.dataclass(frozen=True)
 class ConvGeometry:
     """A convolution's sizes: x (n, h, w, c), weights (kh, kw, c / groups, k), y (n, oh, ow, k).

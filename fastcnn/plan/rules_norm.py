@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._ops.geometry import norm_parts
+from .._ops.geometry import norm_at_once, norm_parts
 from .._ops.kinds import UNARY
 from ..graph import Node, Value
 from .lowering import Lowering, activation, lowers
@@ -97,6 +97,12 @@ def batch_norm_backward(low: Lowering, node: Node) -> None:
     sizes, parts = _sizes(low, x)
     numbers = {"scale": low.read(scale), "shift": low.read(shift)}
     channel = low.shape(mean)
+    gradients = {k: low.write(v) for k, v in (("dgamma", dgamma), ("dbeta", dbeta)) if low.wanted(v)}
+    if low.wanted(dx) and norm_at_once(sizes["rows"], sizes["c"]):
+        low.step("batch_norm_gradients", node, x=low.read(x), dy=low.read(dy), y=_read(low, y), mean=low.read(mean),
+                 variance=low.read(variance), dz=low.write(dz, dy) if low.wanted(dz) else None, dx=low.write(dx, dy),
+                 epsilon=node.attrs["epsilon"], **gradients, **numbers, **sizes, **activation(node))  # fmt: skip
+        return
     # dy behind the activation is written by the first pass if another branch needs it: the second reads it then.
     target = low.write(dz, dy) if low.wanted(dz) else None
     sums = low.temporary(2 * parts * sizes["c"], name="partial sums")
@@ -104,7 +110,6 @@ def batch_norm_backward(low: Lowering, node: Node) -> None:
              mean=low.read(mean), dz=target, sums=sums, parts=parts, **numbers, **sizes,
              **activation(node))  # fmt: skip
     slope, offset = (low.temporary(sizes["c"], name=name) for name in ("slope", "offset"))
-    gradients = {k: low.write(v) for k, v in (("dgamma", dgamma), ("dbeta", dbeta)) if low.wanted(v)}
     low.step("batch_norm_slopes", node, channel, sums=sums, mean=low.read(mean), variance=low.read(variance),
              scale=numbers["scale"], slope=slope, offset=offset, parts=parts, epsilon=node.attrs["epsilon"],
              **gradients, **sizes)  # fmt: skip

@@ -17,6 +17,7 @@ NORMS = {
     "single_channel_long": (1000, 1, 3),
     "rgb": (50, 3, 3),
     "tails": (45, 37, 4),
+    "strips_and_a_tail": (130, 85, 3),
     "lanes": (70, 16, 2),
     "half_lanes": (41, 24, 2),
     "below_width": (20, 127, 2),
@@ -36,6 +37,7 @@ TRAINING = (
     "batch_norm_statistics", "batch_norm_join", "batch_norm_apply", "batch_norm_sums", "batch_norm_slopes",
     "batch_norm_backward",
 )  # fmt: skip
+AT_ONCE = (*TRAINING[:3], "batch_norm_gradients")
 PREDICTION = ("batch_norm_scales", "batch_norm_apply")
 
 
@@ -64,9 +66,12 @@ def data(rng: np.random.Generator, rows: int, c: int, offset: float = 0.0) -> di
 
 
 def training_problem(
-    given: dict[str, np.ndarray], parts: int, act: str, residual: bool, plain: bool = False, from_y: bool = False
-) -> Problem:
-    """A whole training step; `plain`: without gamma and beta; `from_y`: derivatives from y, and dz written."""
+    given: dict[str, np.ndarray], parts: int, act: str, residual: bool, plain: bool = False, from_y: bool = False,
+    at_once: bool = False,
+) -> Problem:  # fmt: skip
+    """A whole training step; `plain`: without gamma and beta; `from_y`: derivatives from y, and dz written; `at_once`:
+    the backward pass by its one kernel.
+    """
     rows, c = given["x"].shape
     shape: dict[str, Argument] = {"rows": rows, "c": c}
     activation: dict[str, Argument] = {"act": ACTIVATIONS.index(act), "alpha": ALPHA}
@@ -101,30 +106,37 @@ def training_problem(
            **shape),
         of("x", "dy", *saved, "scale", "shift", "slope", "offset", "dx", **shape, **activation),
     ]  # fmt: skip
+    if at_once:
+        steps[3:] = [
+            of("x", "dy", *saved, "mean", "variance", "scale", "shift", *gradients, *(("dz",) if from_y else ()), "dx",
+               epsilon=EPSILON, **shape, **activation),
+        ]  # fmt: skip
     if not plain:
         expected |= {"dgamma": dgamma, "dbeta": dbeta}
     if from_y:
         expected["dz"] = dz
+    if at_once:  # what comes before is checked in the other chain
+        expected = {name: array for name, array in expected.items() if name.startswith("d")}
     used = {str(name) for step in steps for name in step.values()}
     return Problem(
-        [Step(kernel, args) for kernel, args in zip(TRAINING, steps)],
+        [Step(kernel, args) for kernel, args in zip(AT_ONCE if at_once else TRAINING, steps)],
         {name: array for name, array in given.items() if name in used},
         expected,
     )
 
 
-def _training(rng: np.random.Generator, which: str, act: str, residual: bool) -> Problem:
+def _training(rng: np.random.Generator, which: str, act: str, residual: bool, at_once: bool = False) -> Problem:
     rows, c, parts = NORMS[which]
     given = data(rng, rows, c)
     if act != "linear":
         zero = np.zeros_like(given["x"])
         rest = given["residual"] if residual else zero
         given["x"] = away_from_corners(given["x"], given["gamma"], given["beta"], rest)
-    return training_problem(given, parts, act, residual, from_y=residual)
+    return training_problem(given, parts, act, residual, from_y=residual, at_once=at_once)
 
 
-def _plain(rng: np.random.Generator) -> Problem:
-    return training_problem(data(rng, 45, 37), 4, "linear", False, plain=True)
+def _plain(rng: np.random.Generator, at_once: bool = False) -> Problem:
+    return training_problem(data(rng, 45, 37), 4, "linear", False, plain=True, at_once=at_once)
 
 
 def _streamed(rng: np.random.Generator) -> Problem:
@@ -154,6 +166,16 @@ def _in_place(rng: np.random.Generator) -> Problem:
         step.args.update({field: other.get(str(name), name) for field, name in step.args.items()})
     del problem.expected["dz"]
     problem.expected = {other.get(name, name): array for name, array in problem.expected.items()}
+    return problem
+
+
+def _at_once_over_dy(rng: np.random.Generator, result: str) -> Problem:
+    """dx or dz over dy."""
+    given = data(rng, 45, 69)
+    given["x"] = away_from_corners(given["x"], given["gamma"], given["beta"], given["residual"])
+    problem = training_problem(given, 3, "relu", True, from_y=True, at_once=True)
+    problem.steps[-1].args[result] = "dy"
+    problem.expected["dy"] = problem.expected.pop(result)
     return problem
 
 
@@ -187,8 +209,12 @@ def cases() -> Iterator[Case]:
                 name = f"{which}/{act}{'/residual' * residual}"
                 args = (which, act, residual)
                 yield Case(f"batch_norm/{name}", TRAINING, lambda rng, a=args: _training(rng, *a), large)
+                yield Case(f"batch_norm_at_once/{name}", AT_ONCE, lambda rng, a=args: _training(rng, *a, True), large)
                 yield Case(f"batch_norm_prediction/{name}", PREDICTION, lambda rng, a=args: _prediction(rng, *a), large)
     yield Case("batch_norm/plain", TRAINING, _plain)
+    yield Case("batch_norm_at_once/plain", AT_ONCE, lambda rng: _plain(rng, True))
+    yield Case("batch_norm_at_once/dx_over_dy", AT_ONCE, lambda rng: _at_once_over_dy(rng, "dx"))
+    yield Case("batch_norm_at_once/dz_over_dy", AT_ONCE, lambda rng: _at_once_over_dy(rng, "dz"))
     yield Case("batch_norm/streamed", TRAINING, _streamed, large=True)
     yield Case("batch_norm/offset", TRAINING, _offset)
     yield Case("batch_norm/in_place", TRAINING, _in_place)
