@@ -24,6 +24,12 @@ cdef struct Patch:
     int slot
 
 
+cdef struct SlotCheck:
+    int type  # NumPy's number of the dtype
+    int64_t size
+    bint written
+
+
 cdef class Runner:
     """One running copy of a program: its own arena, argument structs and memory for its workers."""
 
@@ -55,8 +61,8 @@ cdef class Program:
     """
 
     cdef list calls, places, idle
-    cdef set written  # indices of the slots that a kernel writes
     cdef readonly list slots
+    cdef SlotCheck *checks  # one for each slot
     cdef readonly size_t arena_bytes
     cdef int prologue, patch_count
     cdef Patch *patches
@@ -70,7 +76,11 @@ cdef class Program:
         self.arena_bytes = arena_bytes
         self.prologue = prologue
         self.idle, self.calls, self.places = [], [], []
-        self.written = set()
+        self.checks = <SlotCheck *>malloc(max(1, len(self.slots)) * sizeof(SlotCheck))
+        if self.checks == NULL:
+            raise MemoryError()
+        for place, slot in enumerate(self.slots):
+            self.checks[<int>place] = SlotCheck(slot.dtype.num, slot.size, False)
         self.stride = 0
         for name, args in steps:
             kernel = KERNELS[name]
@@ -86,6 +96,7 @@ cdef class Program:
 
     def __dealloc__(self):
         free(self.patches)
+        free(self.checks)
 
     cdef int _check(self, Call call, list places) except -1:
         cdef int i
@@ -101,7 +112,7 @@ cdef class Program:
                     raise ValueError(f"kernel {call.kernel.name}: {field.name!r} needs {call.counts[i]} x {field.dtype}, "
                                      f"slot {place.name!r} has {place.size} x {place.dtype}")
                 if field.kind != "in":
-                    self.written.add(place.index)
+                    self.checks[<int>place.index].written = True
             else:
                 call.point(field, i, place)
         return 0
@@ -145,15 +156,11 @@ cdef class Program:
     def run(self, list arrays, int64_t version=0):
         """Run all steps on `arrays`, one for each slot: C-contiguous, of the slot's dtype and size."""
         cdef Runner r
+        cdef int i
         if len(arrays) != len(self.slots):
             raise TypeError(f"program takes {len(self.slots)} arrays, received {len(arrays)}")
-        for slot, array in zip(self.slots, arrays):
-            if (array.dtype != slot.dtype or array.size < slot.size or not array.flags.c_contiguous
-                    or not array.flags.aligned):
-                raise ValueError(f"slot {slot.name!r} takes {slot.size} x {slot.dtype}, C-contiguous and aligned; "
-                                 f"received {array.shape} {array.dtype}")
-            if slot.index in self.written and not array.flags.writeable:
-                raise ValueError(f"slot {slot.name!r} is written to, and the array received is read-only")
+        for i in range(len(arrays)):
+            self._check_array(i, arrays[i])
         with lock:
             r = self.idle.pop() if self.idle else None
         if r is None:
@@ -164,6 +171,20 @@ cdef class Program:
             with lock:
                 if len(self.idle) < 4:
                     self.idle.append(r)
+
+    cdef int _check_array(self, int i, cnp.ndarray array) except -1:
+        """Whether it may take the place of slot i. In C: predictions of one picture notice each microsecond."""
+        cdef SlotCheck *check = &self.checks[i]
+        # Two numbers may stand for one dtype: long and long long.
+        if ((cnp.PyArray_TYPE(array) != check.type and array.dtype != self.slots[i].dtype)
+                or cnp.PyArray_ISBYTESWAPPED(array) or cnp.PyArray_SIZE(array) < check.size
+                or not cnp.PyArray_CHKFLAGS(array, cnp.NPY_ARRAY_C_CONTIGUOUS | cnp.NPY_ARRAY_ALIGNED)):
+            slot = self.slots[i]
+            raise ValueError(f"slot {slot.name!r} takes {slot.size} x {slot.dtype}, C-contiguous and aligned; "
+                             f"received {(<object>array).shape} {array.dtype}")
+        if check.written and not cnp.PyArray_ISWRITEABLE(array):
+            raise ValueError(f"slot {self.slots[i].name!r} is written to, and the array received is read-only")
+        return 0
 
     cdef int _execute(self, Runner r, list arrays, int64_t version) except -1:
         cdef int n, first = 0, limit = thread_limit()
