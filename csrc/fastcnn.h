@@ -77,6 +77,8 @@ typedef enum {
     FC_DIVIDE,
     FC_MAXIMUM,
     FC_MINIMUM,
+    FC_PRELU,       /* p < 0 ? p q : p */
+    FC_PRELU_SLOPE, /* p <= 0 ? q : 1, the derivative of the former in p */
     FC_BINARY_COUNT
 } fc_binary;
 

@@ -125,6 +125,7 @@ def test_unary_gradients(kind: str) -> None:
 def test_softmax_gradient() -> None:
     x = np.random.default_rng(5).standard_normal((4, 7))
     check_gradient(ref.softmax, lambda dy: ref.softmax_backward(dy, x), x)
+    check_gradient(ref.log_softmax, lambda dy: ref.log_softmax_backward(dy, x), x)
     np.testing.assert_allclose(ref.softmax(x * 300).sum(axis=-1), 1.0, rtol=1e-12)
 
 

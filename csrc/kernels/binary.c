@@ -50,6 +50,10 @@ FC_INLINE vf binary_value(int64_t kind, vf p, vf q) {
         return vf_div(p, q);
     case FC_MAXIMUM:
         return vf_maxnan(p, q);
+    case FC_PRELU:
+        return vf_blend(vm_lt(p, vf_zero()), vf_mul(p, q), p);
+    case FC_PRELU_SLOPE:
+        return vf_blend(vm_le(p, vf_zero()), q, vf_set1(1.0f));
     default:
         return vf_neg(vf_maxnan(vf_neg(p), vf_neg(q)));
     }
@@ -150,6 +154,8 @@ FC_RUN(binary) {
             CASE(FC_DIVIDE)
             CASE(FC_MAXIMUM)
             CASE(FC_MINIMUM)
+            CASE(FC_PRELU)
+            CASE(FC_PRELU_SLOPE)
 #undef CASE
         }
     }

@@ -78,6 +78,60 @@ FC_RUN(softmax_backward) {
     }
 }
 
+/* ---- its logarithm: x - max - log(sum of exp(x - max)) ---- */
+
+static void log_softmax_row(const float *x, float *y, int64_t cols) {
+    const vf max = vf_set1(fc_row_max(x, cols));
+    double total = 0.0;
+    for (int64_t from = 0; from < cols; from += BLOCK) {
+        vf sum = vf_zero();
+        for (int64_t i = from; i < fc_min(from + BLOCK, cols); i += VL)
+            sum = vf_add(sum, vf_exp(vf_sub(load_logits(x + i, cols - i), max)));
+        total += (double)vf_sum(sum);
+    }
+    const vf log_sum = vf_log(vf_set1((float)total));
+#define STEP(i, n) vf_store_tail(y + (i), vf_sub(vf_sub(vf_load_tail(x + (i), n), max), log_sum), n)
+    FC_FOR_LANES(cols, STEP);
+#undef STEP
+}
+
+FC_TILES(log_softmax_forward) { return row_tiles(a->rows, a->cols); }
+FC_NO_SCRATCH(log_softmax_forward)
+FC_RUN(log_softmax_forward) {
+    (void)scratch;
+    const int64_t step = tile_rows(a->cols), last = fc_min(end * step, a->rows);
+    for (int64_t r = begin * step; r < last; r++)
+        log_softmax_row(a->x + r * a->cols, a->y + r * a->cols, a->cols);
+}
+
+static double sum_row(const float *p, int64_t cols) {
+    double total = 0.0;
+    for (int64_t from = 0; from < cols; from += BLOCK) {
+        vf sum = vf_zero();
+        for (int64_t i = from; i < fc_min(from + BLOCK, cols); i += VL)
+            sum = vf_add(sum, vf_load_tail(p + i, cols - i));
+        total += (double)vf_sum(sum);
+    }
+    return total;
+}
+
+FC_TILES(log_softmax_backward) { return row_tiles(a->rows, a->cols); }
+FC_NO_SCRATCH(log_softmax_backward)
+FC_RUN(log_softmax_backward) {
+    (void)scratch;
+    const int64_t step = tile_rows(a->cols), last = fc_min(end * step, a->rows);
+    for (int64_t r = begin * step; r < last; r++) {
+        const float *dy = a->dy + r * a->cols, *y = a->y + r * a->cols;
+        float *dx = a->dx + r * a->cols;
+        const vf sum = vf_set1((float)sum_row(dy, a->cols));
+        for (int64_t i = 0; i < a->cols; i += VL) {
+            const int64_t n = a->cols - i;
+            const vf p = vf_exp(vf_load_tail(y + i, n));
+            vf_store_tail(dx + i, vf_fma(vf_neg(p), sum, vf_load_tail(dy + i, n)), n);
+        }
+    }
+}
+
 /* ---- softmax and cross entropy ---- */
 
 /* One row's targets, smoothed: keep x target + uniform. */

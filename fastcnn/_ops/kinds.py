@@ -46,6 +46,9 @@ NUMBERS = {
     "silu": (1.0, 0.0),
 }
 
+#: Powers that are exact and quick by another name.
+POWERS = {1.0: "linear", 2.0: "square", 0.5: "sqrt", -1.0: "reciprocal"}
+
 #: Those that a convolution can apply to its result on the way out.
 FUSED = ("linear", "relu", "leaky_relu", "relu6")
 
@@ -59,7 +62,7 @@ FROM_RESULT = (
 RISING = ("leaky_relu", "elu", "selu")
 
 #: fc_binary: element-wise functions of two arguments.
-BINARY = {"add": 0, "subtract": 1, "multiply": 2, "divide": 3, "maximum": 4, "minimum": 5}
+BINARY = {"add": 0, "subtract": 1, "multiply": 2, "divide": 3, "maximum": 4, "minimum": 5, "prelu": 6, "prelu_slope": 7}
 
 #: fc_loss: losses that compare a prediction with a target element by element.
 LOSS = {

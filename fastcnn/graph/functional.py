@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._ops.kinds import NUMBERS, RISING
+from .._ops.kinds import NUMBERS, POWERS, RISING
 from .values import Value, constant, emit
 
 
@@ -49,9 +49,19 @@ def affine(x: Value, scale: float, shift: float, name: str = "") -> Value:
     return emit("affine", [x], {"scale": float(scale), "shift": float(shift)}, name)
 
 
-def softmax(x: Value, name: str = "") -> Value:
-    """Over the last axis."""
-    return emit("softmax", [x], name=name)
+def power(x: Value, exponent: float, name: str = "") -> Value:
+    """x to a power that is a number; NaN for negative x unless it is whole."""
+    return unary(x, POWERS.get(float(exponent), "power"), exponent, name)
+
+
+def softmax(x: Value, axis: int = -1, name: str = "") -> Value:
+    """Along an axis other than the batch."""
+    return emit("softmax", [x], {"axis": axis}, name)
+
+
+def log_softmax(x: Value, axis: int = -1, name: str = "") -> Value:
+    """The logarithm of softmax along an axis other than the batch."""
+    return emit("log_softmax", [x], {"axis": axis}, name)
 
 
 def reduce(x: Value, axes: int | tuple[int, ...] | None, kind: str, keepdims: bool = False) -> Value:

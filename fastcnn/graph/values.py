@@ -115,11 +115,11 @@ class Value:
         return unary(self, "negative")
 
     def __pow__(self, power: Any) -> Value:
-        if power != 2:
-            raise NotImplementedError(f"graph values can be raised to the power 2 only, received {power!r}")
-        from .functional import unary
+        if isinstance(power, Value):
+            raise NotImplementedError("graph values can be raised to powers that are numbers only, received a value")
+        from . import functional
 
-        return unary(self, "square")
+        return functional.power(self, power)
 
 
 class Node:

@@ -5,6 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import unknown_name
+from .activations import (
+    ELU,
+    GELU,
+    SELU,
+    Activation,
+    HardSigmoid,
+    HardSwish,
+    LeakyReLU,
+    Mish,
+    PReLU,
+    ReLU,
+    SiLU,
+    Softmax,
+    Softplus,
+)
 from .base import Layer
 from .conv1d import Conv1D
 from .conv2d import Conv2D
@@ -31,12 +46,13 @@ from .merging import (
 from .normalization import BatchNormalization
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .resizing import Cropping2D, UpSampling2D, ZeroPadding2D
-from .simple import Activation, Dropout, Flatten, LeakyReLU, ReLU, Rescaling, Reshape, Softmax
+from .simple import Dropout, Flatten, Rescaling, Reshape
 
 AvgPool2D = AveragePooling2D
 MaxPool2D = MaxPooling2D
 GlobalAvgPool2D = GlobalAveragePooling2D
 GlobalMaxPool2D = GlobalMaxPooling2D
+Swish = SiLU
 
 CLASSES: dict[str, type[Layer]] = {
     c.__name__: c
@@ -44,7 +60,8 @@ CLASSES: dict[str, type[Layer]] = {
         InputLayer, Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D, Dense,
         MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D, GlobalAveragePooling2D,
         ZeroPadding2D, Cropping2D, UpSampling2D, Flatten, Reshape,
-        BatchNormalization, Activation, ReLU, LeakyReLU, Softmax, Dropout, Rescaling,
+        BatchNormalization, Activation, ReLU, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU,
+        HardSwish, HardSigmoid, Mish, Softplus, Softmax, Dropout, Rescaling,
         Add, Subtract, Multiply, Maximum, Minimum, Average, Concatenate,
     )
 }  # fmt: skip
@@ -81,6 +98,9 @@ def deserialize(data: dict[str, Any]) -> Layer:
 
 
 __all__ = [
+    "ELU",
+    "GELU",
+    "SELU",
     "Activation",
     "Add",
     "Average",
@@ -100,6 +120,8 @@ __all__ = [
     "GlobalAvgPool2D",
     "GlobalMaxPool2D",
     "GlobalMaxPooling2D",
+    "HardSigmoid",
+    "HardSwish",
     "Input",
     "InputLayer",
     "Layer",
@@ -108,13 +130,18 @@ __all__ = [
     "MaxPooling2D",
     "Maximum",
     "Minimum",
+    "Mish",
     "Multiply",
+    "PReLU",
     "ReLU",
     "Rescaling",
     "Reshape",
     "SeparableConv2D",
+    "SiLU",
     "Softmax",
+    "Softplus",
     "Subtract",
+    "Swish",
     "UpSampling2D",
     "ZeroPadding2D",
     "add",

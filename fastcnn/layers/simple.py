@@ -1,4 +1,4 @@
-"""Layers without weights: reshaping, activations, dropout, scaling."""
+"""Layers without weights: reshaping, dropout, scaling."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import activations
 from ..graph import Value, emit
-from ..graph.functional import affine, unary
+from ..graph.functional import affine
 from ..shapes import real_number, whole_number
 from .base import SingleInputLayer
 
@@ -40,83 +39,6 @@ class Reshape(SingleInputLayer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "target_shape": list(self.target_shape)}
-
-
-class Activation(SingleInputLayer):
-    """An activation function as a layer of its own.
-
-    Parameters
-    ----------
-    activation : str or callable
-    """
-
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.activation = activations.get(activation) or activations.linear
-
-    def call(self, inputs: Value) -> Value:
-        return activations.apply(self.activation, inputs, self.name)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "activation": activations.serialize(self.activation)}
-
-
-class ReLU(SingleInputLayer):
-    """Max(x, 0).
-
-    Parameters
-    ----------
-    max_value : float, optional
-        None, or 6 for ReLU6.
-    negative_slope : float
-        Slope below zero.
-    """
-
-    def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.max_value = None if max_value is None else real_number(max_value, f"layer {self.name!r}: max_value")
-        self.negative_slope = _slope(negative_slope, self.name)
-
-    def call(self, inputs: Value) -> Value:
-        return activations.apply(lambda x: activations.relu(x, self.negative_slope, self.max_value), inputs, self.name)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "max_value": self.max_value, "negative_slope": self.negative_slope}
-
-
-class LeakyReLU(SingleInputLayer):
-    """X where positive, else negative_slope * x.
-
-    Parameters
-    ----------
-    negative_slope : float
-    """
-
-    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.negative_slope = _slope(negative_slope, self.name)
-
-    def call(self, inputs: Value) -> Value:
-        return unary(inputs, "leaky_relu", self.negative_slope, self.name)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "negative_slope": self.negative_slope}
-
-
-def _slope(value: Any, name: str) -> float:
-    return real_number(value, f"layer {name!r}: negative_slope")
-
-
-class Softmax(SingleInputLayer):
-    """exp(x) / sum(exp(x)) over the last axis."""
-
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if axis != -1:
-            raise ValueError(f"layer {self.name!r}: axis must be -1 (the last), received {axis!r}")
-
-    def call(self, inputs: Value) -> Value:
-        return emit("softmax", [inputs], name=self.name)
 
 
 class Dropout(SingleInputLayer):

@@ -1,4 +1,4 @@
-"""Activation functions, forward and backward."""
+"""The ReLUs, sigmoid and tanh, forward and backward, and what functions of one argument share."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._ops import core
-from .._ops.arrays import as_float32, empty, result, same_shape
+from .._ops.arrays import as_float32, result, same_shape
 from .._ops.kinds import FROM_RESULT, NUMBERS, UNARY
 from ..errors import shown, unknown_name
 from ..graph import Value, functional
+from .softmax import softmax_rows
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -36,7 +37,7 @@ def check_activation(activation: Any) -> str:
 def activate_in_place(y: Floats, activation: str, alpha: float = 0.0) -> None:
     """Apply an activation to a result; alpha: the slope of leaky ReLU."""
     if activation == "softmax":
-        _softmax(y, y)
+        softmax_rows(y, y)
     else:
         core.call("unary_forward", x=y, y=y, count=y.size, kind=UNARY[activation], alpha=alpha, beta=0.0)
 
@@ -260,80 +261,6 @@ def tanh_backward(dy: ArrayLike, x: ArrayLike, y: ArrayLike | None = None, out: 
         Of x's shape.
     """
     return unary_backward("tanh", dy, x, out, y)
-
-
-def softmax(x: ArrayLike, axis: int = -1) -> Floats:
-    """exp(x) / sum(exp(x)) along an axis, computed after subtracting the maximum, so that nothing overflows.
-
-    Parameters
-    ----------
-    x : array_like
-        Of rank 1 or more.
-    axis : int
-
-    Returns
-    -------
-    ndarray
-        Of x's shape; sums to 1 along `axis`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        x is not an array of numbers, has no such axis, or no elements along it.
-    """
-    if isinstance(x, Value):
-        if axis not in (-1, x.ndim - 1):
-            raise ValueError(f"axis of a graph value must be -1 (the last), received {axis!r}")
-        return functional.softmax(x)
-    rows = _rows_along(as_float32(x, "x"), axis)
-    y = empty(rows.shape, "softmax: the result")
-    _softmax(rows, y)
-    return np.ascontiguousarray(np.moveaxis(y, -1, axis))
-
-
-def softmax_backward(dy: ArrayLike, x: ArrayLike, axis: int = -1, y: ArrayLike | None = None) -> Floats:
-    """The gradient of `softmax` with respect to x: y (dy - sum(dy y)).
-
-    Parameters
-    ----------
-    dy : array_like
-        The gradient with respect to the result, of x's shape.
-    x, axis
-        As given to `softmax`.
-    y : array_like, optional
-        The result of ``softmax(x, axis)``, where it is at hand.
-
-    Returns
-    -------
-    ndarray
-        Of x's shape.
-    """
-    given = as_float32(x, "x")
-    upstream = _rows_along(same_shape(dy, "dy", given.shape, "x"), axis)
-    probabilities = same_shape(softmax(given, axis) if y is None else y, "y", given.shape, "x")
-    rows = _rows_along(probabilities, axis)
-    dx = empty(rows.shape, "softmax_backward: the result")
-    columns = rows.shape[-1]
-    core.call("softmax_backward", dy=upstream, y=rows, dx=dx, rows=rows.size // columns, cols=columns)
-    return np.ascontiguousarray(np.moveaxis(dx, -1, axis))
-
-
-def _softmax(x: Floats, y: Floats) -> None:
-    columns = x.shape[-1]
-    core.call("softmax_forward", x=x, y=y, rows=x.size // columns, cols=columns)
-
-
-def _rows_along(x: Floats, axis: Any) -> Floats:
-    """`x` with `axis` moved to the end, contiguous."""
-    if x.ndim < 1:
-        raise ValueError("x must have rank 1 or more, received a scalar")
-    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
-        raise TypeError(f"axis must be an integer, received {shown(axis)}")
-    if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"axis must be from {-x.ndim} to {x.ndim - 1} for x of shape {x.shape}, received {axis}")
-    if x.shape[axis] == 0:
-        raise ValueError(f"x has no elements along axis {axis}: received shape {x.shape}")
-    return np.ascontiguousarray(np.moveaxis(x, axis, -1))
 
 
 def _slope(negative_slope: Any) -> float:

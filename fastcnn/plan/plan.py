@@ -19,6 +19,7 @@ from . import (  # noqa: F401  (they register how operations are lowered)
     rules_norm,
     rules_other,
     rules_resize,
+    rules_softmax,
     rules_strided,
     rules_transpose,
 )

@@ -197,26 +197,12 @@ def dropout(low: Lowering, node: Node) -> None:
              site=site, rate=node.attrs["rate"])  # fmt: skip
 
 
-# ---------------------------------------------------------------- softmax and losses
+# ---------------------------------------------------------------- losses
 
 
 def _rows(low: Lowering, value: Value) -> dict[str, int]:
     cols = low.shape(value)[-1]
     return {"rows": low.size(value) // cols, "cols": cols}
-
-
-@lowers("softmax")
-def softmax(low: Lowering, node: Node) -> None:
-    x = one(node)
-    low.step("softmax_forward", node, x=low.read(x), y=low.write(node.outputs[0], x), **_rows(low, x))
-
-
-@lowers("softmax_backward")
-def softmax_backward(low: Lowering, node: Node) -> None:
-    dy, y = node.inputs
-    assert dy is not None and y is not None
-    low.step("softmax_backward", node, dy=low.read(dy), y=low.read(y), dx=low.write(node.outputs[0], dy),
-             **_rows(low, y))  # fmt: skip
 
 
 def _gradient_scale(node: Node, rows: int) -> float:

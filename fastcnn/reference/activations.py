@@ -231,6 +231,13 @@ def softmax(x: ArrayLike) -> Array:
     return np.exp(log_softmax(x))
 
 
+def log_softmax_backward(dy: ArrayLike, x: ArrayLike) -> Array:
+    """Gradient dx of `log_softmax` at x: dy - softmax(x) sum(dy)."""
+    dy, y = real(dy, "dy"), softmax(x)
+    same_shape(dy, y.shape, "dy")
+    return dy - y * dy.sum(axis=-1, keepdims=True)
+
+
 def softmax_backward(dy: ArrayLike, x: ArrayLike) -> Array:
     """Gradient dx of `softmax` at x: y (dy - sum(dy y))."""
     dy, y = real(dy, "dy"), softmax(x)

@@ -19,6 +19,8 @@ BINARY: dict[str, Callable[[Array, Array], Array]] = {
     "divide": np.divide,
     "maximum": np.maximum,
     "minimum": np.minimum,
+    "prelu": lambda p, q: np.where(p < 0, p * q, p),
+    "prelu_slope": lambda p, q: np.where(p <= 0, q, 1.0),
 }
 
 

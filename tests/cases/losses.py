@@ -34,13 +34,17 @@ CROSS_ENTROPIES: dict[str, tuple[str, bool, bool, bool, float, float]] = {
 }
 
 
-def _softmax_forward(rng: np.random.Generator, which: str) -> Problem:
+#: Forward and backward of the two kernels, and the latter's `y`.
+SOFTMAXES = {"softmax": (ref.softmax, ref.softmax_backward), "log_softmax": (ref.log_softmax, ref.log_softmax_backward)}
+
+
+def _softmax_forward(rng: np.random.Generator, name: str, which: str) -> Problem:
     rows, cols = MATRICES[which]
     x = floats(rng, rows, cols, scale=4.0)
-    return Problem().add("softmax_forward", {"x": x}, {"y": ref.softmax(x)}, rows=rows, cols=cols)
+    return Problem().add(f"{name}_forward", {"x": x}, {"y": SOFTMAXES[name][0](x)}, rows=rows, cols=cols)
 
 
-def _softmax_special(rng: np.random.Generator) -> Problem:
+def _softmax_special(rng: np.random.Generator, name: str) -> Problem:
     """Huge, equal and forbidden (-inf) logits, in widths with and without a tail; a NaN poisons only its row."""
     problem = Problem()
     for cols in (3, 16, 37):
@@ -48,23 +52,25 @@ def _softmax_special(rng: np.random.Generator) -> Problem:
         x[0], x[1], x[2], x[3] = 1e4, -3e38, x[2] + 1e4, x[3] * 1e4
         x[4, 1:], x[5, :-1] = -np.inf, -np.inf
         x[6:][np.eye(cols, dtype=bool)] = np.nan
-        problem.add("softmax_forward", {"x": x}, {"y": ref.softmax(x)}, f"_{cols}", rows=len(x), cols=cols)
+        expected = {"y": SOFTMAXES[name][0](x)}
+        problem.add(f"{name}_forward", {"x": x}, expected, f"_{cols}", rows=len(x), cols=cols)
     return problem
 
 
-def _softmax_backward(rng: np.random.Generator, which: str, in_place: bool) -> Problem:
+def _softmax_backward(rng: np.random.Generator, name: str, which: str, in_place: bool) -> Problem:
     rows, cols = MATRICES[which]
     x, dy = floats(rng, rows, cols), floats(rng, rows, cols)
-    inputs, dx = {"dy": dy, "y": ref.softmax(x).astype(np.float32)}, ref.softmax_backward(dy, x)
+    forward, backward = SOFTMAXES[name]
+    inputs, dx = {"dy": dy, "y": forward(x).astype(np.float32)}, backward(dy, x)
     if in_place:
-        return Problem().add("softmax_backward", inputs, {"dy": dx}, dx="dy", rows=rows, cols=cols)
-    return Problem().add("softmax_backward", inputs, {"dx": dx}, rows=rows, cols=cols)
+        return Problem().add(f"{name}_backward", inputs, {"dy": dx}, dx="dy", rows=rows, cols=cols)
+    return Problem().add(f"{name}_backward", inputs, {"dx": dx}, rows=rows, cols=cols)
 
 
-def _softmax_in_place(rng: np.random.Generator, which: str) -> Problem:
+def _softmax_in_place(rng: np.random.Generator, name: str, which: str) -> Problem:
     rows, cols = MATRICES[which]
     x = floats(rng, rows, cols)
-    return Problem().add("softmax_forward", {"x": x}, {"x": ref.softmax(x)}, y="x", rows=rows, cols=cols)
+    return Problem().add(f"{name}_forward", {"x": x}, {"x": SOFTMAXES[name][0](x)}, y="x", rows=rows, cols=cols)
 
 
 def _crossentropy(rng: np.random.Generator, which: str, how: str, over_logits: str = "") -> Problem:
@@ -150,13 +156,15 @@ def cases() -> Iterator[Case]:
         return Case(name, (name.split("/")[0],), lambda rng: make(rng, *args), "/large" in name)
 
     for which in MATRICES:
-        yield case(f"softmax_forward/{which}", _softmax_forward, which)
-        yield case(f"softmax_backward/{which}", _softmax_backward, which, False)
+        for name in SOFTMAXES:
+            yield case(f"{name}_forward/{which}", _softmax_forward, name, which)
+            yield case(f"{name}_backward/{which}", _softmax_backward, name, which, False)
         for how in CROSS_ENTROPIES if which in ("columns_10", "columns_17") else ("training", "dense_everything"):
             yield case(f"softmax_crossentropy/{which}/{how}", _crossentropy, which, how)
-    yield case("softmax_forward/special", _softmax_special)
-    yield case("softmax_forward/in_place", _softmax_in_place, "columns_17")
-    yield case("softmax_backward/in_place", _softmax_backward, "columns_17", True)
+    for name in SOFTMAXES:
+        yield case(f"{name}_forward/special", _softmax_special, name)
+        yield case(f"{name}_forward/in_place", _softmax_in_place, name, "columns_17")
+        yield case(f"{name}_backward/in_place", _softmax_backward, name, "columns_17", True)
     for over in ("probs", "dlogits"):
         for how in ("weighted", "dense_everything"):
             yield case(f"softmax_crossentropy/{how}/{over}_in_place", _crossentropy, "columns_33", how, over)

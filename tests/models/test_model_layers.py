@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from activation_cases import activation_cases
 from model_tools import LayerCase, Offset, check_gradients, check_layer, close, gradients, product
 
 from fastcnn import layers as L  # noqa: N812
@@ -165,12 +166,6 @@ def pools() -> Iterator[LayerCase]:
 def simple() -> Iterator[LayerCase]:
     for act in ("linear", "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "exponential", "softmax"):
         yield LayerCase(f"activation {act}", lambda a=act: L.Activation(a), (3, 5), lambda x, a=act: activated(x, a))
-    yield LayerCase("ReLU", L.ReLU, (9,), ref.relu)
-    yield LayerCase("ReLU 6", lambda: L.ReLU(6), (9,), ref.relu6)
-    yield LayerCase("ReLU slope", lambda: L.ReLU(negative_slope=0.3), (9,), lambda x: ref.leaky_relu(x, 0.3))
-    yield LayerCase("LeakyReLU", L.LeakyReLU, (9,), lambda x: ref.leaky_relu(x, 0.3))
-    yield LayerCase("LeakyReLU 0", lambda: L.LeakyReLU(0), (9,), ref.relu)
-    yield LayerCase("Softmax", L.Softmax, (4, 6), ref.softmax)
     yield LayerCase("Flatten", L.Flatten, IMAGE, lambda x: x.reshape(len(x), -1))
     yield LayerCase("Reshape", lambda: L.Reshape((3, -1)), IMAGE, lambda x: x.reshape(len(x), 3, -1))
     yield LayerCase("Rescaling", lambda: L.Rescaling(1 / 4, -0.5), IMAGE, lambda x: x / 4 - 0.5)
@@ -183,6 +178,7 @@ CASES = [
     *resizing(),
     *pools(),
     *simple(),
+    *activation_cases(),
     dense((7,)), dense((7,), "relu"), dense((7,), "softmax", False), dense((3, 7), "tanh"), dense((2, 3, 7), "relu6"),
     dense((1,), "exponential"),
 ]  # fmt: skip

@@ -1,3 +1,3 @@
 """Every operation of the graph; importing this registers them."""
 
-from . import conv, elementwise, group_norm, host, loss, matmul, moving, norm, pool, resize, strided  # noqa: F401
+from . import conv, elementwise, group_norm, host, loss, matmul, moving, norm, pool, resize, softmax, strided  # noqa: F401

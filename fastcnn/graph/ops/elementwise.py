@@ -103,6 +103,13 @@ class Binary(Op):
                 ratio = op(node.outputs[0], q, "divide")
                 minus = emit("affine", [ratio], {"scale": -1.0, "shift": 0.0}, name=node.name)
                 dq = op(dy, minus, "multiply")
+        elif kind == "prelu":
+            dp = op(dy, op(p, q, "prelu_slope"), "multiply") if needed[0] else None
+            if needed[1]:
+                below = {"kind": "clip", "alpha": -math.inf, "beta": 0.0}
+                dq = op(dy, emit("unary", [p], below, name=node.name), "multiply")
+        elif kind not in ("maximum", "minimum"):
+            raise NotImplementedError(f"{kind} has no gradient")
         else:
             # The gradient goes to the operand that won; where they are equal, to q.
             won = op(p, q, "subtract") if kind == "maximum" else op(q, p, "subtract")

@@ -1,4 +1,4 @@
-"""Softmax, and losses with their gradients in one pass.
+"""Losses with their gradients in one pass.
 
 A loss operation gives (losses of each row, gradient of the mean loss with respect to the prediction). It is where
 differentiation starts, so it has no gradient itself.
@@ -6,33 +6,10 @@ differentiation starts, so it has no gradient itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from ..values import Node, Op, Spec, Value, emit, register
-
-
-@register
-class Softmax(Op):
-    """Over the last axis."""
-
-    name = "softmax"
-
-    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
-        if len(inputs[0].shape) < 2:
-            raise ValueError(f"softmax: the input must have a last axis beside the batch, received {inputs[0].shape}")
-        return [Spec(inputs[0].shape)]
-
-    def gradient(self, node: Node, grads: Sequence[Value | None], needed: Sequence[bool]) -> list[Value | None]:
-        return [emit("softmax_backward", [grads[0], node.outputs[0]], name=node.name)]
-
-
-@register
-class SoftmaxBackward(Op):
-    name = "softmax_backward"
-
-    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
-        return [Spec(inputs[0].shape)]
+from ..values import Op, Spec, register
 
 
 def _check_target(prediction: Any, target: Any, sparse: bool) -> None:
