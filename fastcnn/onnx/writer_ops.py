@@ -181,7 +181,15 @@ def affine(w: Writer, node: Node) -> None:
     w.define(node.outputs[0], y, w.order(x))
 
 
-_BINARY = {"add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "maximum": "Max", "minimum": "Min"}
+_BINARY = {
+    "add": "Add",
+    "subtract": "Sub",
+    "multiply": "Mul",
+    "divide": "Div",
+    "maximum": "Max",
+    "minimum": "Min",
+    "prelu": "PRelu",
+}
 
 
 def binary(w: Writer, node: Node) -> None:
@@ -216,7 +224,8 @@ def softmax(w: Writer, node: Node) -> None:
     x = _x(node)
     order = w.order(x)
     axis = node.attrs.get("axis", -1) % x.ndim
-    w.define(node.outputs[0], w.emit("Softmax", [w.get(x)], node.name, axis=order.index(axis)), order)
+    operator = {"softmax": "Softmax", "log_softmax": "LogSoftmax"}[node.op.name]
+    w.define(node.outputs[0], w.emit(operator, [w.get(x)], node.name, axis=order.index(axis)), order)
 
 
 def passed_on(w: Writer, node: Node) -> None:
@@ -354,6 +363,7 @@ CONVERTERS: dict[str, Callable[[Writer, Node], None]] = {
     "matmul": matmul,
     "max_pool2d": _pool("Max"),
     "pad2d": pad2d,
+    "log_softmax": softmax,
     "permute": permute,
     "reduce": reduce,
     "reshape": reshape,
