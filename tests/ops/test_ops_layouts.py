@@ -11,6 +11,22 @@ from fastcnn import ops
 
 IMAGES, MAPS, ROWS = (2, 8, 7, 6), (2, 6, 5, 4), (9, 6)
 
+#: Functions of one number, with the arguments that have no defaults.
+FUNCTIONS: dict[str, dict[str, float]] = {
+    **dict.fromkeys(
+        (
+            "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "exp", "log", "sqrt", "square", "abs", "negative", "elu",
+            "selu", "celu", "softplus", "softsign", "silu", "swish", "gelu", "mish", "hard_sigmoid", "hard_silu",
+            "hard_swish", "hard_tanh", "hard_shrink", "soft_shrink", "floor", "ceil", "round", "sign", "reciprocal",
+            "erf",
+        ),
+        {},
+    ),
+    "threshold": {"threshold": 1.0, "default_value": -1.0},
+    "clip": {"x_min": 0.75, "x_max": 1.25},
+    "power": {"exponent": 1.5},
+}  # fmt: skip
+
 #: name of the operation: (shapes of its array arguments, other arguments)
 CASES = {
     "conv2d": ([IMAGES, (3, 3, 6, 4), (4,)], {}),
@@ -36,6 +52,8 @@ CASES = {
     "batch_norm_backward": ([IMAGES, IMAGES, (6,), (6,), (6,), (6,), IMAGES], {"activation": "relu"}),
     "softmax": ([ROWS], {}),
     "softmax_backward": ([ROWS, ROWS], {}),
+    "log_softmax": ([ROWS], {}),
+    "log_softmax_backward": ([ROWS, ROWS], {}),
     "sum": ([IMAGES], {"axis": (0, 2)}),
     "sum_backward": ([(8, 6), IMAGES], {"axis": (0, 2)}),
     "mean": ([IMAGES], {"axis": (1, 2)}),
@@ -52,10 +70,8 @@ CASES = {
     "mean_squared_error_backward": ([(9,), ROWS, ROWS], {}),
     "mean_absolute_error": ([ROWS, ROWS], {}),
     "mean_absolute_error_backward": ([(9,), ROWS, ROWS], {}),
-    **{name: ([IMAGES], {}) for name in
-       ("relu", "relu6", "leaky_relu", "sigmoid", "tanh", "exp", "log", "sqrt", "square", "abs", "negative")},
-    **{name + "_backward": ([IMAGES, IMAGES], {}) for name in
-       ("relu", "relu6", "leaky_relu", "sigmoid", "tanh", "exp", "log", "sqrt", "square", "abs", "negative")},
+    **{name: ([IMAGES], how) for name, how in FUNCTIONS.items()},
+    **{name + "_backward": ([IMAGES, IMAGES], how) for name, how in FUNCTIONS.items()},
     **{name: ([IMAGES, (7, 1)], {}) for name in ("add", "subtract", "multiply", "divide", "maximum", "minimum")},
     **{name + "_backward": ([IMAGES, IMAGES, (7, 1)], {}) for name in
        ("add", "subtract", "multiply", "divide", "maximum", "minimum")},
