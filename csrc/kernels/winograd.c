@@ -6,8 +6,7 @@
  * these are transformed back into y. All of it stays in the worker's L2 cache, through which the weights
  * stream once a block.
  */
-#include "epilogue.h"
-#include "winograd.h"
+#include "winograd_narrow.h"
 
 /* Squares of a block, a multiple of every register tile's rows. With 36 and up to 256 channels the points
  * still lie mostly in L2, and weights pass seldom enough. */
@@ -37,6 +36,7 @@ typedef struct {
     int64_t panels, span, spans;     /* panels of one tile of work */
     int64_t point_row, point_matrix; /* floats from square to square and from point to point: of points */
     int64_t sum_matrix;              /* and of sums, whose rows are FC_NR */
+    int narrow;                      /* whether winograd_narrow.c does it */
     int far_weights;                 /* whether the weights don't stay in the L2 cache */
     int far;                         /* whether the images don't lie in the L2 cache anyway */
 } cut;
@@ -53,8 +53,10 @@ static cut cut_work(const args *a) {
     const int64_t fit = POINT_FLOATS / (k.edge * k.edge * k.point_row) / LEAST_SQUARES * LEAST_SQUARES;
     const int64_t most =
         fc_min(fc_max(fit, LEAST_SQUARES), weights > FAR_FLOATS ? 2 * MOST_SQUARES : MOST_SQUARES);
+    k.narrow = fc_wino_is_narrow(a, k.squares);
     const int64_t few = weights > WEIGHT_FLOATS ? 0 : fc_min(k.squares / (2 * LEAST_SQUARES), ENOUGH_TILES);
-    k.blocks = fc_max((k.squares + most - 1) / most, few);
+    k.blocks = k.narrow ? (k.squares + FC_NARROW_SQUARES - 1) / FC_NARROW_SQUARES
+                        : fc_max((k.squares + most - 1) / most, few);
     k.blocks += k.blocks > 1 ? k.blocks & 1 : 0;
     k.block = k.blocks ? (k.squares + k.blocks - 1) / k.blocks : 0;
     k.panels = fc_panels(a->k);
@@ -217,48 +219,10 @@ static void multiply(const args *a, const cut *k, const space *s, int64_t panel,
 
 /* ---- sums to pixels ---- */
 
-/* One vector of channels of a square to its pixels before bias, row by row. */
-FC_INLINE void square_sums(const int m, const float *from, int64_t matrix, vf *half) {
-    const int edge = m + 2;
-    vf s[FC_WINO_EDGE];
-    FC_UNROLL(6)
-    for (int j = 0; j < edge; j++) {
-        FC_UNROLL(6)
-        for (int i = 0; i < edge; i++) s[i] = vf_load(from + (i * edge + j) * matrix);
-        fc_wino_sums(m, s, 1, half + j, edge);
-    }
-}
-
-/* Where a vector of channels of a square goes, and what of it lies within y. */
-typedef struct {
-    int64_t at, row, pixel; /* in y: the square's first pixel; from row to row and from pixel to pixel */
-    int64_t high, wide, n;
-    vf bias, alpha;
-    int act;
-} target;
-
-FC_INLINE void finish_square(const int m, const args *a, const float *from, int64_t matrix, const target *t) {
-    vf half[FC_WINO_POINTS], o[FC_WINO_EDGE];
-    square_sums(m, from, matrix, half);
-    FC_UNROLL(4)
-    for (int i = 0; i < m; i++) {
-        fc_wino_sums(m, half + i * (m + 2), 1, o, 1);
-        FC_UNROLL(4)
-        for (int j = 0; j < m; j++)
-            if (i < t->high && j < t->wide) {
-                const int64_t at = t->at + i * t->row + j * t->pixel;
-                vf_store_tail(a->y + at,
-                              fc_finished(vf_add(o[j], t->bias), a->residual ? a->residual + at : NULL,
-                                          a->saved ? a->saved + at : NULL, t->n, t->act, t->alpha),
-                              t->n);
-            }
-    }
-}
-
 /* The same for the 2 x 2 maxima of the 4 x 4 pixels: they never leave the registers. */
-FC_INLINE void finish_pooled(const args *a, const float *from, int64_t matrix, const target *t) {
+FC_INLINE void finish_pooled(const args *a, const float *from, int64_t matrix, const fc_wino_target *t) {
     vf half[FC_WINO_POINTS], upper[4], lower[4];
-    square_sums(4, from, matrix, half);
+    fc_wino_square(4, from, matrix, half);
     FC_UNROLL(2)
     for (int i = 0; i < 2; i++) {
         fc_wino_sums(4, half + 2 * i * 6, 1, upper, 1);
@@ -282,18 +246,18 @@ FC_INLINE void finish_pooled(const args *a, const float *from, int64_t matrix, c
 }
 
 FC_INLINE void finish(const int m, const int pool, const args *a, const float *from, int64_t matrix,
-                      const target *t) {
+                      const fc_wino_target *t) {
     if (pool)
         finish_pooled(a, from, matrix, t);
     else
-        finish_square(m, a, from, matrix, t);
+        fc_wino_finish(m, a, from, matrix, t);
 }
 
 FC_INLINE void finish_panel(const int m, const int pool, const args *a, const cut *k, const space *s,
                             int64_t panel, int64_t first, int64_t count) {
     const int64_t col = panel * FC_NR, cols = fc_min(FC_NR, a->k - col), by = pool ? 2 : 1, side = m / by;
     const int64_t oh = a->oh / by, ow = a->ow / by;
-    target t;
+    fc_wino_target t;
     t.row = ow * a->k;
     t.pixel = a->k;
     t.act = (int)a->act;
@@ -329,7 +293,7 @@ FC_TILES(winograd_forward) {
 
 FC_SCRATCH(winograd_forward) {
     const cut k = cut_work(a);
-    return space_bytes(&k);
+    return k.narrow ? fc_wino_narrow_bytes(a->c) : space_bytes(&k);
 }
 
 FC_INLINE void run_tiles(const int m, const args *a, int64_t begin, int64_t end, void *scratch) {
@@ -373,6 +337,12 @@ static void run_4(const args *a, int64_t begin, int64_t end, void *scratch) {
 }
 
 FC_RUN(winograd_forward) {
+    const cut k = cut_work(a);
+    if (k.narrow) {
+        const fc_wino_blocks blocks = {k.down, k.across, k.squares, k.blocks, k.far};
+        FC_NAME(fc_wino_narrow_run)(a, &blocks, begin, end, scratch);
+        return;
+    }
     if (fc_wino_m(a->m) == 3)
         run_3(a, begin, end, scratch);
     else

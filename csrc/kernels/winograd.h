@@ -12,6 +12,7 @@
  */
 #ifndef FC_WINOGRAD_H
 #define FC_WINOGRAD_H
+#include "epilogue.h"
 #include "gemm.h"
 
 #define FC_WINO_EDGE 6    /* of the largest patch */
@@ -264,6 +265,89 @@ FC_INLINE void fc_wino_squares(const int m, const fc_wino_images *s, int64_t fir
             }
         }
         if (whole < s->c) fc_wino_rest(m, &from, whole, s->c - whole, to + whole, matrix);
+    }
+}
+
+/* ---- images of few channels ---- */
+
+#define FC_WINO_NARROW 32
+FC_INLINE int fc_wino_narrow(int64_t c) { return c == 16 || c == FC_WINO_NARROW; }
+
+/* Where a square has but one or two vectors of channels, finding its pixels weighs as much as its transform.
+ * With a constant number of channels `c`, the distances are part of the machine code: a patch is found by
+ * where its rows begin. A row outside of the image is one of zeros; a column outside has no lanes, and
+ * another one's place. */
+typedef struct {
+    const float *rows[FC_WINO_EDGE];
+    int64_t columns[FC_WINO_EDGE];
+    int lanes[FC_WINO_EDGE];
+    int crosses; /* whether there are columns outside */
+} fc_wino_place;
+
+/* The patch of edge x edge pixels that belongs to a square. */
+FC_INLINE void fc_wino_find(const int edge, const int c, const fc_wino_images *s, const fc_square *q,
+                            fc_wino_place *p) {
+    FC_ALIGNED(64) static const float zeros[FC_WINO_EDGE * FC_WINO_NARROW] = {0};
+    const int64_t y = q->y - s->pt, x = q->x - s->pl;
+    const int crosses = x < 0 || x + edge > s->w;
+    const int64_t left = crosses ? fc_max(fc_min(x, s->w - 1), 0) : x;
+    const float *image = s->x + q->image * s->h * s->w * c;
+    FC_UNROLL(6)
+    for (int i = 0; i < edge; i++)
+        p->rows[i] = y + i >= 0 && y + i < s->h ? image + ((y + i) * s->w + left) * c : zeros;
+    p->crosses = crosses;
+    if (!crosses) return;
+    for (int j = 0; j < edge; j++) {
+        const int inside = x + j >= 0 && x + j < s->w;
+        p->columns[j] = inside ? (x + j - left) * c : 0;
+        p->lanes[j] = inside ? VL : 0;
+    }
+}
+
+/* A vector of channels, from `at` on, of pixel (i, j). Where `crosses`, a constant, is 0, none is outside. */
+FC_INLINE vf fc_wino_pixel(const int crosses, const int c, const fc_wino_place *p, int i, int j, int64_t at) {
+    return crosses ? vf_load_n(p->rows[i] + p->columns[j] + at, p->lanes[j])
+                   : vf_load(p->rows[i] + j * c + at);
+}
+
+/* ---- sums to pixels ---- */
+
+/* One vector of channels of a square to its pixels before bias, row by row. */
+FC_INLINE void fc_wino_square(const int m, const float *from, int64_t matrix, vf *half) {
+    const int edge = m + 2;
+    vf s[FC_WINO_EDGE];
+    FC_UNROLL(6)
+    for (int j = 0; j < edge; j++) {
+        FC_UNROLL(6)
+        for (int i = 0; i < edge; i++) s[i] = vf_load(from + (i * edge + j) * matrix);
+        fc_wino_sums(m, s, 1, half + j, edge);
+    }
+}
+
+/* Where a vector of channels of a square goes, and what of it lies within y. */
+typedef struct {
+    int64_t at, row, pixel; /* in y: the square's first pixel; from row to row and from pixel to pixel */
+    int64_t high, wide, n;
+    vf bias, alpha;
+    int act;
+} fc_wino_target;
+
+FC_INLINE void fc_wino_finish(const int m, const fc_winograd_forward_args *a, const float *from,
+                              int64_t matrix, const fc_wino_target *t) {
+    vf half[FC_WINO_POINTS], o[FC_WINO_EDGE];
+    fc_wino_square(m, from, matrix, half);
+    FC_UNROLL(4)
+    for (int i = 0; i < m; i++) {
+        fc_wino_sums(m, half + i * (m + 2), 1, o, 1);
+        FC_UNROLL(4)
+        for (int j = 0; j < m; j++)
+            if (i < t->high && j < t->wide) {
+                const int64_t at = t->at + i * t->row + j * t->pixel;
+                vf_store_tail(a->y + at,
+                              fc_finished(vf_add(o[j], t->bias), a->residual ? a->residual + at : NULL,
+                                          a->saved ? a->saved + at : NULL, t->n, t->act, t->alpha),
+                              t->n);
+            }
     }
 }
 

@@ -29,6 +29,14 @@
 #else
 #define MR FC_MR
 #endif
+/* Squares that a block has room for where channels are few, a constant of the machine code. */
+#define NARROW_MATRIX(c) (FC_ROUND_UP(BLOCK * (c), 16) | 16)
+
+/* Images of so many floats, 512 KiB, are taken to lie in the L2 cache anyway. Of others the squares that
+ * follow are fetched meanwhile, unless they have so many channels that there is no room for them beside the
+ * points. */
+#define NEAR_FLOATS 131072
+#define FAR_CHANNELS 32
 
 typedef fc_winograd_backward_weights_args args;
 
@@ -40,6 +48,8 @@ typedef struct {
     int64_t group, groups;         /* spans of output channels of a tile, tiles across them */
     int64_t x_row, x_matrix;       /* floats from square to square and from point to point: of pixels */
     int64_t dy_row, dy_matrix;     /* and of gradients */
+    int narrow_x, narrow_dy;       /* whether their channels are few (fc_wino_narrow) */
+    int far;                       /* whether to bring images closer */
     int64_t sum_matrix;            /* floats from point to point of sums, whose rows are dy_row */
 } cut;
 
@@ -63,6 +73,12 @@ static cut cut_work(const args *a) {
     k.x_matrix = fc_odd_lines(k.block * k.x_row);
     k.dy_row = FC_ROUND_UP(fc_min(a->k, SPAN), 16);
     k.dy_matrix = fc_odd_lines(k.block * k.dy_row);
+    k.narrow_x = fc_wino_narrow(a->c) && m == 4;
+    k.narrow_dy = fc_wino_narrow(a->k) && m == 4;
+    if (k.narrow_x) k.x_matrix = NARROW_MATRIX(k.x_row);
+    if (k.narrow_dy) k.dy_matrix = NARROW_MATRIX(k.dy_row);
+    k.far = fc_max(a->c, a->k) <= FAR_CHANNELS &&
+            a->n * (a->h * a->w * a->c + a->oh * a->ow * a->k) > NEAR_FLOATS;
     k.sum_matrix = fc_odd_lines(fc_min(a->c, SPAN) * k.dy_row);
     return k;
 }
@@ -157,6 +173,46 @@ FC_INLINE void transform_squares(const int m, const int in, const int row, const
     }
 }
 
+/* One vector of channels, from `at` on, of a square of few channels: as above, all distances constants. */
+FC_INLINE void transform_narrow(const int in, const int row, const int rows, const int c, const int crosses,
+                                const fc_wino_place *p, int64_t at, float *to) {
+    vf half[ROWS * FC_WINO_EDGE], d[FC_WINO_EDGE], o[FC_WINO_EDGE];
+    FC_UNROLL(6)
+    for (int j = 0; j < in; j++) {
+        FC_UNROLL(6)
+        for (int i = 0; i < in; i++) d[i] = fc_wino_pixel(crosses, c, p, i, j, at);
+        if (in == 4)
+            fc_wino_gradients(4, d, 1, o, 1);
+        else
+            fc_wino_pixels(4, d, 1, o, 1);
+        FC_UNROLL(3)
+        for (int i = 0; i < rows; i++) half[i * FC_WINO_EDGE + j] = o[row + i];
+    }
+    FC_UNROLL(3)
+    for (int i = 0; i < rows; i++) {
+        if (in == 4)
+            fc_wino_gradients(4, half + i * FC_WINO_EDGE, 1, o, 1);
+        else
+            fc_wino_pixels(4, half + i * FC_WINO_EDGE, 1, o, 1);
+        FC_UNROLL(6)
+        for (int j = 0; j < 6; j++) vf_store(to + (i * 6 + j) * NARROW_MATRIX(c), o[j]);
+    }
+}
+
+FC_INLINE void transform_narrow_squares(const int in, const int row, const int rows, const int c,
+                                        const fc_wino_images *s, int64_t first, int64_t end, float *points) {
+    fc_square q = fc_square_at(4, s->down, s->across, first);
+    for (int64_t t = first; t < end; t++, points += c, fc_next_square(4, s->down, s->across, &q)) {
+        fc_wino_place p = {{0}, {0}, {0}, 0};
+        fc_wino_find(in, c, s, &q, &p);
+        for (int64_t at = 0; at < c; at += VL)
+            if (p.crosses)
+                transform_narrow(in, row, rows, c, 1, &p, at, points + at);
+            else
+                transform_narrow(in, row, rows, c, 0, &p, at, points + at);
+    }
+}
+
 /* ---- products ---- */
 
 /* sums = pixels^T x gradients, `mr` channels in x nv vectors of channels out, both constants at every call.
@@ -215,11 +271,18 @@ static void multiply_panel(int64_t mr, int vectors, const cut *k, const float *x
         multiply_some(mr, 1, k, x, dy, squares, sums);
 }
 
+/* What the next block of squares reads, for the products to bring it closer. */
+typedef struct {
+    fc_wino_wanted x, dy;
+} wanted;
+
 /* The sums over a block of squares of a row of points. */
-static void multiply(const cut *k, const float *pixels, const float *gradients, const channels *ch,
-                     int64_t squares, float *sums) {
+static void multiply(const cut *k, int64_t row, const float *pixels, const float *gradients,
+                     const channels *ch, int64_t squares, float *sums, const wanted *next) {
     const int64_t tiles = (ch->c + MR - 1) / MR;
     for (int64_t point = 0; point < k->edge; point++) {
+        fc_wino_fetch(&next->x, k->edge - 2, row * k->edge + point, k->edge * k->edge);
+        fc_wino_fetch(&next->dy, k->edge - 2, row * k->edge + point, k->edge * k->edge);
         for (int64_t col = 0; col < ch->k; col += FC_NR)
             for (int64_t i = 0; i < tiles; i++) {
                 const int64_t c = ch->c * i / tiles, mr = ch->c * (i + 1) / tiles - c;
@@ -282,20 +345,39 @@ typedef struct {
     float *dweights;
 } task;
 
+/* `rows` rows of points of a block of squares, of pixels where `in`, a constant, is m + 2, of gradients where
+ * it is m. */
+FC_INLINE void find_points(const int m, const int in, const int row, const int rows, const cut *k,
+                           const fc_wino_images *s, int64_t first, int64_t next, int64_t c0, int64_t channels,
+                           float *points) {
+    const int narrow = in == m ? k->narrow_dy : k->narrow_x;
+    const int64_t step = in == m ? k->dy_row : k->x_row, matrix = in == m ? k->dy_matrix : k->x_matrix;
+    if (m == 4 && narrow && s->c == 16)
+        transform_narrow_squares(in, row, rows, 16, s, first, next, points);
+    else if (m == 4 && narrow)
+        transform_narrow_squares(in, row, rows, FC_WINO_NARROW, s, first, next, points);
+    else
+        transform_squares(m, in, row, rows, s, first, next, c0, channels, points, step, matrix);
+}
+
 /* `rows` rows of points, from `row` on, of one block of squares. */
 FC_INLINE void run_rows(const int m, const int row, const int rows, const args *a, const cut *k,
                         const space *s, const task *t, int64_t first, int64_t next) {
+    const int64_t following = k->far ? fc_min(next + k->block, t->end) : next;
     channels ch = {t->in * SPAN, fc_min(SPAN, a->c - t->in * SPAN), 0, 0};
-    transform_squares(m, m + 2, row, rows, &t->x, first, next, ch.c0, ch.c, s->pixels, k->x_row, k->x_matrix);
+    wanted after = {{&t->x, next, following, m + 2, ch.c0, ch.c0 + ch.c}, {&t->dy, next, following, m, 0, 0}};
+    find_points(m, m + 2, row, rows, k, &t->x, first, next, ch.c0, ch.c, s->pixels);
     for (int64_t i = 0; i < t->spans; i++) {
         float *halves = s->halves + i * k->edge * 3 * k->sum_matrix;
         ch.k0 = (t->out + i) * SPAN;
         ch.k = fc_min(SPAN, a->k - ch.k0);
-        transform_squares(m, m, row, rows, &t->dy, first, next, ch.k0, ch.k, s->gradients, k->dy_row,
-                          k->dy_matrix);
+        if (i > 0) after.x.end = next;
+        after.dy.c0 = ch.k0;
+        after.dy.c1 = ch.k0 + ch.k;
+        find_points(m, m, row, rows, k, &t->dy, first, next, ch.k0, ch.k, s->gradients);
         for (int r = 0; r < rows; r++) {
-            multiply(k, s->pixels + r * k->edge * k->x_matrix, s->gradients + r * k->edge * k->dy_matrix, &ch,
-                     next - first, s->sums);
+            multiply(k, row + r, s->pixels + r * k->edge * k->x_matrix,
+                     s->gradients + r * k->edge * k->dy_matrix, &ch, next - first, s->sums, &after);
             add_halves(m, k, &ch, s->sums, halves + (row + r) * 3 * k->sum_matrix, first == t->begin);
         }
         if (next == t->end && row + rows == m + 2) finish(m, a, k, &ch, halves, t->dweights);

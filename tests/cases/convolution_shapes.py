@@ -247,6 +247,11 @@ WINOGRAD = [
     Conv("packed_full", (1, 6, 6, 19), 64, padding="same"),
     Conv("packed_full_wide", (1, 5, 6, 35), 128, padding="same"),
     Conv("packed_full_back", (1, 5, 6, 64), 19, padding="same"),
+    # As many channels out as in, and enough squares for blocks of constant size; borders on all sides.
+    *(Conv(f"narrow_{c}", (9, 13, 15, c), c, padding="same", act="relu") for c in (16, 32)),
+    *(Conv(f"narrow_{c}_valid", (20, 9, 10, c), c, bias=False) for c in (16, 32)),
+    *(Conv(f"narrow_{c}_full", (60, 3, 2, c), c, padding=2, act="relu6") for c in (16, 32)),
+    Conv("narrow_padding_over_kernel", (25, 3, 1, 16), 16, padding=((4, 5), (3, 4))),
     Conv("batch_0", (0, 5, 5, 32), 32),
     Conv("large", (4, 22, 22, 40), 70, padding="same", act="relu", parts=8, large=True),
 ]
@@ -263,6 +268,7 @@ EPILOGUES = [
         Conv(f"{more}_whole_tiles", (2, 10, 12, 16), 64, padding="same", act="relu", **{more: True})
         for more in ("residual", "pool")
     ),
+    *(Conv(f"residual_narrow_{c}", (7, 14, 15, c), c, padding="same", act="relu", residual=True) for c in (16, 32)),
     Conv("residual_deep", (1, 5, 4, 400), 33, act="relu", residual=True),
     Conv("residual_batch_0", (0, 5, 5, 16), 16, act="relu", residual=True),
     Conv("pool_classic_1", (3, 28, 28, 1), 32, act="relu", pool=True),

@@ -1,0 +1,143 @@
+/* Winograd convolution F(4x4, 3x3) of 16 or 32 channels.
+ *
+ * All distances are constants here: pixels and points are `c` floats apart, and a block always has room for
+ * the same number of squares. Sums take the place of the points that they are made of, so that a block stays
+ * in the L1 cache, or close to it.
+ */
+#include "winograd_narrow.h"
+
+typedef fc_winograd_forward_args args;
+
+/* ---- pixels to points ---- */
+
+/* One vector of channels of a patch. */
+FC_INLINE void transform_patch(const int crosses, const int c, const fc_wino_place *p, int64_t at,
+                               float *to) {
+    vf half[FC_WINO_POINTS], d[FC_WINO_EDGE], o[FC_WINO_EDGE];
+    FC_UNROLL(6)
+    for (int j = 0; j < 6; j++) {
+        FC_UNROLL(6)
+        for (int i = 0; i < 6; i++) d[i] = fc_wino_pixel(crosses, c, p, i, j, at);
+        fc_wino_pixels(4, d, 1, half + j, 6);
+    }
+    FC_UNROLL(6)
+    for (int i = 0; i < 6; i++) {
+        fc_wino_pixels(4, half + i * 6, 1, o, 1);
+        FC_UNROLL(6)
+        for (int j = 0; j < 6; j++) vf_store(to + (i * 6 + j) * FC_NARROW_MATRIX(c), o[j]);
+    }
+}
+
+/* `count` squares from the one at q on. */
+FC_INLINE void transform_squares(const int c, const fc_wino_images *s, fc_square q, int64_t count,
+                                 float *points) {
+    for (int64_t t = 0; t < count; t++, points += c, fc_next_square(4, s->down, s->across, &q)) {
+        fc_wino_place p = {{0}, {0}, {0}, 0};
+        fc_wino_find(6, c, s, &q, &p);
+        for (int64_t at = 0; at < c; at += VL)
+            if (p.crosses)
+                transform_patch(1, c, &p, at, points + at);
+            else
+                transform_patch(0, c, &p, at, points + at);
+    }
+}
+
+/* ---- products ---- */
+
+/* Rows of a register tile: all of a block's, or an equal part of them. */
+#if FC_MR >= FC_NARROW_SQUARES
+#define TILE FC_NARROW_SQUARES
+#elif FC_MR >= 6
+#define TILE 6
+#else
+#define TILE 4
+#endif
+
+/* The products of TILE squares with the weights of one point take the place of its points. */
+FC_INLINE void multiply_tile(const int c, const float *b, float *points) {
+    const int nv = c / VL;
+    vf acc[TILE][FC_NV], w[FC_NV];
+    FC_UNROLL(12)
+    for (int i = 0; i < TILE; i++) acc[i][0] = acc[i][1] = vf_zero();
+    FC_UNROLL(16)
+    for (int k = 0; k < c; k++, b += c) {
+        w[0] = vf_load(b);
+        w[1] = nv > 1 ? vf_load(b + VL) : w[0];
+        FC_UNROLL(12)
+        for (int i = 0; i < TILE; i++) {
+            const vf x = vf_set1(points[i * c + k]);
+            acc[i][0] = vf_fma(x, w[0], acc[i][0]);
+            if (nv > 1) acc[i][1] = vf_fma(x, w[1], acc[i][1]);
+        }
+    }
+    FC_UNROLL(12)
+    for (int i = 0; i < TILE; i++) {
+        vf_store(points + i * c, acc[i][0]);
+        if (nv > 1) vf_store(points + i * c + VL, acc[i][1]);
+    }
+}
+
+/* Of a block with fewer squares the others are multiplied with them: whatever they are, nobody reads it. */
+FC_INLINE void multiply(const int c, const float *weights, float *points, const fc_wino_wanted *in,
+                        const fc_wino_wanted *out) {
+    for (int point = 0; point < FC_WINO_POINTS; point++) {
+        fc_wino_fetch(in, 4, point, FC_WINO_POINTS);
+        fc_wino_fetch(out, 4, point, FC_WINO_POINTS);
+        for (int i = 0; i < FC_NARROW_SQUARES; i += TILE)
+            multiply_tile(c, weights + point * fc_odd_lines(c * c),
+                          points + point * FC_NARROW_MATRIX(c) + i * c);
+    }
+}
+
+/* ---- sums to pixels ---- */
+
+FC_INLINE void finish_squares(const int c, const args *a, int64_t down, int64_t across, fc_square q,
+                              int64_t count, const float *sums) {
+    fc_wino_target t;
+    t.row = a->ow * c;
+    t.pixel = c;
+    t.act = (int)a->act;
+    t.alpha = vf_set1((float)a->alpha);
+    t.n = VL;
+    for (int64_t i = 0; i < count; i++, sums += c, fc_next_square(4, down, across, &q)) {
+        const int64_t high = a->oh - q.y, wide = a->ow - q.x;
+        for (int64_t j = 0; j < c; j += VL) {
+            t.bias = a->bias ? vf_load(a->bias + j) : vf_zero();
+            t.at = ((q.image * a->oh + q.y) * a->ow + q.x) * c + j;
+            if (high >= 4 && wide >= 4) {
+                t.high = t.wide = 4;
+                fc_wino_finish(4, a, sums + j, FC_NARROW_MATRIX(c), &t);
+            } else {
+                t.high = high;
+                t.wide = wide;
+                fc_wino_finish(4, a, sums + j, FC_NARROW_MATRIX(c), &t);
+            }
+        }
+    }
+}
+
+/* ---- the kernel ---- */
+
+FC_INLINE void run(const int c, const args *a, const fc_wino_blocks *k, int64_t begin, int64_t end,
+                   float *points) {
+    const fc_wino_images images = {a->x, a->h, a->w, c, a->pt, a->pl, k->down, k->across};
+    const fc_wino_images results = {a->y, a->oh, a->ow, c, 0, 0, k->down, k->across};
+    for (int64_t block = begin; block < end; block++) {
+        const int64_t first = k->squares * block / k->blocks, next = k->squares * (block + 1) / k->blocks;
+        const int64_t count = next - first, following = fc_min(next + FC_NARROW_SQUARES, k->squares);
+        const fc_wino_wanted in = {&images, next, k->far ? following : next, 6, 0, c};
+        const fc_wino_wanted out = {&results, first, k->far ? next : first, 4, 0, c};
+        const fc_square q = fc_square_at(4, k->down, k->across, first);
+        transform_squares(c, &images, q, count, points);
+        multiply(c, a->packed, points, &in, &out);
+        finish_squares(c, a, k->down, k->across, q, count, points);
+    }
+}
+
+void FC_NAME(fc_wino_narrow_run)(const args *a, const fc_wino_blocks *k, int64_t begin, int64_t end,
+                                 float *points) {
+    if (a->c == 16) run(16, a, k, begin, end, points);
+#if FC_NR >= 32
+    if (a->c == 32) run(32, a, k, begin, end, points);
+#endif
+}
