@@ -10,6 +10,6 @@ try:
 except ImportError:
     raise ImportError("fastcnn.onnx needs the package onnx: pip install 'fastcnn[onnx]'") from None
 
-from .writer import save, to_proto
+from .saving import save, to_proto
 
 __all__ = ["save", "to_proto"]

@@ -1,6 +1,6 @@
-"""Models as ONNX files.
+"""The walk over a graph that writes it as an ONNX model.
 
-The graph of a prediction, before any pass has changed it, is walked once; `writer_ops.py` has a table from its
+The graph of a prediction, before any pass has changed it, is walked once; a table (`writer_ops.py`) leads from its
 operations to ONNX's. fastcnn keeps channels last, ONNX has them first, so for every value the order in which the file
 has its axes is written down. Element-wise operations take whatever order they find, convolutions ask for channels
 first, and a Transpose is written only where an operation needs another order than there is: in a plain network nowhere.
@@ -9,75 +9,22 @@ first, and a Transpose is written only where an operation needs another order th
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import defs, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from .._version import __version__
-from ..errors import shown
 from ..graph import Node, Value, topological
 from ..models import Model
-from ..shapes import whole_number
-from ..utils.files import atomic_write
 
 Order = tuple[int, ...]
 
-#: The oldest opset written: since then Squeeze, Softmax and ReduceSum are as they are today.
-OLDEST = 13
-#: The opset written unless another is asked for: old enough for what is in use, and it has LayerNormalization.
-USUAL = 18
-#: No protocol buffer can be larger.
-_LARGEST = 2**31 - 1
-
-
-def save(model: Model, path: str | os.PathLike[str], opset: int = USUAL, layout: str = "NCHW") -> None:
-    """Write a model as an ONNX file, for prediction.
-
-    Weights become initializers and keep their names ("conv2d/kernel"); layers' names become those of nodes. The batch
-    axis stays free. Dropout and other layers that act in training only are left out.
-
-    Parameters
-    ----------
-    model : Model
-        Built; compiled or not.
-    path : path-like
-        Replaced only once the file is complete.
-    opset : int
-        Version of ONNX's operators, from 13 to the newest that the installed package knows.
-    layout : {"NCHW", "NHWC"}
-        Order of the axes of the images that the file takes and gives. A model that was read from a file keeps the
-        order that it takes and gives itself.
-
-    Raises
-    ------
-    ValueError
-        An opset or layout that there isn't; a model that isn't built; a layer that ONNX has no operators for; weights
-        beyond 2 GiB, more than one ONNX file can hold.
-    """
-    proto = to_proto(model, opset, layout)
-    if proto.ByteSize() > _LARGEST:
-        raise ValueError(f"the model would take {proto.ByteSize() / 2**30:.1f} GiB, an ONNX file holds less than 2 GiB")
-    with atomic_write(path) as file:
-        file.write(proto.SerializeToString())
-
-
-def to_proto(model: Model, opset: int = USUAL, layout: str = "NCHW") -> onnx.ModelProto:
-    """The model as `save` writes it, as an object of the onnx package."""
-    if not isinstance(model, Model):
-        raise TypeError(f"model must be a fastcnn model, received {shown(model)}")
-    newest = defs.onnx_opset_version()
-    opset = whole_number(opset, "opset")
-    if not OLDEST <= opset <= newest:
-        raise ValueError(f"opset must be from {OLDEST} to {newest}, received {opset}")
-    if layout not in ("NCHW", "NHWC"):
-        raise ValueError(f'layout must be "NCHW" or "NHWC", received {layout!r}')
-    model._require_built()
-    return Writer(opset, layout).write(model)
+#: What makes images with their channels first ones with their channels last.
+_TO_LAST = (0, 2, 3, 1)
 
 
 def channels_first(rank: int) -> Order:
@@ -88,16 +35,23 @@ def channels_first(rank: int) -> Order:
 class Writer:
     """One file being written.
 
-    Attributes
+    Parameters
     ----------
     opset : int
+    layout : {"NCHW", "NHWC"}
+    converters : mapping
+        For each operation of the graph, the function that writes it.
+
+    Attributes
+    ----------
     consumers : dict
         For each value's id, the nodes that read it.
     """
 
-    def __init__(self, opset: int, layout: str) -> None:
+    def __init__(self, opset: int, layout: str, converters: Mapping[str, Callable[[Writer, Node], None]]) -> None:
         self.opset = opset
         self.layout = layout
+        self._converters = converters
         self.consumers: dict[int, list[Node]] = defaultdict(list)
         self._nodes: list[onnx.NodeProto] = []
         self._weights: dict[Any, onnx.TensorProto] = {}
@@ -111,8 +65,6 @@ class Writer:
         self._once: dict[int, str] = {}
 
     def write(self, model: Model) -> onnx.ModelProto:
-        from .writer_ops import CONVERTERS
-
         order = topological(model.outputs, model.inputs)
         for node in order:
             for value in node.inputs:
@@ -124,7 +76,7 @@ class Writer:
         inputs = [self._input(v, self.unique(name)) for v, name in zip(model.inputs, model.input_names)]
         output_names = [self.unique(name) for name in model.output_names]
         for node in order:
-            convert = CONVERTERS.get(node.op.name)
+            convert = self._converters.get(node.op.name)
             if convert is None:
                 raise ValueError(f"layer {node.name!r}: its operation {node.op.name!r} can't be written as ONNX")
             if self.known(node.outputs[0]) is None:
@@ -148,8 +100,8 @@ class Writer:
 
     def _input(self, value: Value, name: str) -> onnx.ValueInfoProto:
         readers = self.consumers[id(value)]
-        permuted = bool(readers) and not self.is_output(value) and all(n.op.name == "permute" for n in readers)
-        order = self._border_order(value, permuted)
+        moved = [n.op.name == "permute" and tuple(n.attrs["axes"]) == _TO_LAST for n in readers]
+        order = self._border_order(value, bool(moved) and all(moved) and not self.is_output(value))
         self._tensors[id(value)] = (name, order)
         return self._info(value, name, order)
 
@@ -157,7 +109,9 @@ class Writer:
         source = value
         while source.node is not None and source.node.op.name == "identity" and source.node.inputs[0] is not None:
             source = source.node.inputs[0]
-        order = self._border_order(value, source.node is not None and source.node.op.name == "permute")
+        node = source.node
+        moved = node is not None and node.op.name == "permute" and tuple(node.attrs["axes"]) == channels_first(4)
+        order = self._border_order(value, moved)
         made = self.get(value, order)
         if made in self._results and made not in self._renamed:
             self._renamed[made] = name
@@ -171,9 +125,9 @@ class Writer:
             for names in (node.input, node.output):
                 names[:] = [self._renamed.get(name, name) for name in names]
 
-    def _border_order(self, value: Value, permuted: bool) -> Order:
-        """Images are channels first, unless the model itself changes the order there."""
-        if self.layout == "NCHW" and value.ndim == 4 and not permuted:
+    def _border_order(self, value: Value, moved: bool) -> Order:
+        """Images are channels first, unless the model has them so itself and moves the channels there."""
+        if self.layout == "NCHW" and value.ndim == 4 and not moved:
             return channels_first(4)
         return tuple(range(value.ndim))
 

@@ -14,6 +14,8 @@ from writer_networks import LAYERS, NETWORKS
 import fastcnn as fc
 from fastcnn import layers
 from fastcnn._ops.kinds import UNARY
+from fastcnn._ops.resampling import Resampling
+from fastcnn.graph import constant, emit
 from fastcnn.graph.functional import unary
 from fastcnn.layers import Input
 from fastcnn.models import Model
@@ -154,6 +156,54 @@ def test_function(name: str, opset: int) -> None:
     # Square, so that roots and logarithms are of positive numbers.
     y = Function("square")(x) if name in ("log", "sqrt", "reciprocal") else x
     check(Model(x, Function(name)(y)), opset=opset)
+
+
+ONES = np.linspace(0.5, 2.0, 6)
+#: Operations of the graph that layers make in their own ways: of images of 4 x 5 pixels and 6 channels.
+OPERATIONS: dict[str, tuple[str, dict[str, Any], list[Any]]] = {
+    "expand": ("expand", {"shape": (None, 4, 5, 6)}, []),
+    "group_norm": ("group_norm", {"groups": 2, "epsilon": 1e-3}, [ONES, -ONES]),
+    "group_norm-plain": ("group_norm", {"groups": 3, "epsilon": 1e-3}, []),
+    "instance_norm": ("group_norm", {"groups": 6, "epsilon": 1e-3}, [ONES, None]),
+    "layer_norm": ("layer_norm", {"axis": 3, "epsilon": 1e-3}, [ONES, -ONES]),
+    "layer_norm-image": ("layer_norm", {"axis": 1, "epsilon": 1e-3}, []),
+    "matmul": ("matmul", {"a_transposed": False, "b_transposed": True}, [np.ones((7, 6))]),
+    "matmul-a": ("matmul", {"a_transposed": True, "b_transposed": False}, [np.ones((5, 3))]),
+    "pad": ("pad", {"pads": ((0, 0), (1, 2), (0, 3), (4, 0)), "value": 0.5}, []),
+    "permute": ("permute", {"axes": (0, 3, 2, 1)}, []),
+    "reduce-max": ("reduce", {"axes": (2, 3), "kind": "max", "keepdims": False}, []),
+    "reduce-mean": ("reduce", {"axes": (1,), "kind": "mean", "keepdims": True}, []),
+    "reduce-sum": ("reduce", {"axes": (3,), "kind": "sum", "keepdims": False}, []),
+    "resize-cubic": ("resize", {"size": (9, 3), "how": Resampling("cubic", cubic_a=-0.5), "scales": None}, []),
+    "resize-linear": ("resize", {"size": (8, 10), "how": Resampling(), "scales": (2.0, 2.0)}, []),
+    "resize-nearest": ("resize", {"size": (7, 5), "how": Resampling("nearest", "asymmetric"), "scales": None}, []),
+    "slice": ("slice", {"slices": (None, (1, 2, 1), (0, 3, 2), None)}, []),
+    "slice-back": ("slice", {"slices": (None, (3, 4, -1), None, (4, 2, -2))}, []),
+    "slice-whole": ("slice", {"slices": (None, None, None, None)}, []),
+}
+
+
+class Operation(layers.Layer):
+    """One of the graph's operations."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.operation = name
+
+    def call(self, inputs: Any) -> Any:
+        kind, attrs, others = OPERATIONS[self.operation]
+        return emit(kind, [inputs, *(None if x is None else constant(x) for x in others)], attrs, self.name)
+
+
+@pytest.mark.parametrize("opset", [13, 18, 21])
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_operation(name: str, opset: int) -> None:
+    x = Input((4, 1, 6) if name == "expand" else (4, 5, 6))
+    # Behind a convolution the file has the channels first, whatever its own layout.
+    # ONNX Runtime takes the transposition at the border through a cubic resize, and then can't do it.
+    for layout in ("NCHW",) if name == "resize-cubic" else ("NCHW", "NHWC"):
+        check(Model(x, Operation(name)(x)), layout, opset)
+    check(Model(x, Operation(name)(layers.Conv2D(6, 1)(x))), opset=opset)
 
 
 def test_flat_image_that_others_read_too() -> None:
