@@ -13,7 +13,7 @@ from ..._ops.kinds import HYPER
 from ...graph import Value, Variable, apply, emit, gradients
 from ...plan import Plan, inference_plan
 from ...plan.lowering import Lowering
-from .contender import Contender, Task
+from .contender import Contender, Task, aligned
 from .shapes import CONVOLUTIONS
 
 NAME = "fastcnn"
@@ -92,11 +92,15 @@ def _plan(task: Task, inputs: dict[Value, np.ndarray], outputs: Sequence[Value],
     return Plan(lowering)
 
 
+def _results(plan: Plan) -> list[np.ndarray]:
+    return [aligned(array) for array in plan.new_outputs()]
+
+
 def _planned(
     name: str, task: Task, inputs: dict[Value, np.ndarray], outputs: Sequence[Value], training: bool
 ) -> Contender:
     plan = _plan(task, inputs, outputs, training)
-    arrays, results = list(inputs.values()), plan.new_outputs()
+    arrays, results = list(inputs.values()), _results(plan)
     return Contender(name, lambda: plan.run(arrays, results), lambda _: results[:1])
 
 
@@ -111,11 +115,11 @@ def _backward_plan(task: Task) -> tuple[Plan, list[np.ndarray]]:
     given = {x: task.x, dy: task.dy}
     if task.shape.kind in ("max_pool", "batch_norm"):  # from what the forward pass leaves: places, statistics
         found = _plan(task, inputs, outputs, training=True)
-        kept = found.new_outputs()
+        kept = _results(found)
         found.run([task.x], kept)
         given = {x: task.x, dy: task.dy, **dict(zip(outputs[1:], kept[1:]))}
     elif task.shape.kind == "relu":
-        given = {y: np.maximum(task.x, 0), dy: task.dy}
+        given = {y: aligned(np.maximum(task.x, 0)), dy: task.dy}
     return _plan(task, given, grads, training=True), list(given.values())
 
 
@@ -133,7 +137,7 @@ def _transposed_backward(task: Task, x: Value, dy: Value) -> tuple[Plan, list[np
 
 def _backward(task: Task) -> Contender:
     plan, arrays = _backward_plan(task)
-    results = plan.new_outputs()
+    results = _results(plan)
     return Contender(NAME, lambda: plan.run(arrays, results), lambda _: results)
 
 
@@ -144,7 +148,7 @@ def _softmax(task: Task) -> Contender:
     attrs = {"sparse": True, "smoothing": 0.0, "scale": 1.0, "mean_rows": True}
     losses, dlogits, _ = apply("softmax_crossentropy", [logits, labels], attrs).outputs
     plan = _plan(task, {logits: task.x, labels: _labels(task)}, [losses, dlogits], training=True)
-    results = plan.new_outputs()
+    results = _results(plan)
     return Contender(NAME, lambda: plan.run([task.x, _labels(task)], results), lambda _: results[1:])
 
 
@@ -160,9 +164,9 @@ def _adam(task: Task) -> Contender:
     rates = {"lr": 1e-3 * math.sqrt(1 - 0.999) / (1 - 0.9), "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
     for name, value in rates.items():
         hyper[HYPER[name]] = value
-    w, moments = task.x.copy(), np.zeros((2, size), np.float32)
+    w, m, v = aligned(task.x), *(aligned(np.zeros(size, np.float32)) for _ in range(2))
     slots = [core.Slot(i, "float32", size, name) for i, name in enumerate(("w", "g", "m", "v"))]
     args: dict[str, Any] = {**{s.name: s for s in slots}, "hyper": hyper, "count": size}
     program = core.Program([("adam", args)], 0, slots)
-    arrays = [w, task.dy.reshape(-1), moments[0], moments[1]]
+    arrays = [w, task.dy.reshape(-1), m, v]
     return Contender(NAME, lambda: program.run(arrays), lambda _: [w])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .contender import Contender, Task, hwio, nchw, nhwc, oihw
+from .contender import Contender, Task, aligned, hwio, nchw, nhwc, oihw
 from .ours import EPSILON
 from .shapes import CONVOLUTIONS, POOLS
 
@@ -146,7 +146,7 @@ def _softmax(torch: Any, task: Task) -> Contender:
 
 def _adam(torch: Any, task: Task) -> Contender:
     """The fused optimizer over one tensor, which is the best case for it."""
-    w = torch.from_numpy(task.x.copy()).requires_grad_()
-    w.grad = torch.from_numpy(task.dy.reshape(-1).copy())
+    w = torch.from_numpy(aligned(task.x)).requires_grad_()
+    w.grad = torch.from_numpy(aligned(task.dy.reshape(-1)))
     adam = torch.optim.Adam([w], lr=1e-3, eps=1e-7, fused=True)
     return Contender(LAYOUTS[0], adam.step, lambda _: [w.detach().numpy()])
