@@ -13,15 +13,15 @@ IMAGES, MAPS, ROWS = (2, 8, 7, 6), (2, 6, 5, 4), (9, 6)
 
 #: Functions of one number, with the arguments that have no defaults.
 FUNCTIONS: dict[str, dict[str, float]] = {
-    **dict.fromkeys(
-        (
+    **{
+        name: {}
+        for name in (
             "relu", "relu6", "leaky_relu", "sigmoid", "tanh", "exp", "log", "sqrt", "square", "abs", "negative", "elu",
             "selu", "celu", "softplus", "softsign", "silu", "swish", "gelu", "mish", "hard_sigmoid", "hard_silu",
             "hard_swish", "hard_tanh", "hard_shrink", "soft_shrink", "floor", "ceil", "round", "sign", "reciprocal",
             "erf",
-        ),
-        {},
-    ),
+        )
+    },
     "threshold": {"threshold": 1.0, "default_value": -1.0},
     "clip": {"x_min": 0.75, "x_max": 1.25},
     "power": {"exponent": 1.5},
