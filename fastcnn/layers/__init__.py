@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from ..errors import unknown_name
@@ -67,6 +68,17 @@ CLASSES: dict[str, type[Layer]] = {
 }  # fmt: skip
 
 
+#: Layers that need more than this package, and the modules that have them: imported when a model's file names one.
+ELSEWHERE = {"Operator": "fastcnn.onnx.operator"}
+
+
+def _class(name: Any) -> type[Layer] | None:
+    if isinstance(name, str) and name in ELSEWHERE:
+        found: type[Layer] = getattr(importlib.import_module(ELSEWHERE[name]), name)
+        return found
+    return CLASSES.get(name) if isinstance(name, str) else None
+
+
 def serialize(layer: Layer) -> dict[str, Any]:
     """Class name and configuration, as plain data.
 
@@ -75,7 +87,7 @@ def serialize(layer: Layer) -> dict[str, Any]:
     ValueError
         The class is not one of this module's, so nobody could make the layer from it again.
     """
-    if CLASSES.get(type(layer).__name__) is not type(layer):
+    if _class(type(layer).__name__) is not type(layer):
         raise ValueError(
             f"layer {layer.name!r} can't be saved: its class {type(layer).__name__} is not one of fastcnn.layers; "
             f"save the weights alone with save_weights"
@@ -92,9 +104,10 @@ def deserialize(data: dict[str, Any]) -> Layer:
         The class is not one of this module's.
     """
     name = data.get("class_name")
-    if not isinstance(name, str) or name not in CLASSES:
-        raise unknown_name("layer class", name, CLASSES)
-    return CLASSES[name].from_config(dict(data["config"]))
+    found = _class(name) if isinstance(name, str) else None
+    if found is None:
+        raise unknown_name("layer class", name, [*CLASSES, *ELSEWHERE])
+    return found.from_config(dict(data["config"]))
 
 
 __all__ = [

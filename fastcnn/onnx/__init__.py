@@ -10,6 +10,8 @@ try:
 except ImportError:
     raise ImportError("fastcnn.onnx needs the package onnx: pip install 'fastcnn[onnx]'") from None
 
+from .operator import Operator
+from .reader import load
 from .saving import save, to_proto
 
-__all__ = ["save", "to_proto"]
+__all__ = ["Operator", "load", "save", "to_proto"]

@@ -102,7 +102,7 @@ class Dense(Op):
 
     def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
         x, w = inputs[0].shape, inputs[1].shape
-        if x[-1] != w[0]:
+        if x[-1] not in (None, w[0]):
             raise ValueError(f"dense: the last axis of the input has size {x[-1]}, the kernel takes {w[0]}")
         return [Spec((*x[:-1], w[1]))]
 
