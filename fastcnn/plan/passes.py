@@ -11,6 +11,7 @@ from typing import Any
 
 from .._ops.kinds import FROM_RESULT, FUSED
 from ..graph import Node, Value, Variable, apply, emit
+from .function_passes import fold_lines, name_functions
 from .norm_passes import batch_norm_in_training, fold_batch_norm, fuse_batch_norm
 from .rewrite import Rewrite
 
@@ -222,14 +223,15 @@ def _add_to_gradient(r: Rewrite, node: Node, inputs: list[Value | None]) -> Sequ
 
 def fuse_for_prediction(outputs: Sequence[Value]) -> list[Value]:
     """The graph as a prediction computes it."""
-    return fuse_pools(fuse_batch_norm(fuse_epilogues(fold_batch_norm(outputs))))
+    named = name_functions(outputs)
+    return fuse_pools(fuse_batch_norm(fuse_epilogues(fold_lines(fold_batch_norm(named)))))
 
 
 def fuse_for_training(
     outputs: Sequence[Value], moving: Collection[Variable]
 ) -> tuple[list[Value], dict[Variable, Value]]:
     """The graph as a training step computes it, and what the weights `moving` are after the step."""
-    return batch_norm_in_training(fuse_batch_norm(fuse_epilogues(outputs)), moving)
+    return batch_norm_in_training(fuse_batch_norm(fuse_epilogues(name_functions(outputs))), moving)
 
 
 def fuse_step(outputs: Sequence[Value]) -> list[Value]:
