@@ -2,8 +2,11 @@
 #include "pool.h"
 #include "rows.h"
 
-/* Channels that a large window sums at a time. */
-#define CHANNELS 256
+/* Channels that a large window sums at a time: long runs of memory, as the next place is often on another
+ * page, where the processor fetches nothing ahead. */
+#define CHANNELS 2048
+/* Places of a window, at most, that are summed in one go. */
+#define PLACES 64
 
 /* scale x the sum over rows x columns places, for the n <= VL channels from x on. */
 FC_INLINE void avg_lanes(const float *x, int64_t rows, int64_t columns, int64_t row_step, int64_t column_step,
@@ -24,10 +27,14 @@ FC_INLINE void avg_window(const float *x, int64_t rows, int64_t columns, int64_t
 }
 
 /* The same for large windows. Each row is summed on its own first: thousands of places then lose no more
- * digits than a few dozen. */
+ * digits than a few dozen. A few dozen that follow each other are one row, such as all of an image of 7x7. */
 static void avg_large_window(const float *x, int64_t rows, int64_t columns, int64_t row_step,
                              int64_t column_step, int64_t channels, float scale, float *y) {
     float row[CHANNELS], total[CHANNELS];
+    if (row_step == columns * column_step && rows * columns <= PLACES) {
+        columns *= rows;
+        rows = 1;
+    }
     for (int64_t ch = 0; ch < channels; ch += CHANNELS) {
         const int64_t n = fc_min(CHANNELS, channels - ch);
         fc_add_rows(x + ch, column_step, columns, n, total);

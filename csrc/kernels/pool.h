@@ -10,8 +10,11 @@ typedef struct {
 #define POOL_SHAPE(a)                                                                                        \
     { (a)->n, (a)->h, (a)->w, (a)->c, (a)->oh, (a)->ow, (a)->ph, (a)->pw, (a)->sh, (a)->sw, (a)->pt, (a)->pl }
 
+/* Enough tiles for any number of cores. */
+#define POOL_TILES 16
+
 /* Forward: a tile is a band of output rows of one image, and a block of channels where even one row is much
- * work (a global average). Blocks are whole cache lines of 16 floats. */
+ * work (a global average) and there are few tiles otherwise. Blocks are whole cache lines of 16 floats. */
 typedef struct {
     int64_t rows, bands, channels, blocks;
 } pool_cut;
@@ -23,7 +26,7 @@ FC_INLINE pool_cut pool_forward_cut(const pool_shape *s) {
     t.rows = fc_min(s->oh, fc_max(1, tile_work / row_work));
     t.bands = (s->oh + t.rows - 1) / t.rows;
     const int64_t wanted = fc_min(row_work / tile_work, s->c / 64);
-    if (wanted > 1) {
+    if (wanted > 1 && s->n * t.bands < POOL_TILES) {
         t.channels = FC_ROUND_UP((s->c + wanted - 1) / wanted, 16);
         t.blocks = (s->c + t.channels - 1) / t.channels;
     }
