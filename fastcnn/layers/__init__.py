@@ -27,11 +27,13 @@ from .conv2d import Conv2D
 from .conv2d_transpose import Conv2DTranspose
 from .dense import Dense
 from .depthwise import DepthwiseConv2D, SeparableConv2D
+from .group_normalization import GroupNormalization, LayerNormalization
 from .input import Input, InputLayer
 from .merging import (
     Add,
     Average,
     Concatenate,
+    Dot,
     Maximum,
     Minimum,
     Multiply,
@@ -39,16 +41,25 @@ from .merging import (
     add,
     average,
     concatenate,
+    dot,
     maximum,
     minimum,
     multiply,
     subtract,
 )
+from .noise import GaussianNoise, SpatialDropout1D, SpatialDropout2D
 from .normalization import BatchNormalization
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
-from .resizing import Cropping2D, UpSampling2D, ZeroPadding2D
+from .pooling1d import AveragePooling1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D
+from .preprocessing import Normalization
+from .reshaping import Permute
+from .resizing import Cropping1D, Cropping2D, Resizing, UpSampling2D, ZeroPadding1D, ZeroPadding2D
 from .simple import Dropout, Flatten, Rescaling, Reshape
 
+AvgPool1D = AveragePooling1D
+MaxPool1D = MaxPooling1D
+GlobalAvgPool1D = GlobalAveragePooling1D
+GlobalMaxPool1D = GlobalMaxPooling1D
 AvgPool2D = AveragePooling2D
 MaxPool2D = MaxPooling2D
 GlobalAvgPool2D = GlobalAveragePooling2D
@@ -59,11 +70,13 @@ CLASSES: dict[str, type[Layer]] = {
     c.__name__: c
     for c in (
         InputLayer, Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D, Dense,
+        MaxPooling1D, AveragePooling1D, GlobalMaxPooling1D, GlobalAveragePooling1D,
         MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D, GlobalAveragePooling2D,
-        ZeroPadding2D, Cropping2D, UpSampling2D, Flatten, Reshape,
+        ZeroPadding1D, Cropping1D, ZeroPadding2D, Cropping2D, UpSampling2D, Resizing, Flatten, Reshape, Permute,
+        LayerNormalization, GroupNormalization, Normalization, GaussianNoise, SpatialDropout1D, SpatialDropout2D,
         BatchNormalization, Activation, ReLU, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU,
         HardSwish, HardSigmoid, Mish, Softplus, Softmax, Dropout, Rescaling,
-        Add, Subtract, Multiply, Maximum, Minimum, Average, Concatenate,
+        Add, Subtract, Multiply, Maximum, Minimum, Average, Concatenate, Dot,
     )
 }  # fmt: skip
 
@@ -117,50 +130,70 @@ __all__ = [
     "Activation",
     "Add",
     "Average",
+    "AveragePooling1D",
     "AveragePooling2D",
+    "AvgPool1D",
     "AvgPool2D",
     "BatchNormalization",
     "Concatenate",
     "Conv1D",
     "Conv2D",
     "Conv2DTranspose",
+    "Cropping1D",
     "Cropping2D",
     "Dense",
     "DepthwiseConv2D",
+    "Dot",
     "Dropout",
     "Flatten",
+    "GaussianNoise",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalAvgPool1D",
     "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
     "GlobalMaxPool2D",
+    "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GroupNormalization",
     "HardSigmoid",
     "HardSwish",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
+    "MaxPool1D",
     "MaxPool2D",
+    "MaxPooling1D",
     "MaxPooling2D",
     "Maximum",
     "Minimum",
     "Mish",
     "Multiply",
+    "Normalization",
     "PReLU",
+    "Permute",
     "ReLU",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv2D",
     "SiLU",
     "Softmax",
     "Softplus",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
     "Subtract",
     "Swish",
     "UpSampling2D",
+    "ZeroPadding1D",
     "ZeroPadding2D",
     "add",
     "average",
     "concatenate",
     "deserialize",
+    "dot",
     "maximum",
     "minimum",
     "multiply",

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..errors import shown
 from ..graph import Value, emit
-from ..graph.functional import affine, binary
+from ..graph.functional import affine, binary, reduce, unary
 from .base import Layer
+
+#: What the square of a vector's length counts for at least, so that one of zeros stays one.
+_LEAST_SQUARE = 1e-12
 
 
 def _several(inputs: Any) -> Sequence[Value]:
@@ -107,6 +112,64 @@ class Concatenate(Layer):
         return {**super().get_config(), "axis": self.axis}
 
 
+class Dot(Layer):
+    """Products of vectors, or of matrices, of two inputs: sums over one axis of each.
+
+    (batch, k) with (batch, k) gives (batch, 1); (batch, m, k) with (batch, n, k), axes 2, gives (batch, m, n).
+
+    Parameters
+    ----------
+    axes : int or (int, int)
+        The axis of both inputs, or of each, that is summed over. Not 0, the batch; -1 is the last.
+    normalize : bool
+        Whether vectors along these axes are first brought to length 1, so that products are cosines of angles.
+
+    Raises
+    ------
+    ValueError
+        Not two inputs of rank 2 or 3, no such axis, or axes of different lengths.
+    """
+
+    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        given: list[Any] = list(axes) if isinstance(axes, (list, tuple)) else [axes, axes]
+        if len(given) != 2 or any(isinstance(a, bool) or not isinstance(a, int) or a == 0 for a in given):
+            raise ValueError(
+                f"layer {self.name!r}: axes must be one or two integers other than 0, the batch, received {shown(axes)}"
+            )
+        self.axes = given if isinstance(axes, (list, tuple)) else axes
+        self._pair: list[int] = given
+        self.normalize = bool(normalize)
+
+    def call(self, inputs: Any) -> Value:
+        values = _several(inputs)
+        if len(values) != 2 or any(v.ndim not in (2, 3) for v in values):
+            raise ValueError(f"takes two inputs of rank 2 or 3, received shapes {[v.shape for v in values]}")
+        axes = [a + v.ndim if a < 0 else a for a, v in zip(self._pair, values)]
+        if any(not 0 < a < v.ndim for a, v in zip(axes, values)):
+            raise ValueError(f"axes {self.axes} are out of range for inputs of shape {[v.shape for v in values]}")
+        if self.normalize:
+            values = [_of_length_one(v, a, self.name) for v, a in zip(values, axes)]
+        # As matrices: vectors have one row, and the axis summed over is last in a and first in b unless transposed.
+        a, b = (
+            v if v.ndim == 3 else emit("reshape", [v], {"shape": (1, v.shape[1])}, self.name) for v in values
+        )  # fmt: skip
+        attrs = {"a_transposed": axes[0] == 1 and values[0].ndim == 3,
+                 "b_transposed": axes[1] == 2 or values[1].ndim == 2}  # fmt: skip
+        y = emit("matmul", [a, b], attrs, self.name)
+        kept = [size for size, v in zip(y.shape[1:], values) if v.ndim == 3] or [1]
+        return emit("reshape", [y], {"shape": tuple(kept)}, self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axes": self.axes, "normalize": self.normalize}
+
+
+def _of_length_one(x: Value, axis: int, name: str) -> Value:
+    squares = reduce(unary(x, "square", name=name), axis, "sum", keepdims=True)
+    length = unary(binary(squares, np.array([_LEAST_SQUARE]), "maximum", name), "sqrt", name=name)
+    return binary(x, length, "divide", name)
+
+
 def add(inputs: Sequence[Value], **kwargs: Any) -> Value:
     """`Add` of a list of values."""
     return Add(**kwargs)(inputs)
@@ -140,3 +203,8 @@ def average(inputs: Sequence[Value], **kwargs: Any) -> Value:
 def concatenate(inputs: Sequence[Value], axis: int = -1, **kwargs: Any) -> Value:
     """`Concatenate` of a list of values."""
     return Concatenate(axis, **kwargs)(inputs)
+
+
+def dot(inputs: Sequence[Value], axes: int | Sequence[int], **kwargs: Any) -> Value:
+    """`Dot` of a list of two values."""
+    return Dot(axes, **kwargs)(inputs)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from ..graph import Value, emit
 from ..shapes import Padding, check_padding, pair
-from .base import SingleInputLayer
+from .base import SingleInputLayer, check_format
 
 
 class _Pooling2D(SingleInputLayer):
@@ -21,10 +21,12 @@ class _Pooling2D(SingleInputLayer):
         pool_size: int | tuple[int, int] = (2, 2),
         strides: int | tuple[int, int] | None = None,
         padding: Padding = "valid",
+        data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         where = f"layer {self.name!r}: "
+        check_format(data_format, self.name)
         self.pool_size = pair(pool_size, where + "pool_size")
         self.strides = self.pool_size if strides is None else pair(strides, where + "strides")
         self.padding = check_padding(padding, where + "padding")
@@ -83,10 +85,11 @@ class AveragePooling2D(_Pooling2D):
         pool_size: int | tuple[int, int] = (2, 2),
         strides: int | tuple[int, int] | None = None,
         padding: Padding = "valid",
+        data_format: str | None = None,
         count_include_pad: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(pool_size, strides, padding, **kwargs)
+        super().__init__(pool_size, strides, padding, data_format, **kwargs)
         self.count_include_pad = bool(count_include_pad)
 
     def attrs(self) -> dict[str, Any]:
@@ -103,8 +106,9 @@ class _GlobalPooling2D(SingleInputLayer):
     input_words = "(batch, height, width, channels)"
     op: ClassVar[str]
 
-    def __init__(self, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_format(data_format, self.name)
         self.keepdims = bool(keepdims)
 
     def call(self, inputs: Value) -> Value:

@@ -18,6 +18,7 @@ from . import (  # noqa: F401  (they register how operations are lowered)
     rules_moving,
     rules_norm,
     rules_other,
+    rules_random,
     rules_resize,
     rules_softmax,
     rules_strided,

@@ -20,7 +20,12 @@ import numpy as np
 from ..graph import Node, Value, apply, topological
 
 #: Results that take one pass over the data, or none.
-_CHEAP = {"affine", "batch_norm", "batch_norm_training", "binary", "concatenate", "dropout", "pad2d", "unary"}
+_CHEAP = {
+    "affine", "batch_norm", "batch_norm_training", "binary", "concatenate", "dropout", "gaussian_noise", "pad2d",
+    "spatial_dropout", "unary",
+}  # fmt: skip
+#: With an attribute `of`: the node whose random numbers they draw again.
+_RANDOM = {"dropout", "gaussian_noise", "spatial_dropout"}
 #: The same memory under another name.
 _ALIASES = {"identity", "reshape"}
 #: A loss comes with its gradient, where the backward pass begins.
@@ -90,7 +95,7 @@ def _again(node: Node, fresh: Mapping[int, Value]) -> tuple[Node, dict[int, Valu
         twin = apply("batch_norm_apply", [inputs[0], scale, shift, *inputs[5:]], node.attrs, node.name)
     else:
         # The same random numbers as the first time.
-        attrs = {**node.attrs, "of": node.attrs.get("of") or node} if node.op.name == "dropout" else node.attrs
+        attrs = {**node.attrs, "of": node.attrs.get("of") or node} if node.op.name in _RANDOM else node.attrs
         twin = Node(node.op, inputs, attrs, node.name)
     return twin, {id(old): new for old, new in zip(node.outputs, twin.outputs)}
 

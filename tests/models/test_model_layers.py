@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from activation_cases import activation_cases
 from model_tools import LayerCase, Offset, check_gradients, check_layer, close, gradients, product
+from more_layer_cases import CASES as MORE_CASES
 
 from fastcnn import layers as L  # noqa: N812
 from fastcnn import reference as ref
@@ -179,6 +180,7 @@ CASES = [
     *pools(),
     *simple(),
     *activation_cases(),
+    *MORE_CASES,
     dense((7,)), dense((7,), "relu"), dense((7,), "softmax", False), dense((3, 7), "tanh"), dense((2, 3, 7), "relu6"),
     dense((1,), "exponential"),
 ]  # fmt: skip
@@ -192,7 +194,7 @@ def test_layer(case: LayerCase, tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", sorted(L.CLASSES))
 def test_every_layer_is_tested(make: str) -> None:
     tested = {type(case.make()).__name__ for case in CASES}
-    elsewhere = {"InputLayer", "Concatenate", "BatchNormalization"}  # in this file; test_model_batch_norm.py
+    elsewhere = {"InputLayer", "Concatenate", "Dot", "BatchNormalization"}  # in this file; test_model_batch_norm.py
     assert make in tested | elsewhere | set(MERGES)
 
 
@@ -297,3 +299,45 @@ def test_concatenating_one_value_twice() -> None:
     np.testing.assert_array_equal(model.predict(x), np.concatenate([x, x], 1))
     y = np.arange(12, dtype=np.float32).reshape(2, 6)
     np.testing.assert_allclose(gradients(model, x, y)[0], y.reshape(2, 2, 3).sum((0, 1)) / 12, rtol=1e-6)
+
+
+def _cosine(a: np.ndarray, axis: int) -> np.ndarray:
+    return a / np.sqrt((a * a).sum(axis=axis, keepdims=True))
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize(("axes", "p", "q", "formula"), [
+    (1, (5,), (5,), "bk,bk->b"), (-1, (5,), (4, 5), "bk,bnk->bn"), ((1, 1), (5,), (5, 4), "bk,bkn->bn"),
+    (2, (3, 5), (4, 5), "bmk,bnk->bmn"), ((2, 1), (3, 5), (5, 4), "bmk,bkn->bmn"), (1, (5, 3), (5, 4), "bkm,bkn->bmn"),
+    ((1, -1), (5, 3), (5,), "bkm,bk->bm"),
+])  # fmt: skip
+def test_dot(axes: Any, p: tuple[int, ...], q: tuple[int, ...], formula: str, normalize: bool) -> None:
+    pair = axes if isinstance(axes, tuple) else (axes, axes)
+
+    def expected(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        if normalize:
+            x, y = (_cosine(v, axis) for v, axis in zip((x, y), pair))
+        result = np.einsum(formula, x, y)
+        return result if result.ndim > 1 else result[:, None]
+
+    rng = np.random.default_rng(3)
+    a, b = L.Input(p), L.Input(q)
+    layer = L.Dot(axes, normalize)
+    assert L.Dot.from_config(layer.get_config()).get_config() == layer.get_config()
+    model = Model([a, b], layer([Offset()(a), Offset()(b)]))
+    model.compile(SGD(1.0), product)
+    x = [rng.standard_normal((4, *s)).astype(np.float32) for s in (p, q)]
+    close(model.predict(x), expected(*x))
+    y = (rng.standard_normal(expected(*x).shape) * expected(*x).size).astype(np.float32)
+
+    def loss(u: np.ndarray, v: np.ndarray) -> float:
+        return float((y * expected(x[0] + u, x[1] + v)).mean())
+
+    check_gradients(loss, model.get_weights(), gradients(model, x, y))
+
+
+def test_dot_by_a_function() -> None:
+    a, b = L.Input((5,)), L.Input((5,))
+    model = Model([a, b], L.dot([a, b], 1, name="similarity"))
+    x = np.arange(10, dtype=np.float32).reshape(2, 5)
+    np.testing.assert_array_equal(model.predict([x, x]), (x * x).sum(axis=1, keepdims=True))

@@ -1,3 +1,17 @@
 """Every operation of the graph; importing this registers them."""
 
-from . import conv, elementwise, group_norm, host, loss, matmul, moving, norm, pool, resize, softmax, strided  # noqa: F401
+from . import (  # noqa: F401
+    conv,
+    elementwise,
+    group_norm,
+    host,
+    loss,
+    matmul,
+    moving,
+    norm,
+    pool,
+    random,
+    resize,
+    softmax,
+    strided,
+)
