@@ -59,6 +59,16 @@ def norm_at_once(rows: int, channels: int) -> bool:
     return rows * channels <= _NORM_AT_ONCE and channels >= _LEAST_CHANNELS_AT_ONCE
 
 
+#: Parts of group normalization's sums over images, at most, and images that a part has at least where they are single
+#: pixels.
+_MAX_GROUP_PARTS, _PIXELS_A_PART = 64, 16
+
+
+def group_norm_parts(images: int, pixels: int) -> int:
+    """Into how many parts group normalization's sums over images of so many pixels are split."""
+    return max(1, min(_MAX_GROUP_PARTS, images // (_PIXELS_A_PART if pixels == 1 else 1)))
+
+
 @dataclasses.dataclass(frozen=True)
 class ConvGeometry:
     """A convolution's sizes: x (n, h, w, c), weights (kh, kw, c / groups, k), y (n, oh, ow, k).

@@ -7,7 +7,7 @@ Positions and weights are those of ONNX's Resize, which has names for what other
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,6 +59,18 @@ class Resampling:
         ):
             if name not in known:
                 raise unknown_name(kind, name, known)
+
+    def smooth(self) -> Resampling:
+        """The same with antialiasing, by what lies inside of the image; of the nearest pixel there is no such thing."""
+        return self if self.mode == "nearest" else replace(self, antialias=True, exclude_outside=True)
+
+
+#: Keras' ways by their names. Its nearest pixel is the later one of two at the same distance.
+KERAS = {
+    "nearest": Resampling("nearest", rounding="round_prefer_ceil"),
+    "bilinear": Resampling("linear"),
+    "bicubic": Resampling("cubic", cubic_a=-0.5, exclude_outside=True),
+}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._ops.resampling import Resampling
+from .._ops.resampling import KERAS, Resampling
 from ..errors import shown, unknown_name
 from ..graph import Value, emit
 from ..shapes import check_padding, pair, whole_number
@@ -142,22 +142,10 @@ class Cropping1D(_Margins1D):
         return {**super().get_config(), "cropping": list(self.cropping)}
 
 
-#: Ways to resize by Keras' names. Its nearest pixel is that below the middle of two, its cubic that of Keys 1981.
-_INTERPOLATIONS: dict[str, dict[str, Any]] = {
-    "nearest": {"mode": "nearest", "rounding": "round_prefer_ceil"},
-    "bilinear": {"mode": "linear"},
-    "bicubic": {"mode": "cubic", "cubic_a": -0.5, "exclude_outside": True},
-}
-
-
-def _resampling(interpolation: Any, layer: str, antialias: bool = False) -> Resampling:
-    if interpolation not in _INTERPOLATIONS:
-        error = unknown_name("interpolation", interpolation, _INTERPOLATIONS)
-        raise ValueError(f"layer {layer!r}: {error}")
-    how: dict[str, Any] = {**_INTERPOLATIONS[interpolation]}
-    if antialias and interpolation != "nearest":
-        how |= {"antialias": True, "exclude_outside": True}
-    return Resampling(**how)
+def _resampling(interpolation: Any, layer: str) -> Resampling:
+    if interpolation not in KERAS:
+        raise ValueError(f"layer {layer!r}: {unknown_name('interpolation', interpolation, KERAS)}")
+    return KERAS[interpolation]
 
 
 class UpSampling2D(SingleInputLayer):
@@ -239,7 +227,8 @@ class Resizing(SingleInputLayer):
                 raise TypeError(f"layer {self.name!r}: {name} must be True or False, received {shown(value)}")
         self.crop_to_aspect_ratio = crop_to_aspect_ratio
         self.antialias = antialias
-        self._how = _resampling(interpolation, self.name, antialias)
+        how = _resampling(interpolation, self.name)
+        self._how = how.smooth() if antialias else how
 
     def call(self, inputs: Value) -> Value:
         if self.crop_to_aspect_ratio:

@@ -50,6 +50,7 @@ from .convolution import (
     depthwise_conv2d,
     depthwise_conv2d_backward,
 )
+from .group_normalization import group_norm, group_norm_backward, layer_norm, layer_norm_backward
 from .hard_activations import (
     hard_shrink,
     hard_shrink_backward,
@@ -96,6 +97,7 @@ from .maths import (
     square,
     square_backward,
 )
+from .matrices import matmul, matmul_backward, transpose, transpose_backward
 from .normalization import batch_norm, batch_norm_backward, moments
 from .pooling import (
     avg_pool2d,
@@ -109,6 +111,7 @@ from .pooling import (
 )
 from .random import dropout, dropout_backward
 from .reductions import max, max_backward, mean, mean_backward, sum, sum_backward
+from .resizing import resize, resize_backward
 from .rounding import (
     ceil,
     ceil_backward,
@@ -191,6 +194,8 @@ __all__ = [
     "global_avg_pool2d_backward",
     "global_max_pool2d",
     "global_max_pool2d_backward",
+    "group_norm",
+    "group_norm_backward",
     "hard_shrink",
     "hard_shrink_backward",
     "hard_sigmoid",
@@ -201,12 +206,16 @@ __all__ = [
     "hard_swish_backward",
     "hard_tanh",
     "hard_tanh_backward",
+    "layer_norm",
+    "layer_norm_backward",
     "leaky_relu",
     "leaky_relu_backward",
     "log",
     "log_backward",
     "log_softmax",
     "log_softmax_backward",
+    "matmul",
+    "matmul_backward",
     "max",
     "max_backward",
     "max_pool2d",
@@ -236,6 +245,8 @@ __all__ = [
     "relu6",
     "relu6_backward",
     "relu_backward",
+    "resize",
+    "resize_backward",
     "round",
     "round_backward",
     "selu",
@@ -270,4 +281,6 @@ __all__ = [
     "tanh_backward",
     "threshold",
     "threshold_backward",
+    "transpose",
+    "transpose_backward",
 ]

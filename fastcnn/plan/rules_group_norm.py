@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from .._ops.geometry import group_norm_parts
 from ..graph import Node
 from ..graph.ops.group_norm import sizes
 from .lowering import Lowering, lowers, one
-
-#: Parts of the sums over images, at most; images that a part has at least where they are single pixels.
-_MAX_PARTS, _ROWS_A_PART = 64, 16
 
 
 @lowers("group_norm")
@@ -31,8 +29,7 @@ def group_norm_backward(low: Lowering, node: Node) -> None:
     assert x is not None and dy is not None and mean is not None and rstd is not None
     numbers = sizes(low.shape(one(node)), node.attrs)
     n, channels = numbers["n"], numbers["groups"] * numbers["c"]
-    least = _ROWS_A_PART if numbers["pixels"] == 1 else 1
-    parts = max(1, min(_MAX_PARTS, n // least))
+    parts = group_norm_parts(n, numbers["pixels"])
     dx, *sums = node.outputs
     wanted = any(low.wanted(v) for v in sums)
     targets = [low.write(v) if parts == 1 and wanted else low.temporary(parts * channels, name="partial sums")

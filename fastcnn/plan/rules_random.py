@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .._ops.kinds import BINARY
+from .._ops.strides import copy_fields
 from ..graph import Node
 from .lowering import Lowering, lowers, one
 from .rules_other import binary_fields
-from .rules_strided import copy_fields
 
 
 @lowers("spatial_dropout")

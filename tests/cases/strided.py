@@ -74,10 +74,13 @@ def _copy(x: np.ndarray, y: np.ndarray, steps: Sequence[int], start: int) -> Pro
     return Problem().add("strided_copy", {"x": x}, {"y": y}, **numbers, x0=start).exactly()
 
 
+def permutation(x: np.ndarray, axes: Sequence[int]) -> Problem:
+    return _copy(x, np.ascontiguousarray(x.transpose(axes)), steps_of(x.shape)[list(axes)], 0)
+
+
 def _permutation(rng: np.random.Generator, which: str) -> Problem:
     shape, axes = PERMUTATIONS[which]
-    x = floats(rng, *shape)
-    return _copy(x, np.ascontiguousarray(x.transpose(axes)), steps_of(shape)[list(axes)], 0)
+    return permutation(floats(rng, *shape), axes)
 
 
 def _part(rng: np.random.Generator, which: str) -> Problem:

@@ -7,6 +7,7 @@ import pytest
 
 from fastcnn import reference as ref
 from fastcnn._ops import core
+from fastcnn._ops.resampling import Resampling, taps
 
 COUNT = 67  # four vectors of the widest set and a tail
 UNARY = list(ref.UNARY)
@@ -79,3 +80,47 @@ def test_reduce(kind: str, inner: int, isa: str) -> None:
         code = ("sum", "mean", "max").index(kind)
         core.call("reduce", x=x, y=y, outer=1, count=COUNT, inner=inner, kind=code, scale=1.0)
         assert np.flatnonzero(np.isnan(y)).tolist() == [place % inner]
+
+
+@pytest.mark.parametrize("pixels", [1, 3])
+@pytest.mark.parametrize(("groups", "c"), [(1, 67), (67, 1), (4, 7)])
+def test_group_norm(groups: int, c: int, pixels: int, isa: str) -> None:
+    """A NaN reaches its image's group, all of it, and no other."""
+    numbers = {"n": 2, "pixels": pixels, "groups": groups, "c": c}
+    for place in range(groups * c):
+        x = np.ones((2, pixels, groups, c), np.float32)
+        x[1, pixels - 1, place // c, place % c] = np.nan
+        y = np.zeros_like(x)
+        core.call("group_norm_forward", x=x, y=y, epsilon=1e-3, **numbers)
+        assert np.isnan(y[1, :, place // c]).all()
+        assert np.isnan(y).sum() == pixels * c
+
+
+@pytest.mark.parametrize("turned", [0, 1])
+def test_matmul(turned: int, isa: str) -> None:
+    """One in a reaches its row of the product, one in b its column."""
+    for place in range(COUNT):
+        a, b, y = np.ones((COUNT, 3), np.float32), np.ones((3, COUNT), np.float32), np.zeros((COUNT, COUNT), np.float32)
+        a[place, 1], b[2, COUNT - 1 - place] = np.nan, np.nan
+        p, q = (np.ascontiguousarray(v.T) if turned else v for v in (a, b))
+        numbers = {"batch": 1, "m": COUNT, "n": COUNT, "k": 3, "a_step": 0, "b_step": 0}
+        core.call("matmul", a=p, b=q, y=y, a_transposed=turned, b_transposed=turned, **numbers)
+        np.testing.assert_array_equal(np.isnan(y), np.isnan(a @ b))
+
+
+@pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("channels", [1, 3, 67])
+def test_resize(mode: str, channels: int, isa: str) -> None:
+    """A NaN reaches the pixels that have a part of it, and those that lie right on its neighbours not."""
+    lists = [taps(4, 8, Resampling(mode)), taps(3, 3, Resampling(mode))]
+    matrix = [ref.resize_matrix(4, 8, mode), ref.resize_matrix(3, 3, mode)]
+    arrays = {**lists[0].arrays("row"), **lists[1].arrays("col")}
+    numbers = {"n": 1, "h": 4, "w": 3, "c": channels, "oh": 8, "ow": 3}
+    numbers |= {"row_taps": lists[0].index.size, "col_taps": lists[1].index.size}
+    for row, column in np.ndindex(4, 3):
+        x, y = np.ones((4, 3, channels), np.float32), np.zeros((8, 3, channels), np.float32)
+        x[row, column, channels // 2] = np.nan
+        core.call("resize", x=x, y=y, **arrays, **numbers)
+        reached = np.zeros(y.shape, bool)
+        reached[..., channels // 2] = np.outer(matrix[0][:, row] != 0, matrix[1][:, column] != 0)
+        np.testing.assert_array_equal(np.isnan(y), reached)

@@ -11,9 +11,12 @@ from cases.convolution import problems as convolution_problems
 from cases.convolution import winograd_problem, winograd_weights_problem
 from cases.convolution_shapes import Conv
 from cases.elementwise import binary_numbers
+from cases.group_normalization import problem as group_norm_problem
+from cases.matmul import matmul_problem
 from cases.pooling import Pool
 from cases.pooling import problems as pooling_problems
 from cases.running import check, run
+from cases.strided import permutation as copy_problem
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -131,6 +134,36 @@ def test_softmax_rows(rows: int, cols: int, isa: str) -> None:
     y = np.full_like(x, np.nan)
     core.call("softmax_forward", x=x, y=y, rows=rows, cols=cols)
     np.testing.assert_allclose(y, ref.softmax(x), rtol=1e-4, atol=1e-5)
+
+
+@drawn
+@given(data=st.data())
+def test_permutations(data: st.DataObject, isa: str) -> None:
+    shape = data.draw(st.lists(st.integers(1, 40), min_size=5, max_size=5).filter(lambda s: np.prod(s) < 50_000))
+    axes = data.draw(st.permutations(range(5)))
+    problem = copy_problem(generator("permutation").standard_normal(shape).astype(np.float32), axes)
+    check(problem, run(problem))
+
+
+@drawn
+@given(
+    shape=st.tuples(st.integers(0, 4), st.integers(1, 30), st.integers(1, 90), st.integers(0, 40)),
+    turned=st.tuples(st.booleans(), st.booleans()),
+    shared=st.sampled_from([(False, False), (True, False), (False, True)]),
+)
+def test_matrix_products(shape: Any, turned: Any, shared: Any, isa: str) -> None:
+    assume(shape[0] > 0 or shared == (False, False))
+    problem = matmul_problem(generator("products"), shape, turned, shared, exact=True)
+    check(problem, run(problem))
+
+
+@drawn
+@given(
+    shape=st.tuples(*[st.integers(0, 4), st.integers(1, 70), st.integers(1, 9), st.integers(1, 20), st.integers(1, 5)])
+)
+def test_group_norm(shape: Any, isa: str) -> None:
+    problem = group_norm_problem(generator("group_norm"), shape)
+    check(problem, run(problem))
 
 
 @pytest.mark.parametrize("offset", [1, 3, 5])
