@@ -58,8 +58,8 @@ def load(
     Returns
     -------
     Model
-        Its inputs and outputs have the file's names. Axis 0 counts samples where the file leaves its size open, or has
-        1 there and nothing in it depends on that.
+        Its inputs and outputs have the file's names, its `metadata` is the file's. Axis 0 counts samples where the file
+        leaves its size open, or has 1 there and nothing in it depends on that.
 
     Raises
     ------
@@ -138,7 +138,9 @@ class Reader:
                 self._read(dataclasses.replace(node, attributes=dict(node.attributes)))
             outputs = [self._output(v) for v in self.source.outputs]
         name = re.sub(r"[/\0]", "_", self.source.name) or "onnx"
-        return Model(self.inputs, outputs[0] if len(outputs) == 1 else outputs, name=name)
+        model = Model(self.inputs, outputs[0] if len(outputs) == 1 else outputs, name=name)
+        model.metadata = dict(self.source.metadata)
+        return model
 
     # ---- the border
 

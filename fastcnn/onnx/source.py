@@ -7,6 +7,7 @@ ValueError that names the node or the tensor.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import os
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,8 @@ from .host import attributes_of, supports
 
 #: The oldest version of ONNX's operators that is read.
 OLDEST = 7
+#: Where a file keeps what of a model's metadata isn't text, as JSON.
+METADATA = "fastcnn.metadata"
 
 
 @dataclasses.dataclass
@@ -57,6 +60,8 @@ class Source:
     arrays: dict[str, np.ndarray]
     inputs: list[SourceInput]
     outputs: list[SourceInput]
+    #: What the file says of itself, by name.
+    metadata: dict[str, Any]
 
 
 def read_source(model: Any) -> Source:
@@ -91,7 +96,19 @@ def read_source(model: Any) -> Source:
         check_attributes(found.op_type, found.name, found.attributes, [arrays.get(n) for n in found.inputs])
         nodes.append(found)
     inputs = [_value_info(v) for v in graph.input if v.name not in arrays]
-    return Source(graph.name, opset, nodes, arrays, inputs, [_value_info(v) for v in graph.output])
+    outputs = [_value_info(v) for v in graph.output]
+    return Source(graph.name, opset, nodes, arrays, inputs, outputs, _metadata(proto))
+
+
+def _metadata(proto: onnx.ModelProto) -> dict[str, Any]:
+    found: dict[str, Any] = {prop.key: prop.value for prop in proto.metadata_props}
+    try:
+        own = json.loads(found.pop(METADATA, "{}"))
+    except (ValueError, RecursionError):
+        own = None
+    if not isinstance(own, dict):
+        raise ValueError(f"the file's metadata {METADATA!r} is no valid JSON object")
+    return {**found, **own}
 
 
 def label(node: onnx.NodeProto) -> str:

@@ -20,6 +20,7 @@ from onnx import helper, numpy_helper
 from .._version import __version__
 from ..graph import Node, Value, topological
 from ..models import Model
+from .source import METADATA
 
 Order = tuple[int, ...]
 
@@ -30,6 +31,16 @@ _TO_LAST = (0, 2, 3, 1)
 def channels_first(rank: int) -> Order:
     """The order in which ONNX's convolutions have the axes of (batch, ..., channels)."""
     return (0, rank - 1, *range(1, rank - 1)) if rank > 2 else tuple(range(rank))
+
+
+def _properties(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Metadata as a file has it, which is text: that goes under its own name, for others to read, the rest as JSON."""
+    found = {name: value for name, value in metadata.items() if isinstance(value, str) and name != METADATA}
+    rest = {name: value for name, value in metadata.items() if name not in found}
+    try:
+        return {**found, METADATA: json.dumps(rest)} if rest else found
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"model.metadata must be plain data (dicts, lists, strings, numbers): {error}") from None
 
 
 class Writer:
@@ -92,8 +103,7 @@ class Writer:
             opset_imports=imports,
             ir_version=helper.find_min_ir_version_for(imports),
         )
-        if model.metadata:
-            helper.set_model_props(proto, {"fastcnn.metadata": json.dumps(model.metadata)})
+        helper.set_model_props(proto, _properties(model.metadata))
         return proto
 
     # ---- the border

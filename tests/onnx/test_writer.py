@@ -19,7 +19,7 @@ from fastcnn.graph import constant, emit
 from fastcnn.graph.functional import unary
 from fastcnn.layers import Input
 from fastcnn.models import Model
-from fastcnn.onnx import save, to_proto
+from fastcnn.onnx import load, save, to_proto
 
 OPSETS = sorted({13, 17, 18, onnx.defs.onnx_opset_version()})
 
@@ -215,9 +215,17 @@ def test_flat_image_that_others_read_too() -> None:
 
 def test_metadata() -> None:
     model = NETWORKS["classic"]()
-    model.metadata = {"classes": ["shirt", "boot"]}
-    (entry,) = to_proto(model).metadata_props
-    assert (entry.key, entry.value) == ("fastcnn.metadata", '{"classes": ["shirt", "boot"]}')
+    model.metadata = {"classes": ["shirt", "boot"], "author": "Zoë"}
+    proto = to_proto(model)
+    found = {entry.key: entry.value for entry in proto.metadata_props}
+    assert found == {"author": "Zoë", "fastcnn.metadata": '{"classes": ["shirt", "boot"]}'}
+    assert load(proto).metadata == model.metadata
+    next(entry for entry in proto.metadata_props if entry.key == "fastcnn.metadata").value = "{"
+    with pytest.raises(ValueError, match=r"metadata 'fastcnn\.metadata' is no valid JSON object"):
+        load(proto)
+    model.metadata = {"function": print}
+    with pytest.raises(ValueError, match=r"model\.metadata must be plain data"):
+        to_proto(model)
 
 
 def test_file(tmp_path: Path) -> None:
