@@ -17,7 +17,7 @@ from .random import set_seed
 #: Loaded when first used, so that `import fastcnn` costs next to nothing.
 _MODULES = (
     "activations", "applications", "callbacks", "datasets", "initializers", "layers", "losses", "metrics", "models",
-    "ops", "optimizers", "random", "reference", "regularizers", "utils", "viz", "weights",
+    "onnx", "ops", "optimizers", "random", "reference", "regularizers", "utils", "viz", "weights",
 )  # fmt: skip
 _NAMES = {
     "Input": "layers", "Model": "models", "Sequential": "models", "Variable": "graph", "get_num_threads": "_ops",
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         losses,
         metrics,
         models,
+        onnx,
         ops,
         optimizers,
         random,
@@ -62,6 +63,7 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *_MODULES, *_NAMES])
 
 
+# "onnx" is left out: it needs a package that not everybody has.
 __all__ = [
     "Input",
     "Model",
