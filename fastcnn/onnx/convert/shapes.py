@@ -34,7 +34,9 @@ def transpose(r: Reader, node: SourceNode) -> bool:
 def flatten(r: Reader, node: SourceNode) -> bool:
     x = r.first(node)
     axis = int(node.attributes.get("axis", 1))
-    if x.is_fixed or x.rank < 2 or x.dtype != "float32" or axis_of(axis, x.rank + 1) != 1 or None in x.shape[1:]:
+    # It may be the rank itself, behind all axes; negative ones count from the last axis all the same.
+    axis = axis + x.rank if axis < 0 else axis
+    if x.is_fixed or x.rank < 2 or x.dtype != "float32" or axis != 1 or None in x.shape[1:]:
         return False
     return _flattened(r, node, x)
 
