@@ -49,6 +49,11 @@ def hardmax_1(node: HostNode, x: np.ndarray) -> np.ndarray:
     return result.reshape(x.shape)
 
 
+def dropout_1(node: HostNode, x: np.ndarray) -> list[np.ndarray]:
+    """The input itself; until opset 9 the mask was of its type."""
+    return [x, np.ones_like(x)]
+
+
 def scatter_9(node: HostNode, x: np.ndarray, places: np.ndarray, updates: np.ndarray) -> np.ndarray:
     """Scatter, which opset 11 renamed to ScatterElements."""
     key = _places(node, x, places)
@@ -79,6 +84,7 @@ OLDER: dict[str, list[tuple[int, int | None, Callable[..., Any]]]] = {
     "Softmax": [(1, 12, softmax_1)],
     "LogSoftmax": [(1, 12, log_softmax_1)],
     "Hardmax": [(1, 12, hardmax_1)],
+    "Dropout": [(1, 9, dropout_1)],
     "Scatter": [(9, 10, scatter_9)],
     "GatherElements": [(11, None, gather_elements)],
 }

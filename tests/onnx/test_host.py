@@ -95,6 +95,14 @@ def test_numbers_beyond_the_range_warn_nobody() -> None:
     assert np.isinf(result).all()
 
 
+def test_mask_of_the_old_dropout() -> None:
+    x = np.arange(3, dtype=np.float32)
+    y, mask = run("Dropout", "", 7, {}, [x], 2)
+    np.testing.assert_array_equal(y, x)
+    np.testing.assert_array_equal(mask, np.ones(3, np.float32))
+    assert mask.dtype == np.float32
+
+
 def test_attributes_of() -> None:
     tensor = onnx.numpy_helper.from_array(np.arange(3))
     node = onnx.helper.make_node("X", [], [], a=1, b=2.5, c="text", d=[1, 2], e=[0.5], f=["x", "y"], g=tensor)
