@@ -11,11 +11,12 @@ SOURCES := pyproject.toml setup.py $(shell find csrc fastcnn -name '*.[ch]' ! -n
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help train test bench bench-peers lint format wheel clean
+.PHONY: help train test conformance bench bench-peers lint format wheel clean
 
 help:
 	@echo 'make train    train the classic CNN on Fashion-MNIST; model and picture in ./out (ARGS="--epochs 3" adds options)'
 	@echo 'make test     run the test suite (ARGS="-k conv2d" chooses)'
+	@echo 'make conformance  ONNX'"'"'s own conformance tests on fastcnn, counted; those that fail, with the reason'
 	@echo 'make bench    measure this machine: training and prediction, against PyTorch and ONNX Runtime where installed'
 	@echo 'make bench-peers  single layers of known networks against PyTorch, ONNX Runtime and OpenVINO, which it installs'
 	@echo 'make lint     ruff, mypy and clang-format, changing nothing;  make format  lets them change files'
@@ -30,6 +31,9 @@ train: $(VENV)/installed-plot
 
 test: $(VENV)/installed-test
 	$(RUN) -m pytest $(ARGS)
+
+conformance: $(VENV)/installed-test
+	$(RUN) tests/onnx/conformance.py $(ARGS)
 
 bench: $(VENV)/installed-plot
 	$(VENV)/bin/fastcnn bench $(ARGS)

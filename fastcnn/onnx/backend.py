@@ -112,7 +112,7 @@ class FastcnnBackend(Backend):
         names = [name for name in node.input if name]
         if len(given) != len(names):
             raise ValueError(f"node {node.name!r} has inputs {names}, received {len(given)} arrays")
-        told: Sequence[tuple[Any, Any]] = outputs_info or [(None, None)] * len(node.output)
+        told: list[tuple[Any, Any]] = list(outputs_info or ()) or [(None, None)] * len(node.output)
         values = [_info(name, x.dtype, x.shape) for name, x in zip(names, given)]
         results = [_info(name, dtype, shape) for name, (dtype, shape) in zip(node.output, told) if name]
         opset = kwargs.get("opset_version", onnx.defs.onnx_opset_version())
