@@ -209,7 +209,7 @@ def training_data(net: networks.Network, batch: int) -> tuple[np.ndarray, np.nda
 
 def training(batch: int, repeats: int, peers: dict[str, str]) -> dict[str, Any]:
     """One step of stochastic gradient descent with momentum."""
-    net = networks.resnet20()
+    net = networks.NETWORKS["resnet20-cifar"]()
     data = training_data(net, batch)
     ways = {who: STEPS[who](net, *data) for who in STEPS if who in ("fastcnn", *peers)}
     losses = {who: float(np.ravel(way())[0]) for who, way in ways.items()}

@@ -1,21 +1,22 @@
-"""Known networks, each described once and built in fastcnn, in PyTorch and as ONNX, with the same weights.
+"""Known networks, those of `fastcnn.applications`, built in fastcnn, in PyTorch and as ONNX, with the same weights.
 
-A `Network` is a list of steps with their weights as NumPy arrays: kernels (height, width, channels in / groups,
-channels out), as fastcnn has them. `folded` puts batch normalization into the convolutions before it, as whoever
-deploys a network does.
+A `Network` is a list of a model's steps with their weights as NumPy arrays: kernels (height, width, channels in /
+groups, channels out), as fastcnn has them. `folded` puts batch normalization into the convolutions before it, as
+whoever deploys a network does.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from fastcnn import layers
-from fastcnn.models import Model
+from fastcnn import activations, applications, layers
+from fastcnn.layers.base import weight_budget
+from fastcnn.models import Model, Sequential
 
 #: Of every batch normalization, on all sides.
 EPSILON = 1e-5
@@ -30,7 +31,7 @@ class Step:
     """
 
     op: str
-    inputs: tuple[int, ...]
+    inputs: tuple[int, ...] = ()
     weights: tuple[np.ndarray, ...] = ()
     kernel: int = 1
     stride: int = 1
@@ -39,66 +40,15 @@ class Step:
 
 
 class Network:
-    """A network for images of `size` x `size` pixels, put together step by step; each method gives its step's number.
-
-    Parameters
-    ----------
-    classes : int
-        Width of the last dense layer.
-    """
+    """A network for images of `size` x `size` pixels, as steps; `add` gives a step's number."""
 
     def __init__(self, name: str, size: int, channels: int = 3) -> None:
         self.name, self.size, self.channels = name, size, channels
         self.steps: list[Step] = []
-        self._widths: dict[int, int] = {-1: channels}
-        self._rng = np.random.default_rng(0)
 
-    def add(self, step: Step, width: int) -> int:
+    def add(self, step: Step) -> int:
         self.steps.append(step)
-        self._widths[len(self.steps) - 1] = width
         return len(self.steps) - 1
-
-    def conv(
-        self, x: int, filters: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = False, pad: bool = True
-    ) -> int:
-        """A convolution with padding of half the kernel; normally distributed weights (He et al. 2015)."""
-        terms = kernel * kernel * self._widths[x] // groups
-        shape = (kernel, kernel, self._widths[x] // groups, filters)
-        weights = [self._rng.standard_normal(shape, np.float32) * np.float32((2 / terms) ** 0.5)]
-        if bias:
-            weights.append(self._rng.standard_normal(filters, np.float32) * np.float32(0.1))
-        padding = kernel // 2 if pad else 0
-        return self.add(Step("conv", (x,), tuple(weights), kernel, stride, padding, groups), filters)
-
-    def norm(self, x: int, scale: float = 1.0) -> int:
-        width = self._widths[x]
-        gamma, variance = (self._rng.uniform(0.8, 1.2, width).astype(np.float32) for _ in range(2))
-        beta, mean = (self._rng.standard_normal(width, np.float32) * np.float32(0.1) for _ in range(2))
-        return self.add(Step("norm", (x,), (gamma * np.float32(scale), beta, mean, variance)), width)
-
-    def act(self, x: int, kind: str = "relu") -> int:
-        return self.add(Step(kind, (x,)), self._widths[x])
-
-    def sum(self, x: int, y: int) -> int:
-        return self.add(Step("add", (x, y)), self._widths[x])
-
-    def max_pool(self, x: int, window: int, stride: int, padding: int = 0) -> int:
-        return self.add(Step("max_pool", (x,), kernel=window, stride=stride, padding=padding), self._widths[x])
-
-    def mean(self, x: int) -> int:
-        return self.add(Step("mean", (x,)), self._widths[x])
-
-    def flatten(self, x: int, pixels: int) -> int:
-        return self.add(Step("flatten", (x,)), self._widths[x] * pixels)
-
-    def dense(self, x: int, units: int) -> int:
-        terms = self._widths[x]
-        kernel = self._rng.standard_normal((terms, units), np.float32) * np.float32(terms**-0.5)
-        return self.add(Step("dense", (x,), (kernel, self._rng.standard_normal(units, np.float32))), units)
-
-    def normed(self, x: int, filters: int, kernel: int, stride: int = 1, groups: int = 1, act: str = "relu") -> int:
-        """Convolution, normalization, activation."""
-        return self.act(self.norm(self.conv(x, filters, kernel, stride, groups)), act)
 
     def folded(self) -> Network:
         """The same function with every normalization put into the convolution before it."""
@@ -115,115 +65,113 @@ class Network:
                 made.steps[inputs[0]] = dataclasses.replace(before, weights=weights)
                 places[number] = inputs[0]
             else:
-                places[number] = made.add(dataclasses.replace(step, inputs=inputs), self._widths[number])
+                places[number] = made.add(dataclasses.replace(step, inputs=inputs))
         return made
 
 
 # ---------------------------------------------------------------- the networks
 
 
+def from_model(name: str, model: Model) -> Network:
+    """The steps of a model's prediction, with weights drawn at random such that activations keep their size."""
+    _, height, width, channels = model.input_shape
+    assert height == width
+    net, rng = Network(name, height, channels), np.random.default_rng(0)
+    # The last normalizations of residual branches are small, or sums would grow from block to block.
+    small = {id(call.inputs[0]) for call in model.network if isinstance(call.layer, layers.Add)}
+    places: dict[int, int] = {}
+    for call in model.network:
+        if isinstance(call.layer, layers.InputLayer):
+            places[id(call.outputs[0])] = -1
+            continue
+        inputs = tuple(places[id(value)] for value in call.inputs)
+        number = inputs[0]
+        for step in _steps(call.layer, rng, 0.3 if id(call.outputs[0]) in small else 1.0):
+            number = net.add(dataclasses.replace(step, inputs=inputs))
+            inputs = (number,)  # of the activation behind
+        places[id(call.outputs[0])] = number
+    return net
+
+
+def _steps(layer: Any, rng: np.random.Generator, scale: float) -> Iterator[Step]:
+    """What a layer does, its activation in a step of its own; dropout does nothing in predictions."""
+    weights = tuple(_drawn(layer, variable, rng, scale) for variable in layer.weights)
+    if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)):
+        if isinstance(layer, layers.DepthwiseConv2D):
+            groups = weights[0].shape[2]
+            weights = (weights[0].transpose(0, 1, 3, 2), *weights[1:])
+        else:
+            groups = layer.groups
+        yield Step("conv", (), weights, layer.kernel_size[0], layer.strides[0], _symmetric(layer.padding), groups)
+    elif isinstance(layer, layers.BatchNormalization):
+        assert layer.epsilon == EPSILON
+        yield Step("norm", (), weights)
+    elif isinstance(layer, layers.MaxPooling2D):
+        yield Step("max_pool", (), (), layer.pool_size[0], layer.strides[0], _symmetric(layer.padding))
+    elif isinstance(layer, layers.ReLU):
+        yield Step("relu" if layer.max_value is None else "relu6")
+    elif not isinstance(layer, layers.Dropout):
+        kinds = {layers.Add: "add", layers.GlobalAveragePooling2D: "mean", layers.Flatten: "flatten",
+                 layers.Dense: "dense"}  # fmt: skip
+        yield Step(kinds[type(layer)], (), weights)
+    if getattr(layer, "activation", None) not in (None, activations.linear):
+        assert layer.activation is activations.relu
+        yield Step("relu")
+
+
+def _symmetric(padding: Any) -> int:
+    """The same number of rows and columns on all sides."""
+    if padding == "valid":
+        return 0
+    ((side, *others), columns) = padding
+    assert [side] == others
+    assert tuple(columns) == (side, side)
+    return int(side)
+
+
+def _drawn(layer: Any, variable: Any, rng: np.random.Generator, scale: float) -> np.ndarray:
+    """Kernels by He et al. (2015), statistics and all else around what they start with."""
+    shape, name = variable.shape, variable.name
+    if name == "kernel":
+        terms = math.prod(shape[:2]) if isinstance(layer, layers.DepthwiseConv2D) else math.prod(shape[:-1])
+        gain = 1 if isinstance(layer, layers.Dense) else 2
+        return rng.standard_normal(shape, np.float32) * np.float32((gain / terms) ** 0.5)
+    if name in ("gamma", "moving_variance"):
+        drawn = rng.uniform(0.8, 1.2, shape).astype(np.float32)
+        return drawn * np.float32(scale) if name == "gamma" else drawn
+    return rng.standard_normal(shape, np.float32) * np.float32(0.1)
+
+
+def _application(name: str, make: Callable[..., Model], size: int, **how: Any) -> Callable[..., Network]:
+    def network(size: int = size) -> Network:
+        with weight_budget(1 << 62):  # zeros: the weights are drawn here
+            return from_model(name, make(input_shape=(size, size, 3), **how))
+
+    return network
+
+
 def classic_cnn(size: int = 28) -> Network:
     """That of the textbooks, for Fashion-MNIST."""
-    net = Network("classic-cnn", size, channels=1)
-    x = -1
+    model = Sequential([layers.Input((size, size, 1))])
     for filters in (32, 64):
-        x = net.max_pool(net.act(net.conv(x, filters, 3, bias=True, pad=False)), 2, 2)
-    x = net.act(net.conv(x, 64, 3, bias=True, pad=False))
-    x = net.flatten(x, (((size - 2) // 2 - 2) // 2 - 2) ** 2)
-    net.dense(net.act(net.dense(x, 64)), 10)
-    return net
+        model.add(layers.Conv2D(filters, 3, activation="relu"))
+        model.add(layers.MaxPooling2D(2))
+    model.add(layers.Conv2D(64, 3, activation="relu"))
+    model.add(layers.Flatten())
+    model.add(layers.Dense(64, activation="relu"))
+    model.add(layers.Dense(10))
+    return from_model("classic-cnn", model)
 
 
-def vgg16(size: int = 224, head: bool = True) -> Network:
-    """Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition", 2014: D."""
-    net = Network("vgg16" if head else "vgg16-no-head", size)
-    x = -1
-    for filters, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
-        for _ in range(count):
-            x = net.act(net.conv(x, filters, 3, bias=True))
-        x = net.max_pool(x, 2, 2)
-    if head:
-        x = net.flatten(x, (size // 32) ** 2)
-        for units in (4096, 4096):
-            x = net.act(net.dense(x, units))
-        net.dense(x, 1000)
-    return net
-
-
-def _stem(net: Network) -> int:
-    return net.max_pool(net.normed(-1, 64, 7, 2), 3, 2, 1)
-
-
-def _basic(net: Network, x: int, filters: int, stride: int, project: bool) -> int:
-    short = net.norm(net.conv(x, filters, 1, stride)) if project else x
-    y = net.norm(net.conv(net.normed(x, filters, 3, stride), filters, 3), 0.3)
-    return net.act(net.sum(y, short))
-
-
-def resnet18(size: int = 224) -> Network:
-    """He et al., "Deep residual learning for image recognition", 2015."""
-    net = Network("resnet18", size)
-    x = _stem(net)
-    for stage, filters in enumerate((64, 128, 256, 512)):
-        for block in range(2):
-            first = block == 0 and stage > 0
-            x = _basic(net, x, filters, 2 if first else 1, first)
-    net.dense(net.mean(x), 1000)
-    return net
-
-
-def resnet50(size: int = 224) -> Network:
-    """The same paper's bottlenecks, with the stride in the 3x3 convolution, as everyone has them now."""
-    net = Network("resnet50", size)
-    x = _stem(net)
-    for stage, (filters, count) in enumerate(((64, 3), (128, 4), (256, 6), (512, 3))):
-        for block in range(count):
-            stride = 2 if block == 0 and stage > 0 else 1
-            short = net.norm(net.conv(x, 4 * filters, 1, stride)) if block == 0 else x
-            y = net.normed(net.normed(x, filters, 1), filters, 3, stride)
-            x = net.act(net.sum(net.norm(net.conv(y, 4 * filters, 1), 0.3), short))
-    net.dense(net.mean(x), 1000)
-    return net
-
-
-def mobilenet_v2(size: int = 224) -> Network:
-    """Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", 2018."""
-    net = Network("mobilenet_v2", size)
-    x, width = net.normed(-1, 32, 3, 2, act="relu6"), 32
-    for expand, filters, count, first in (
-        (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1),
-    ):  # fmt: skip
-        for block in range(count):
-            stride, inner = first if block == 0 else 1, width * expand
-            y = net.normed(x, inner, 1, act="relu6") if expand > 1 else x
-            y = net.normed(y, inner, 3, stride, inner, "relu6")
-            y = net.norm(net.conv(y, filters, 1), 0.5)
-            x = net.sum(y, x) if stride == 1 and width == filters else y
-            width = filters
-    net.dense(net.mean(net.normed(x, 1280, 1, act="relu6")), 1000)
-    return net
-
-
-def resnet20(size: int = 32) -> Network:
-    """ResNet-20 for CIFAR-10, section 4.2 of the paper, with projections where sizes change."""
-    net = Network("resnet20-cifar", size)
-    x = net.normed(-1, 16, 3)
-    for stage, filters in enumerate((16, 32, 64)):
-        for block in range(3):
-            first = block == 0 and stage > 0
-            x = _basic(net, x, filters, 2 if first else 1, first)
-    net.dense(net.mean(x), 10)
-    return net
-
-
+_LOGITS = {"classifier_activation": None}
 #: Each takes the size of the images, and without one makes the network as it is known.
 NETWORKS: dict[str, Callable[..., Network]] = {
-    "vgg16": vgg16,
-    "vgg16-no-head": functools.partial(vgg16, head=False),
-    "resnet18": resnet18,
-    "resnet50": resnet50,
-    "mobilenet_v2": mobilenet_v2,
-    "resnet20-cifar": resnet20,
+    "vgg16": _application("vgg16", applications.VGG16, 224, **_LOGITS),
+    "vgg16-no-head": _application("vgg16-no-head", applications.VGG16, 224, include_top=False),
+    "resnet18": _application("resnet18", applications.ResNet18, 224, **_LOGITS),
+    "resnet50": _application("resnet50", applications.ResNet50, 224, **_LOGITS),
+    "mobilenet_v2": _application("mobilenet_v2", applications.MobileNetV2, 224, **_LOGITS),
+    "resnet20-cifar": _application("resnet20-cifar", applications.ResNet20, 32, **_LOGITS),
     "classic-cnn": classic_cnn,
 }
 #: The others are for small pictures.
