@@ -11,11 +11,15 @@ from typing import Any
 from .. import layers, weights
 from ..errors import shown
 from ..graph import Value
+from ..initializers import VarianceScaling
 from ..layers.base import weight_budget
 from ..models import Model
 
 #: Weights' first values for layers with ReLUs behind them (He et al., "Delving deep into rectifiers", 2015).
 INITIALIZER = "he_normal"
+#: The same for windows over single channels: a number of such a kernel's shape, (height, width, channels, 1), is one of
+#: height * width terms, which is what its outputs count.
+DEPTHWISE_INITIALIZER = VarianceScaling(2.0, "fan_out")
 #: While weights are read from a file they start as zeros; so many numbers no network here has.
 _NO_LIMIT = 1 << 62
 
@@ -51,7 +55,7 @@ class Style:
     def depthwise(self, x: Value, size: int, strides: int = 1, *, name: str) -> Value:
         """A convolution of each channel by itself, without a bias, and its normalization."""
         made = layers.DepthwiseConv2D(size, strides, self._padding(size), use_bias=False,
-                                      depthwise_initializer=INITIALIZER, name=name + self.conv)  # fmt: skip
+                                      depthwise_initializer=DEPTHWISE_INITIALIZER, name=name + self.conv)  # fmt: skip
         return self.normalize(made(x), name)
 
     def normalize(self, x: Value, name: str) -> Value:
