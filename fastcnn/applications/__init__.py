@@ -10,6 +10,7 @@ from . import (
     efficientnet_lite,
     imagenet_utils,
     mobilenet_v2,
+    mobilenet_v3,
     resnet,
     resnet_cifar,
     squeezenet,
@@ -18,6 +19,7 @@ from . import (
 from .efficientnet_lite import EfficientNetLite0
 from .imagenet_utils import decode_predictions, preprocess_input
 from .mobilenet_v2 import MobileNetV2
+from .mobilenet_v3 import MobileNetV3Small
 from .resnet import ResNet18, ResNet34, ResNet50
 from .resnet_cifar import ResNet20, ResNet56
 from .squeezenet import SqueezeNet
@@ -27,6 +29,7 @@ __all__ = [
     "VGG16",
     "EfficientNetLite0",
     "MobileNetV2",
+    "MobileNetV3Small",
     "ResNet18",
     "ResNet20",
     "ResNet34",
@@ -37,6 +40,7 @@ __all__ = [
     "efficientnet_lite",
     "imagenet_utils",
     "mobilenet_v2",
+    "mobilenet_v3",
     "preprocess_input",
     "resnet",
     "resnet_cifar",

@@ -19,6 +19,7 @@ NETWORKS: dict[str, tuple[int, int]] = {
     "ResNet34": (21_797_672, 512),
     "ResNet50": (25_557_032, 2048),
     "MobileNetV2": (3_504_872, 1280),
+    "MobileNetV3Small": (2_542_856, 576),
     "EfficientNetLite0": (4_652_008, 1280),
     "SqueezeNet": (1_235_496, 512),
     "ResNet20": (272_474, 64),

@@ -19,8 +19,8 @@ import torch_networks  # noqa: E402
 
 #: The images' size for each network: small, and odd where a network takes it.
 SIZES = {
-    "VGG16": 64, "ResNet18": 97, "ResNet34": 64, "ResNet50": 65, "MobileNetV2": 95, "EfficientNetLite0": 93,
-    "SqueezeNet": 82, "ResNet20": 33, "ResNet56": 32,
+    "VGG16": 64, "ResNet18": 97, "ResNet34": 64, "ResNet50": 65, "MobileNetV2": 95, "MobileNetV3Small": 91,
+    "EfficientNetLite0": 93, "SqueezeNet": 82, "ResNet20": 33, "ResNet56": 32,
 }  # fmt: skip
 CLASSES = 9
 NAMES = {
@@ -31,6 +31,7 @@ NAMES = {
     "ResNet20": applications.resnet_cifar.torch_name,
     "ResNet56": applications.resnet_cifar.torch_name,
     "MobileNetV2": applications.mobilenet_v2.torch_name,
+    "MobileNetV3Small": applications.mobilenet_v3.torch_name,
     "EfficientNetLite0": applications.efficientnet_lite.torch_name,
     "SqueezeNet": applications.squeezenet.torch_name,
 }
