@@ -27,6 +27,11 @@
 /* Images of so many floats, 512 KiB, are taken to lie in the L2 cache. */
 #define NEAR_FLOATS 131072
 
+/* Weights that are transformed late: channels at a time, and how many of these times ahead they are fetched.
+ */
+#define LATE_DEPTH 8
+#define LATE_AHEAD 2
+
 typedef fc_winograd_forward_args args;
 
 typedef struct {
@@ -36,6 +41,7 @@ typedef struct {
     int64_t panels, span, spans;     /* panels of one tile of work */
     int64_t point_row, point_matrix; /* floats from square to square and from point to point: of points */
     int64_t sum_matrix;              /* and of sums, whose rows are FC_NR */
+    int late;                        /* whether weights are transformed here */
     int narrow;                      /* whether winograd_narrow.c does it */
     int far_weights;                 /* whether the weights don't stay in the L2 cache */
     int far;                         /* whether the images don't lie in the L2 cache anyway */
@@ -53,7 +59,8 @@ static cut cut_work(const args *a) {
     const int64_t fit = POINT_FLOATS / (k.edge * k.edge * k.point_row) / LEAST_SQUARES * LEAST_SQUARES;
     const int64_t most =
         fc_min(fc_max(fit, LEAST_SQUARES), weights > FAR_FLOATS ? 2 * MOST_SQUARES : MOST_SQUARES);
-    k.narrow = fc_wino_is_narrow(a, k.squares);
+    k.late = a->late && m == 4;
+    k.narrow = !k.late && fc_wino_is_narrow(a, k.squares);
     const int64_t few = weights > WEIGHT_FLOATS ? 0 : fc_min(k.squares / (2 * LEAST_SQUARES), ENOUGH_TILES);
     k.blocks = k.narrow ? (k.squares + FC_NARROW_SQUARES - 1) / FC_NARROW_SQUARES
                         : fc_max((k.squares + most - 1) / most, few);
@@ -73,10 +80,16 @@ static cut cut_work(const args *a) {
 typedef struct {
     int64_t *kept; /* 1 + the block whose points these are, 0: none */
     float *points, *sums;
+    float *weights; /* of two rows of points: [point][channel][width] */
 } space;
 
+/* Floats from point to point of weights that are transformed late. */
+static int64_t late_matrix(void) { return fc_odd_lines(LATE_DEPTH * FC_NR); }
+
 static size_t space_bytes(const cut *k) {
-    return 64 + (size_t)(k->edge * k->edge * (k->point_matrix + k->sum_matrix)) * sizeof(float);
+    return 64 + (size_t)(k->edge * k->edge * (k->point_matrix + k->sum_matrix) +
+                         k->late * 2 * k->edge * late_matrix()) *
+                    sizeof(float);
 }
 
 static space lay_out(const cut *k, void *scratch) {
@@ -84,6 +97,7 @@ static space lay_out(const cut *k, void *scratch) {
     s.kept = scratch;
     s.points = (float *)((char *)scratch + 64);
     s.sums = s.points + k->edge * k->edge * k->point_matrix;
+    s.weights = s.sums + k->edge * k->edge * k->sum_matrix;
     return s;
 }
 
@@ -217,6 +231,71 @@ static void multiply(const args *a, const cut *k, const space *s, int64_t panel,
     }
 }
 
+/* ---- products with weights that are transformed late ---- */
+
+/* Rows `first` and `second` of points of `depth` channels' weights, [channel][tap][width], and every so many
+ * cache lines of those that follow are fetched. */
+FC_INLINE void transform_late(const int m, const int first, const int second, const float *from,
+                              int64_t depth, const int nv, float *to) {
+    const int edge = m + 2, width = nv * VL;
+    const int64_t matrix = late_matrix();
+    vf g[3], o[FC_WINO_EDGE], upper[3], lower[3];
+    for (int64_t c = 0; c < depth; c++, from += 9 * width, to += width) {
+        const float *ahead = from + LATE_AHEAD * LATE_DEPTH * 9 * width + (first + 1) / 2 * 3 * width;
+        for (int i = 0; i < 3 * width; i += LINE_FLOATS) fc_prefetch_l2(ahead + i);
+        FC_UNROLL(2)
+        for (int v = 0; v < width; v += VL) {
+            FC_UNROLL(3)
+            for (int j = 0; j < 3; j++) {
+                FC_UNROLL(3)
+                for (int i = 0; i < 3; i++) g[i] = vf_load(from + (i * 3 + j) * width + v);
+                fc_wino_weights(m, g, 1, o, 1);
+                upper[j] = o[first];
+                lower[j] = o[second];
+            }
+            fc_wino_weights(m, upper, 1, o, 1);
+            FC_UNROLL(6)
+            for (int j = 0; j < edge; j++) vf_store(to + j * matrix + v, o[j]);
+            fc_wino_weights(m, lower, 1, o, 1);
+            FC_UNROLL(6)
+            for (int j = 0; j < edge; j++) vf_store(to + (edge + j) * matrix + v, o[j]);
+        }
+    }
+}
+
+/* As multiply_squares, without a call where there are four squares. */
+FC_INLINE void multiply_late_squares(products p, int64_t count, const int nv) {
+    if (count == 4)
+        multiply_rows(4, nv, 0, &p);
+    else
+        multiply_squares(p, count, nv, 0);
+}
+
+/* As multiply, b: [channel][tap][width]. Two rows of points at a time, whose weights share most sums, and so
+ * few channels that their transformed weights lie in the L1 cache. */
+FC_INLINE void multiply_late(const int nv, const args *a, const cut *k, const space *s, const float *b,
+                             int64_t count) {
+    const int m = 4, edge = m + 2;
+    for (int64_t c = 0; c < a->c; c += LATE_DEPTH) {
+        const int64_t depth = fc_min(LATE_DEPTH, a->c - c);
+        FC_UNROLL(3)
+        for (int pair = 0; pair < 3; pair++) {
+            const int first = pair ? 2 * pair - 1 : 0, second = pair ? 2 * pair : edge - 1;
+            transform_late(m, first, second, b + c * 9 * nv * VL, depth, nv, s->weights);
+            for (int j = 0; j < 2 * edge; j++) {
+                const int point = (j < edge ? first * edge : second * edge - edge) + j;
+                const products p = {.a = s->points + point * k->point_matrix + c,
+                                    .b = s->weights + j * late_matrix(),
+                                    .sums = s->sums + point * k->sum_matrix,
+                                    .row = k->point_row,
+                                    .depth = depth,
+                                    .add = c > 0};
+                multiply_late_squares(p, count, nv);
+            }
+        }
+    }
+}
+
 /* ---- sums to pixels ---- */
 
 /* The same for the 2 x 2 maxima of the 4 x 4 pixels: they never leave the registers. */
@@ -319,8 +398,15 @@ FC_INLINE void run_tiles(const int m, const args *a, int64_t begin, int64_t end,
                                        fc_min(vectors * (part + 1) / parts * 16, a->c)};
             const fc_wino_wanted out = {&results, first,         k.far ? next : first,
                                         m,        panel * FC_NR, fc_min((panel + 1) * FC_NR, a->k)};
-            multiply(a, &k, &s, panel, a->packed + panel * k.edge * k.edge * fc_odd_lines(a->c * FC_NR),
-                     count, &in, &out);
+            if (m == 4 && k.late) {
+                const float *b = a->packed + 9 * panel * a->c * FC_NR;
+                if (fc_panel_vectors(a->k, panel) > 1)
+                    multiply_late(2, a, &k, &s, b, count);
+                else
+                    multiply_late(1, a, &k, &s, b, count);
+            } else
+                multiply(a, &k, &s, panel, a->packed + panel * k.edge * k.edge * fc_odd_lines(a->c * FC_NR),
+                         count, &in, &out);
             if (m == 4 && a->pool)
                 finish_panel(m, 1, a, &k, &s, panel, first, count);
             else

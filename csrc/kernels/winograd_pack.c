@@ -50,7 +50,16 @@ FC_INLINE void transform_weights(const int m, const float *from, float *to, int6
     }
 }
 
-/* packed: [panel][point][channel][width]. A tile is a panel and PACK_DEPTH channels. */
+/* The weights as they are: [channel][tap][width]. */
+static void order_weights(const float *from, int64_t depth, int64_t width, float *to) {
+    for (int64_t c = 0; c < depth; c++)
+        for (int64_t tap = 0; tap < 9; tap++, to += width)
+            for (int64_t j = 0; j < width; j += VL)
+                vf_store(to + j, vf_load(from + tap * PACK_DEPTH * FC_NR + c * width + j));
+}
+
+/* packed: [panel][point][channel][width], or late [panel][channel][tap][width]. A tile is a panel and
+ * PACK_DEPTH channels. */
 FC_RUN(winograd_pack) {
     const int64_t m = fc_wino_m(a->m), points = (m + 2) * (m + 2),
                   steps = (a->c + PACK_DEPTH - 1) / PACK_DEPTH;
@@ -62,6 +71,10 @@ FC_RUN(winograd_pack) {
         const int64_t matrix = fc_odd_lines(a->c * width);
         float *to = a->packed + panel * points * fc_odd_lines(a->c * FC_NR) + c0 * width;
         take_weights(a, c0, depth, col, width, taken);
+        if (a->late && m == 4) {
+            order_weights(taken, depth, width, a->packed + 9 * (panel * a->c * FC_NR + c0 * width));
+            continue;
+        }
         for (int64_t i = 0; i < depth * width; i += VL)
             if (m == 3)
                 transform_weights(3, taken + i, to + i, matrix);

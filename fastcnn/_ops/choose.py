@@ -31,6 +31,11 @@ _CACHE_BYTES = 8e6  # what a core may expect to find in the cache
 _LANES = 16
 _PIXELS = 55.0  # to transform one vector of channels of a square of 4x4 pixels to points
 _SUMS = 36.0  # and back; also of a square of dy to points
+_LATE = 14.0  # to transform a vector of weights beside their products
+#: Transforming the weights each time may pay up to so many squares, where they would else leave a core's caches.
+_FEW_SQUARES, _FAR_WEIGHTS = 4, 4e6
+#: And up to so many channels, as its sums are added up in one chain, whose rounding errors grow with its length.
+_LATE_CHANNELS = 512
 _TAPS = 40.0  # one vector of sums over all squares to the gradients of weights
 #: csrc/kernels/winograd.c: squares for which the weights pass once.
 _SQUARES = 36
@@ -105,6 +110,7 @@ class Direct:
     name = "direct"
     title = "direct"
     pools = True
+    late = False
 
     def fits(self, g: ConvGeometry) -> bool:
         return True
@@ -135,11 +141,13 @@ class Winograd:
     """F(m x m, 3 x 3): 2.25 (m = 4) or 2.78 (m = 3) multiplications a pixel instead of 9, between transforms."""
 
     m: int
+    #: Whether the weights are transformed each time, which takes a quarter of the bytes: m = 4, for predictions.
+    late: bool = False
     name = "winograd"
 
     @property
     def title(self) -> str:
-        return f"F({self.m}x{self.m},3x3)"
+        return f"F({self.m}x{self.m},3x3){', late' if self.late else ''}"
 
     @property
     def pools(self) -> bool:
@@ -148,9 +156,17 @@ class Winograd:
 
     def fits(self, g: ConvGeometry) -> bool:
         plain = (g.kh, g.kw, g.sh, g.sw, g.dh, g.dw, g.groups) == (3, 3, 1, 1, 1, 1, 1)
+        if self.late:
+            far = 4 * self._points * g.c * g.k >= _FAR_WEIGHTS
+            if self._squares(g) > _FEW_SQUARES or g.c > _LATE_CHANNELS or not far:
+                return False
         return plain and min(g.c, g.k) >= _LEAST_CHANNELS
 
     def cost(self, g: ConvGeometry, pack_each_time: bool) -> float:
+        if self.late:
+            weights = 9 * g.c * g.k
+            work = self._work(g, 1, 1) + g.c * g.k / _LANES * _LATE + 4 * weights / _CACHE + _spilled(4 * weights)
+            return _START + work + (_packing(weights) if pack_each_time else 0.0)
         weights = self._points * g.c * g.k
         read = 4 * weights * -(-self._squares(g) // _SQUARES) / _CACHE + _spilled(4 * weights)
         return _START + self._work(g, 1, 1) + read + (_packing(weights) if pack_each_time else 0.0)
@@ -192,14 +208,14 @@ class Winograd:
         return WeightGradient("winograd", "winograd_backward_weights", numbers, parts)
 
     def _method(self, g: ConvGeometry, adjoint: int) -> Method:
-        pack = {"c": g.c, "k": g.k, "m": self.m, "adjoint": adjoint}
-        size = g.winograd_packed_size(self.m)
-        numbers = {**g.fields(), **_PLAIN, "m": self.m, "pool": 0}
+        pack = {"c": g.c, "k": g.k, "m": self.m, "adjoint": adjoint, "late": int(self.late)}
+        size = g.winograd_packed_size(self.m, self.late)
+        numbers = {**g.fields(), **_PLAIN, "m": self.m, "late": int(self.late), "pool": 0}
         return Method("winograd", "winograd_pack", pack, size, "winograd_forward", "x", "y", numbers)
 
 
 #: In the order in which they are preferred where they cost the same.
-_CANDIDATES: tuple[Direct | Winograd, ...] = (Direct(), Winograd(4), Winograd(3))
+_CANDIDATES: tuple[Direct | Winograd, ...] = (Direct(), Winograd(4), Winograd(3), Winograd(4, late=True))
 
 
 def set_precision(precision: str) -> None:
@@ -261,14 +277,14 @@ def forward(g: ConvGeometry, pack_each_time: bool, pool: bool = False) -> Method
     pool : bool
         Whether the kernel is to take the maxima of 2x2 windows of the result.
     """
-    fitting = [c for c in _CANDIDATES if c.fits(g) and (c.pools or not pool)]
+    fitting = [c for c in _CANDIDATES if c.fits(g) and (c.pools or not pool) and not (c.late and pack_each_time)]
     best, why = _best(fitting, lambda c: c.cost(g, pack_each_time))
     return dataclasses.replace(best.forward(g), why=why)
 
 
 def backward_data(g: ConvGeometry, pack_each_time: bool) -> Method:
     """The method for the gradient of the convolution `g` with respect to its input."""
-    fitting = [c for c in _CANDIDATES if c.fits(g)]
+    fitting = [c for c in _CANDIDATES if c.fits(g) and not c.late]
     best, why = _best(fitting, lambda c: c.cost(g if isinstance(c, Direct) else g.adjoint(), pack_each_time))
     return dataclasses.replace(best.backward_data(g), why=why)
 
@@ -278,7 +294,7 @@ def backward_weights(g: ConvGeometry) -> WeightGradient:
     if g.is_depthwise:
         parts = g.weight_parts
         return WeightGradient("depthwise", "depthwise_backward_weights", {**g.fields(), "parts": parts}, parts)
-    best, why = _best([c for c in _CANDIDATES if c.fits(g)], lambda c: c.weights_cost(g))
+    best, why = _best([c for c in _CANDIDATES if c.fits(g) and not c.late], lambda c: c.weights_cost(g))
     return dataclasses.replace(best.backward_weights(g), why=why)
 
 

@@ -257,8 +257,10 @@ class ConvGeometry:
         """Elements of the weights packed for the gradient of x (conv2d_pack_transposed)."""
         return self.groups * self.kh * self.kw * (self.k // self.groups) * _round_up(self.c // self.groups, 64)
 
-    def winograd_packed_size(self, m: int) -> int:
-        """Elements of the weights transformed for F(m x m, 3 x 3) (winograd_pack)."""
+    def winograd_packed_size(self, m: int, late: bool = False) -> int:
+        """Elements of the weights transformed for F(m x m, 3 x 3) (winograd_pack), or only put in order."""
+        if late:
+            return 9 * self.c * _round_up(self.k, 64)
         return (m + 2) ** 2 * (self.c + 3) * _round_up(self.k, 64)
 
     def adjoint(self) -> ConvGeometry:

@@ -124,10 +124,10 @@ def pooled_weights_problem(c: Conv, exact: bool) -> Problem:
 WINOGRAD_ERROR = 2e-5
 
 
-def winograd_problem(c: Conv, m: int, adjoint: bool, over: str = "") -> Problem:
+def winograd_problem(c: Conv, m: int, adjoint: bool, over: str = "", late: int = 0) -> Problem:
     """A direct convolution's problem by the other kernels, with their tolerance; with `adjoint`, that of dx.
 
-    `over` is the input that the result takes the place of.
+    `over` is the input that the result takes the place of; with `late`, weights are transformed late.
     """
     numbers = c.numbers
     problem = (_backward_data if adjoint else _forward)(c, depthwise=False, exact=False)
@@ -139,9 +139,10 @@ def winograd_problem(c: Conv, m: int, adjoint: bool, over: str = "") -> Problem:
         numbers |= {"h": oh, "w": ow, "c": k, "oh": c.shape[1], "ow": c.shape[2], "k": c.c}
         numbers |= {"pt": 2 - c.corner[0], "pl": 2 - c.corner[1]}
     pack = {"weights": "w", "packed": "packed", "c": numbers["c"], "k": numbers["k"], "m": m, "adjoint": int(adjoint)}
+    pack["late"] = late
     problem.steps = [
         Step("winograd_pack", pack),
-        Step("winograd_forward", {"packed": "packed", **tensors, **numbers, "m": m}),
+        Step("winograd_forward", {"packed": "packed", **tensors, **numbers, "m": m, "late": late}),
     ]
     if over:
         problem.expected[over] = problem.expected.pop(tensors["y"])
@@ -213,6 +214,13 @@ def cases() -> Iterator[Case]:
                     lambda rng, c=c, m=m, adjoint=adjoint, over=over: winograd_problem(c, m, adjoint, over),
                     c.large,
                 )
+        for adjoint in (False, True)[: 1 if c.pool else 2]:
+            yield Case(
+                f"winograd_late_{'backward_data' if adjoint else 'forward'}/{c.name}",
+                ("winograd_pack", "winograd_forward"),
+                lambda rng, c=c, adjoint=adjoint: winograd_problem(c, 4, adjoint, late=1),
+                c.large,
+            )
         for m in (4, 3) if not (c.pool or c.residual) else ():
             yield Case(
                 f"winograd_backward_weights_{m}/{c.name}",

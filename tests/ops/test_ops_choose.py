@@ -74,10 +74,11 @@ def test_packing_counts_where_it_is_done_each_time() -> None:
 
 
 def test_weights_that_come_from_memory_count() -> None:
-    """Transformed ones are four times as large, which one small image doesn't pay for."""
+    """Transformed ones are four times as large: for one small image they are transformed as they come."""
     weights = (3, 3, 512, 512)
-    assert choose.forward(ConvGeometry.of((1, 7, 7, 512), weights, padding="same"), False).name == "direct"
-    assert choose.forward(ConvGeometry.of((16, 7, 7, 512), weights, padding="same"), False).name == "winograd"
+    assert choose.forward(ConvGeometry.of((1, 7, 7, 512), weights, padding="same"), False).args["late"] == 1
+    assert choose.forward(ConvGeometry.of((1, 7, 7, 512), weights, padding="same"), True).name == "direct"
+    assert choose.forward(ConvGeometry.of((16, 7, 7, 512), weights, padding="same"), False).args["late"] == 0
 
 
 @pytest.mark.parametrize("name", ["direct", "winograd", " Winograd "])
