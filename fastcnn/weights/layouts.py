@@ -31,7 +31,9 @@ def layout(layer: Layer, variable: Variable) -> Layout:
     """How PyTorch has this weight: kernels (out, in / groups, height, width), dense ones (out, in)."""
     shape, kind = variable.shape, type(layer).__name__
     if variable.name != "kernel":
-        return Layout(shape, lambda a: a)
+        # One number a channel, where the layer has axes of size 1 for height and width (PReLU).
+        plain = shape[-1:] if math.prod(shape[:-1]) == 1 else shape
+        return Layout(plain, lambda a: a.reshape(shape))
     if kind == "DepthwiseConv2D":
         # One filter after the other: those of the first channel, those of the second, …
         rows, columns, channels, multiplier = shape
@@ -72,7 +74,7 @@ def module_kind(parameters: dict[str, int]) -> str:
 
 def layer_kind(layer: Layer) -> str:
     """What a layer is, in the words of `module_kind`."""
-    ranks = {NAMES.get(variable.name, variable.name): len(variable.shape) for variable in layer.weights}
     if type(layer).__name__ == "SeparableConv2D":
         return "two convolutions"
+    ranks = {NAMES.get(v.name, v.name): len(layout(layer, v).shape) for v in layer.weights}
     return module_kind(ranks)

@@ -199,3 +199,11 @@ def test_imagenet_classes() -> None:
     assert synsets == sorted(set(synsets))  # the challenge numbers them in this order
     assert all(words and all(words) for _, words in classes)
     assert dict(classes)["n02123045"] == ("tabby", "tabby cat")
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_predictions_have_no_normalization_left(name: str) -> None:
+    """Nor layouts to change: all of it is in the convolutions' weights, worked out once."""
+    plan = network(name)(input_shape=(64, 64, 3), classes=3).plan(2)
+    kernels = [step.kernel for step in plan.steps if not step.once]
+    assert not [kernel for kernel in kernels if "norm" in kernel or "permute" in kernel or "transpose" in kernel]
