@@ -49,8 +49,8 @@ def _floats(x: Any) -> Value | None:
 
 # ---------------------------------------------------------------- element by element
 
-#: Operators of one input: the kernel's name and which attributes are its numbers.
-_UNARY: dict[str, tuple[str, tuple[str, ...]]] = {
+#: Operators of one input: the kernel's name, and the attributes that are its numbers or a number itself.
+_UNARY: dict[str, tuple[str, tuple[str | float, ...]]] = {
     "Relu": ("relu", ()),
     "LeakyRelu": ("leaky_relu", ("alpha",)),
     "Sigmoid": ("sigmoid", ()),
@@ -71,17 +71,42 @@ _UNARY: dict[str, tuple[str, tuple[str, ...]]] = {
     "Erf": ("erf", ()),
     "Mish": ("mish", ()),
     "HardSwish": ("hard_silu", ()),
+    "Elu": ("elu", ("alpha",)),
+    "Selu": ("selu", ("alpha", "gamma")),
+    "ThresholdedRelu": ("threshold", ("alpha", 0.0)),
+    "Shrink": ("shrink", ("lambd", "bias")),
+    "Swish": ("silu", ("alpha",)),
 }
+
+
+#: Kinds whose alpha must not be negative.
+_FROM_0 = ("leaky_relu", "elu", "selu", "shrink", "silu")
 
 
 @form(*_UNARY)
 def one_argument(node: HostNode, inputs: Inputs) -> list[Value] | None:
     kind, names = _UNARY[node.op_type]
-    numbers = [float(node.attributes[name]) for name in names]
-    if not isinstance(inputs[0], Value) or (kind == "leaky_relu" and numbers[0] < 0):
+    numbers = [float(node.attributes[n] if isinstance(n, str) else n) for n in names]
+    # Of these the derivative is taken from the result, or a pole lies where alpha is 0.
+    if (
+        not isinstance(inputs[0], Value)
+        or (kind in _FROM_0 and not numbers[0] >= 0)
+        or (kind == "silu" and not numbers[0])
+    ):
         return None
     alpha, beta = [*numbers, None, None][:2]
     return [unary(inputs[0], kind, alpha, node.name, beta)]
+
+
+@form("Celu", "Gelu")
+def of_other_numbers(node: HostNode, inputs: Inputs) -> list[Value] | None:
+    x = inputs[0]
+    if not isinstance(x, Value):
+        return None
+    if node.op_type == "Gelu":
+        return [unary(x, "gelu_tanh" if node.attributes.get("approximate") == "tanh" else "gelu", name=node.name)]
+    alpha = float(node.attributes["alpha"])
+    return [unary(x, "elu", alpha, node.name, 1 / alpha)] if alpha > 0 else None
 
 
 @form("Clip")

@@ -19,7 +19,7 @@ import onnx
 
 from ..errors import shown
 from ..graph import Value, topological
-from ..layers import Activation
+from ..layers import Activation, Permute
 from ..layers.base import Layer, weight_budget
 from ..layers.input import InputLayer
 from ..models import Model
@@ -323,6 +323,8 @@ class Reader:
         return self.at(tensor, channels_last(tensor.rank))
 
     def permuted(self, value: Value, perm: Sequence[int], name: str) -> Value:
+        if perm[0] == 0 and value.dtype == "float32" and 2 < value.ndim <= 5:
+            return Permute(perm[1:], name=name)(value)
         return Operator("Transpose", "", self.opset, {"perm": list(perm)}, name=name)(value)
 
     def give(self, node: SourceNode, value: Value, order: Order | None = None) -> bool:

@@ -23,6 +23,7 @@ from ..shapes import MAX_SIZE
 from .checks import check_attributes
 from .external import external_bytes
 from .host import attributes_of, supports
+from .host_node import Attributes
 
 #: The oldest version of ONNX's operators that is read.
 OLDEST = 7
@@ -93,6 +94,7 @@ def read_source(model: Any) -> Source:
         found = SourceNode(node.op_type, label(node), list(node.input), list(node.output), _attributes(node, folder))
         while found.inputs and not found.inputs[-1]:
             found.inputs.pop()
+        Attributes(found.op_type, opset, found.attributes, found.name)
         check_attributes(found.op_type, found.name, found.attributes, [arrays.get(n) for n in found.inputs])
         nodes.append(found)
     inputs = [_value_info(v) for v in graph.input if v.name not in arrays]

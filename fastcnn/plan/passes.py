@@ -14,6 +14,7 @@ from ..graph import Node, Value, Variable, apply, emit
 from .function_passes import fold_lines, name_functions
 from .norm_passes import batch_norm_in_training, fold_batch_norm, fuse_batch_norm
 from .rewrite import Rewrite
+from .simplify import fold_channels, simplify
 
 #: Two ways to say it.
 _UNPADDED = ("valid", ((0, 0), (0, 0)))
@@ -223,8 +224,8 @@ def _add_to_gradient(r: Rewrite, node: Node, inputs: list[Value | None]) -> Sequ
 
 def fuse_for_prediction(outputs: Sequence[Value]) -> list[Value]:
     """The graph as a prediction computes it."""
-    named = name_functions(outputs)
-    return fuse_pools(fuse_batch_norm(fuse_epilogues(fold_lines(fold_batch_norm(named)))))
+    named = name_functions(simplify(outputs))
+    return fuse_pools(fuse_batch_norm(fuse_epilogues(fold_lines(fold_batch_norm(fold_channels(named))))))
 
 
 def fuse_for_training(

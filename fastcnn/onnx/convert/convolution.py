@@ -8,39 +8,13 @@ import numpy as np
 
 from ... import layers as L  # noqa: N812
 from ...graph import Value
-from ..operator import Operator
-from ..tensors import Shape, Tensor, as_in_file, channels_last
+from ..tensors import Tensor, as_in_file, channels_last
+from ..windows import window_sides
 from .table import converts
 
 if TYPE_CHECKING:
     from ..reader import Reader
     from ..source import SourceNode
-
-Sides = tuple[tuple[int, int], ...]
-
-
-def window_sides(
-    attributes: dict[str, Any], window: list[int], shape: Shape, dilations: list[int], strides: list[int]
-) -> Sides | str | None:
-    """What surrounds an image before windows are laid over it: ((before, after), …), "same", or None where that hangs
-    on sizes which aren't known.
-    """
-    mode = attributes.get("auto_pad", "NOTSET")
-    axes = len(window)
-    if mode == "NOTSET":
-        pads = attributes.get("pads") or [0] * 2 * axes
-        return tuple((pads[i], pads[i + axes]) for i in range(axes))
-    if mode == "VALID":
-        return ((0, 0),) * axes
-    if mode == "SAME_UPPER":
-        return "same"
-    sides = []
-    for size, k, d, s in zip(shape[2:], window, dilations, strides):
-        if size is None:
-            return None
-        total = max(0, (-(-size // s) - 1) * s + (k - 1) * d + 1 - size)
-        sides.append((total - total // 2, total // 2))
-    return tuple(sides)
 
 
 def _fixed(r: Reader, node: SourceNode) -> tuple[Tensor, np.ndarray, np.ndarray | None] | None:
@@ -61,7 +35,7 @@ def conv(r: Reader, node: SourceNode) -> bool:
     x, w, b = found
     axes, group = x.rank - 2, int(node.attributes.get("group", 1))
     channels = x.shape[1]
-    if channels is None:
+    if channels is None or (axes == 1 and x.shape[2] is None):
         return False
     if channels != w.shape[1] * group:
         raise ValueError(f"its weights {w.shape} in {group} groups take {w.shape[1] * group} channels, not {channels}")
@@ -76,8 +50,7 @@ def conv(r: Reader, node: SourceNode) -> bool:
     weights = {"kernel": kernel, "bias": b}
     if axes == 1:
         if isinstance(sides, tuple) and sides != ((0, 0),):
-            pads = np.array([0, sides[0][0], 0, 0, sides[0][1], 0])
-            pad = Operator("Pad", opset=13, constants={1: pads}, places=2, name=r.name(node, "_pad"))
+            pad = L.ZeroPadding1D(sides[0], name=r.name(node, "_pad"))
             image, sides = pad(image), ((0, 0),)
         line = L.Conv1D(
             w.shape[0], w.shape[2], strides=strides[0], padding="same" if sides == "same" else "valid",

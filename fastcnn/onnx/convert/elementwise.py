@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import layers as L  # noqa: N812
 from ...graph import Value
-from ..tensors import Order, as_in_file
+from ..tensors import Order, as_in_file, channels_last
 from .table import converts
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _ONE = (
 
 _SEVERAL = (
     "Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Sum", "Mean", "Mod", "Equal", "Greater", "GreaterOrEqual",
-    "Less", "LessOrEqual", "And", "Or", "Xor", "Where", "PRelu",
+    "Less", "LessOrEqual", "And", "Or", "Xor", "Where",
 )  # fmt: skip
 
 
@@ -42,10 +42,20 @@ def one_value(r: Reader, node: SourceNode) -> bool:
     return True
 
 
+#: Layers that take no number.
+_PLAIN: dict[str, type[L.Layer]] = {
+    "Relu": L.ReLU, "HardSwish": L.HardSwish, "Mish": L.Mish, "Softplus": L.Softplus,
+}  # fmt: skip
+
+
 def _layer(r: Reader, node: SourceNode) -> L.Layer | None:
     op, attributes = node.op_type, node.attributes
-    if op == "Relu":
-        return L.ReLU(name=r.name(node))
+    if op in _PLAIN:
+        return _PLAIN[op](name=r.name(node))
+    if op == "Elu" and attributes.get("alpha", 1.0) >= 0:
+        return L.ELU(attributes.get("alpha", 1.0), name=r.name(node))
+    if op == "Gelu":
+        return L.GELU(attributes.get("approximate", "none") == "tanh", name=r.name(node))
     if op == "LeakyRelu" and attributes.get("alpha", 0.01) >= 0:
         return L.LeakyReLU(attributes.get("alpha", 0.01), name=r.name(node))
     if op in ("Sigmoid", "Tanh"):
@@ -57,6 +67,20 @@ def _layer(r: Reader, node: SourceNode) -> L.Layer | None:
         if (low, high) == (0, 6):
             return L.ReLU(6.0, name=r.name(node))
     return None
+
+
+@converts("PRelu")
+def prelu(r: Reader, node: SourceNode) -> bool:
+    """A layer where the slope is one number a channel, or one for all."""
+    x, slope = r.first(node), r.array(node, 1)
+    if x.is_fixed or slope is None or x.dtype != "float32" or slope.dtype != np.float32 or x.rank < 3:
+        return several_values(r, node)
+    full: np.ndarray = slope.reshape((1,) * (x.rank - slope.ndim) + slope.shape)
+    if x.shape[1] is None or any(s != 1 for i, s in enumerate(full.shape) if i != 1):
+        return several_values(r, node)
+    layer = L.PReLU(shared_axes=list(range(1, x.rank - 1)), name=r.name(node))
+    alpha = np.broadcast_to(full.reshape(-1), (x.shape[1],)).reshape((1,) * (x.rank - 2) + (-1,))
+    return r.give(node, r.put(node, layer, r.last(x), {"alpha": alpha}), channels_last(x.rank))
 
 
 @converts(*_SEVERAL)

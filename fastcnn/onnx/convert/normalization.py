@@ -33,3 +33,16 @@ def batch_normalization(r: Reader, node: SourceNode) -> bool:
     layer = L.BatchNormalization(momentum=momentum, epsilon=epsilon, name=r.name(node))
     names = ("gamma", "beta", "moving_mean", "moving_variance")
     return r.give(node, r.put(node, layer, r.last(x), dict(zip(names, arrays))), channels_last(x.rank))
+
+
+@converts("InstanceNormalization")
+def instance_normalization(r: Reader, node: SourceNode) -> bool:
+    """Groups of one channel (Wu and He 2018, "Group normalization", section 3)."""
+    x, gamma, beta = r.first(node), r.array(node, 1), r.array(node, 2)
+    if x.is_fixed or x.dtype != "float32" or x.rank < 3 or gamma is None or beta is None or x.shape[1] is None:
+        return False
+    if gamma.dtype != np.float32 or gamma.shape != beta.shape or gamma.shape != (x.shape[1],):
+        return False
+    epsilon = float(node.attributes.get("epsilon", 1e-5))
+    layer = L.GroupNormalization(x.shape[1], epsilon=epsilon, name=r.name(node))
+    return r.give(node, r.put(node, layer, r.last(x), {"gamma": gamma, "beta": beta}), channels_last(x.rank))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ... import layers as L  # noqa: N812
-from ..tensors import Shape, channels_last
-from .convolution import Sides, window_sides
+from ..tensors import channels_last
+from ..windows import rounded_up, window_sides
 from .table import converts
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 @converts("MaxPool", "AveragePool")
 def pool(r: Reader, node: SourceNode) -> bool:
     x, attributes = r.first(node), node.attributes
+    if x.rank == 3:
+        return _over_one_axis(r, node)
     window = attributes["kernel_shape"]
     if x.is_fixed or x.rank != 4 or x.dtype != "float32" or r.count(node) > 1:
         return False
@@ -26,7 +28,7 @@ def pool(r: Reader, node: SourceNode) -> bool:
     counted = bool(attributes.get("count_include_pad", 0))
     sides = window_sides(attributes, window, x.shape, [1, 1], strides)
     if attributes.get("ceil_mode") and isinstance(sides, tuple):
-        sides = _rounded_up(sides, window, strides, x.shape, counted and node.op_type == "AveragePool")
+        sides = rounded_up(sides, window, strides, x.shape, counted and node.op_type == "AveragePool")
     if sides is None or (isinstance(sides, tuple) and any(max(s) >= k for s, k in zip(sides, window))):
         return False
     if counted and sides == "same":
@@ -39,22 +41,22 @@ def pool(r: Reader, node: SourceNode) -> bool:
     return r.give(node, layer(r.last(x)), channels_last(4))
 
 
-def _rounded_up(sides: Sides, window: list[int], strides: list[int], shape: Shape, counted: bool) -> Sides | None:
-    """Sides with so much more after the image that a window which begins in it counts; None where that hangs on sizes
-    which aren't known, or would be counted in a mean.
-    """
-    found = []
-    for (before, after), k, s, size in zip(sides, window, strides, shape[2:]):
-        if size is None:
-            return None
-        outputs = -(-(size + before + after - k) // s) + 1
-        if (outputs - 1) * s >= size + before:
-            outputs -= 1
-        more = (outputs - 1) * s + k - (size + before + after)
-        if more > 0 and counted:
-            return None
-        found.append((before, after + max(0, more)))
-    return tuple(found)
+def _over_one_axis(r: Reader, node: SourceNode) -> bool:
+    """Layers have no numbers of pads here, and no open lengths."""
+    x, attributes = r.first(node), node.attributes
+    if x.is_fixed or x.dtype != "float32" or x.shape[2] is None or r.count(node) > 1 or attributes.get("ceil_mode"):
+        return False
+    sides = window_sides(attributes, attributes["kernel_shape"], x.shape, [1], attributes.get("strides") or [1])
+    if sides not in ("same", ((0, 0),)) or any(d != 1 for d in attributes.get("dilations") or ()):
+        return False
+    if sides == "same" and attributes.get("count_include_pad"):
+        return False
+    kind = L.MaxPooling1D if node.op_type == "MaxPool" else L.AveragePooling1D
+    layer = kind(
+        attributes["kernel_shape"][0], (attributes.get("strides") or [1])[0],
+        "same" if sides == "same" else "valid", name=r.name(node),
+    )  # fmt: skip
+    return r.give(node, layer(r.last(x)), channels_last(3))
 
 
 @converts("GlobalAveragePool", "GlobalMaxPool")
