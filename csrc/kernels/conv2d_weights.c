@@ -220,12 +220,12 @@ static void add_tap(const args *a, const cut *k, const block *b, const space *m,
     t.b_seg = m->b_seg;
     t.c = m->c;
     for (int64_t ci = 0; ci < cg; ci += FC_MR) {
-        t.rows = (int)fc_min(FC_MR, cg - ci);
+        t.count = t.rows = (int)fc_min(FC_MR, cg - ci);
         for (int i = 0; i < t.rows; i++) {
             m->a[i] = a->x + j->g * cg + ci + i;
             m->c[i] = out_row(a, j, tap * cg + ci + i);
         }
-        FC_NAME(fc_tile_run)(&t);
+        FC_NAME(fc_tiles_run)(&t);
     }
 }
 
@@ -249,14 +249,14 @@ static void add_rows(const args *a, const cut *k, const block *b, const space *m
         m->b_seg[i] = i * b->len * j->b_step;
     }
     for (int64_t row = j->m0; row < j->m1; row += FC_MR) {
-        t.rows = (int)fc_min(FC_MR, j->m1 - row);
+        t.count = t.rows = (int)fc_min(FC_MR, j->m1 - row);
         for (int i = 0; i < t.rows; i++) {
             const int64_t tap = (row + i) / cg, ci = (row + i) % cg;
             m->a[i] = (k->padded ? m->x : a->x) + tap / a->kw * tap_row + tap % a->kw * a->dw * a->c +
                       j->g * cg + ci;
             m->c[i] = out_row(a, j, row + i);
         }
-        FC_NAME(fc_tile_run)(&t);
+        FC_NAME(fc_tiles_run)(&t);
     }
 }
 

@@ -160,13 +160,11 @@ static void run_chunk(const fc_correlation *s, const block_state *b, const pixel
     t->residual = last ? s->residual : NULL;
     t->saved = last ? s->saved : NULL;
     t->stream = k->stream && last && !t->add;
-    const int64_t rows = fc_tile_rows(c->count, k->rows);
-    for (int64_t p = 0; p < c->count; p += rows) {
-        t->a = b->src + c->first + p;
-        t->c = b->dst + c->first + p;
-        t->rows = (int)fc_min(rows, c->count - p);
-        FC_NAME(fc_tile_run)(t);
-    }
+    t->a = b->src + c->first;
+    t->c = b->dst + c->first;
+    t->count = c->count;
+    t->rows = (int)fc_min(fc_tile_rows(c->count, k->rows), c->count);
+    FC_NAME(fc_tiles_run)(t);
 }
 
 /* Whether panels as wide as cache lines write whole ones, and these would leave the cache unread. */

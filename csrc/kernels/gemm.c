@@ -3,12 +3,12 @@
 
 #include "epilogue.h"
 
-/* Tiles at the rim, and what is rare or small beside the products: the sums come in memory,
- * sums[rows][vectors VL]. */
-static void finish_in_memory(const fc_tile *t, const float *sums) {
+/* Tiles of fewer rows than their function has, and what is rare: the sums come in memory, sums[rows][vectors
+ * VL]. */
+static void finish_in_memory(const fc_tile *t, float *const *rows, int64_t count, const float *sums) {
     const vf alpha = vf_set1(t->alpha);
-    for (int i = 0; i < t->rows; i++, sums += t->vectors * VL) {
-        float *c = t->c[i] + t->c_offset;
+    for (int64_t i = 0; i < count; i++, sums += t->vectors * VL) {
+        float *c = rows[i] + t->c_offset;
         const float *residual = t->residual ? t->residual + (c - t->dst) : NULL;
         const float *saved = t->saved ? t->saved + (c - t->dst) : NULL;
         for (int j = 0; j < t->cols; j += VL) {
@@ -28,22 +28,22 @@ FC_INLINE void fetch_line(const float *p, int64_t ahead) {
     fc_prefetch((const void *)at);
 }
 
-/* The tile's place in a tensor like the one c points into: at most two lines a row. */
-FC_INLINE void fetch_place(const fc_tile *t, const float *tensor) {
+/* A tile's place in a tensor like the one c points into: at most two lines a row. */
+static void fetch_place(const fc_tile *t, float *const *rows, int64_t count, const float *tensor) {
     const float *from = tensor + t->c_offset;
-    for (int i = 0; i < t->rows; i++) {
-        const float *row = from + (t->c[i] - t->dst);
+    for (int64_t i = 0; i < count; i++) {
+        const float *row = from + (rows[i] - t->dst);
         (void)row;
         fc_prefetch(row);
         fc_prefetch(row + t->cols - 1);
     }
 }
 
-/* What the tile's end will read and write: its latency passes while the products are computed. */
-FC_INLINE void fetch_outputs(const fc_tile *t) {
-    if (!t->stream) fetch_place(t, t->dst);
-    if (t->residual) fetch_place(t, t->residual);
-    if (t->saved) fetch_place(t, t->saved);
+/* What a tile's end will read and write: its latency passes while the products are computed. */
+FC_INLINE void fetch_outputs(const fc_tile *t, float *const *rows, int64_t count) {
+    if (!t->stream) fetch_place(t, rows, count, t->dst);
+    if (t->residual) fetch_place(t, rows, count, t->residual);
+    if (t->saved) fetch_place(t, rows, count, t->saved);
 }
 
 /* The statements once for each row i < mr. Written out, with i a constant: compilers differ in when they
@@ -84,79 +84,109 @@ FC_INLINE void fetch_outputs(const fc_tile *t) {
         b += b_step;                                                                                         \
     }
 
-/* mr, nv and pick are constants at every call. A tile of fewer than mr rows reads its last row again instead
- * of branching, and doesn't store the copies. */
-FC_INLINE void tile_body(const fc_tile *t, const int mr, const int nv, const int pick) {
+/* A tile's vector j of a row: the last one may be cut. */
+FC_INLINE vf load_part(const float *p, int last, int n) {
+    return last && n < VL ? vf_load_n(p, n) : vf_load(p);
+}
+FC_INLINE void store_part(float *p, vf v, int last, int n) {
+    if (last && n < VL)
+        vf_store_n(p, v, n);
+    else
+        vf_store(p, v);
+}
+
+/* Tiles of mr rows one after the other, `count` rows in all; or, with fewer than mr, a single one. It reads
+ * its last row again instead of branching, and doesn't store the copies. mr, nv and pick are constants at
+ * every call.
+ *
+ * With few channels a tile's products take no longer than its beginning and its end do, so whatever tiles
+ * have in common is done before the first. */
+FC_INLINE void tiles_body(const fc_tile *t, const float *const *from, float *const *to, const int64_t count,
+                          const int mr, const int nv, const int pick) {
     vf acc[12][2], start[2], row[2];
-    const float *a[12];
-    const int64_t last = t->rows - 1;
+    const float *a[12], *copies[12];
+    if (count < mr) {
+        EACH_ROW(copies[i] = from[fc_min(i, count - 1)])
+        from = copies;
+    }
     start[0] = t->bias ? vf_load_tail(t->bias, t->cols) : vf_zero();
     start[1] = t->bias && nv > 1 ? vf_load_tail(t->bias + VL, t->cols - VL) : vf_zero();
-    EACH_VECTOR(acc[i][j] = start[j])
-    EACH_ROW(a[i] = t->a[fc_min(i, last)])
     const int64_t segs = t->segs, len = t->len, a_step = t->a_step, b_step = t->b_step;
-    const int64_t ahead = t->ahead;
-    for (int64_t s = 0; pick && s < segs; s++) {
-        const float *b = t->b + t->b_seg[s];
-        vf pixel[12];
-        vi lanes = vi_load(t->lanes);
-        EACH_ROW(pixel[i] = vf_load(a[i] + t->a_seg[s]))
-        for (int64_t l = 0; l < len; l++) {
-            row[0] = vf_load(b);
-            EACH_ROW(acc[i][0] = vf_fma(vf_pick(pixel[i], lanes), row[0], acc[i][0]))
-            lanes = vi_add(lanes, vi_set1(1));
-            b += b_step;
-        }
-    }
-    for (int64_t s = 0; !pick && s < segs; s++) {
-        const float *b = t->b + t->b_seg[s];
-        /* One running index for all rows: moving to the next segment costs nothing but its start. */
-        int64_t at = t->a_seg[s];
-        int64_t rest = len;
-        if (ahead) {
-            for (; rest > LINE_FLOATS; rest -= LINE_FLOATS) {
-                EACH_ROW(fetch_line(a[i] + at, ahead))
-                PRODUCTS(LINE_FLOATS)
+    const int64_t ahead = t->ahead, offset = t->c_offset;
+    const int act = t->act, width = t->cols - (nv - 1) * VL; /* of the last vector */
+    const int in_memory = count < mr || act == FC_LEAKY_RELU || t->saved;
+    const int fetches = t->fetch_out && (!t->stream || t->residual || t->saved);
+    for (int64_t rest = count; rest > 0; rest -= mr, from += mr, to += mr) {
+        if (fetches) fetch_outputs(t, to, fc_min(rest, mr));
+        EACH_VECTOR(acc[i][j] = start[j])
+        EACH_ROW(a[i] = from[i])
+        for (int64_t s = 0; pick && s < segs; s++) {
+            const float *b = t->b + t->b_seg[s];
+            vf pixel[12];
+            vi lanes = vi_load(t->lanes);
+            EACH_ROW(pixel[i] = vf_load(a[i] + t->a_seg[s]))
+            for (int64_t l = 0; l < len; l++) {
+                row[0] = vf_load(b);
+                EACH_ROW(acc[i][0] = vf_fma(vf_pick(pixel[i], lanes), row[0], acc[i][0]))
+                lanes = vi_add(lanes, vi_set1(1));
+                b += b_step;
             }
-            EACH_ROW(fetch_line(a[i] + at, ahead))
         }
-        PRODUCTS(rest)
-    }
-    if (t->rows < mr || t->cols < nv * VL || t->act == FC_LEAKY_RELU || t->saved) {
-        float sums[FC_MR * FC_NR];
-        EACH_VECTOR(vf_store(sums + (i * nv + j) * VL, acc[i][j]))
-        finish_in_memory(t, sums);
-        return;
-    }
-    float *const *rows = t->c;
-    const int64_t offset = t->c_offset;
-    const int act = t->act;
-    if (t->add) {
-        EACH_VECTOR(acc[i][j] = vf_add(acc[i][j], vf_load(rows[i] + offset + j * VL)))
-    }
-    if (t->residual) {
-        EACH_VECTOR(acc[i][j] =
-                        vf_add(acc[i][j], vf_load(t->residual + (rows[i] + offset - t->dst) + j * VL)))
-    }
-    if (act != FC_LINEAR) {
-        EACH_VECTOR(acc[i][j] = vf_max(vf_zero(), acc[i][j]))
-    }
-    if (act == FC_RELU6) {
-        EACH_VECTOR(acc[i][j] = vf_min(vf_set1(6.0f), acc[i][j]))
-    }
-    if (t->stream) {
-        EACH_VECTOR(vf_stream(rows[i] + offset + j * VL, acc[i][j]))
-    } else {
-        EACH_VECTOR(vf_store(rows[i] + offset + j * VL, acc[i][j]))
+        for (int64_t s = 0; !pick && s < segs; s++) {
+            const float *b = t->b + t->b_seg[s];
+            /* One running index for all rows: moving to the next segment costs nothing but its start. */
+            int64_t at = t->a_seg[s];
+            int64_t left = len;
+            if (ahead) {
+                for (; left > LINE_FLOATS; left -= LINE_FLOATS) {
+                    EACH_ROW(fetch_line(a[i] + at, ahead))
+                    PRODUCTS(LINE_FLOATS)
+                }
+                EACH_ROW(fetch_line(a[i] + at, ahead))
+            }
+            PRODUCTS(left)
+        }
+        if (in_memory) {
+            float sums[FC_MR * FC_NR];
+            EACH_VECTOR(vf_store(sums + (i * nv + j) * VL, acc[i][j]))
+            finish_in_memory(t, to, fc_min(rest, mr), sums);
+            continue;
+        }
+        if (t->add) {
+            EACH_VECTOR(acc[i][j] = vf_add(acc[i][j], load_part(to[i] + offset + j * VL, j == nv - 1, width)))
+        }
+        if (t->residual) {
+            const float *residual = t->residual + offset;
+            EACH_VECTOR(acc[i][j] = vf_add(
+                            acc[i][j], load_part(residual + (to[i] - t->dst) + j * VL, j == nv - 1, width)))
+        }
+        if (act != FC_LINEAR) {
+            EACH_VECTOR(acc[i][j] = vf_max(vf_zero(), acc[i][j]))
+        }
+        if (act == FC_RELU6) {
+            EACH_VECTOR(acc[i][j] = vf_min(vf_set1(6.0f), acc[i][j]))
+        }
+        if (t->stream) {
+            EACH_VECTOR(vf_stream(to[i] + offset + j * VL, acc[i][j]))
+        } else {
+            EACH_VECTOR(store_part(to[i] + offset + j * VL, acc[i][j], j == nv - 1, width))
+        }
     }
 }
 
 #define TILE(mr, nv)                                                                                         \
-    static void tile_##mr##x##nv(const fc_tile *t) { tile_body(t, mr, nv, 0); }
+    static void tiles_##mr##x##nv(const fc_tile *t, const float *const *from, float *const *to,              \
+                                  int64_t count) {                                                           \
+        tiles_body(t, from, to, count, mr, nv, 0);                                                           \
+    }
 #if FC_PICKS
 #define TILES_OF_ROWS(mr)                                                                                    \
     TILE(mr, 1)                                                                                              \
-    TILE(mr, 2) static void tile_##mr##xpicked(const fc_tile *t) { tile_body(t, mr, 1, 1); }
+    TILE(mr, 2)                                                                                              \
+    static void tiles_##mr##xpicked(const fc_tile *t, const float *const *from, float *const *to,            \
+                                    int64_t count) {                                                         \
+        tiles_body(t, from, to, count, mr, 1, 1);                                                            \
+    }
 #else
 #define TILES_OF_ROWS(mr) TILE(mr, 1) TILE(mr, 2)
 #endif
@@ -174,33 +204,39 @@ TILES_OF_ROWS(10)
 TILES_OF_ROWS(12)
 #endif
 
-void FC_NAME(fc_tile_run)(const fc_tile *t) {
-    typedef void (*body)(const fc_tile *);
-#define ROWS(nv) tile_1x##nv, tile_2x##nv, tile_4x##nv, tile_4x##nv SIX(nv) EIGHT(nv) TWELVE(nv)
+/* Rows of the function that takes tiles of so many. */
+#define FUNCTION_ROWS(rows) ((rows) == 1 ? 1 : ((rows) + 1) & ~1)
+
+void FC_NAME(fc_tiles_run)(const fc_tile *t) {
+    typedef void (*body)(const fc_tile *, const float *const *, float *const *, int64_t);
+#define ROWS(nv) tiles_1x##nv, tiles_2x##nv, tiles_4x##nv, tiles_4x##nv SIX(nv) EIGHT(nv) TWELVE(nv)
 #if FC_MR >= 6
-#define SIX(nv) , tile_6x##nv, tile_6x##nv
+#define SIX(nv) , tiles_6x##nv, tiles_6x##nv
 #else
 #define SIX(nv)
 #endif
 #if FC_MR >= 8
-#define EIGHT(nv) , tile_8x##nv, tile_8x##nv
+#define EIGHT(nv) , tiles_8x##nv, tiles_8x##nv
 #else
 #define EIGHT(nv)
 #endif
 #if FC_MR >= 12
-#define TWELVE(nv) , tile_10x##nv, tile_10x##nv, tile_12x##nv, tile_12x##nv
+#define TWELVE(nv) , tiles_10x##nv, tiles_10x##nv, tiles_12x##nv, tiles_12x##nv
 #else
 #define TWELVE(nv)
 #endif
     /* [vectors - 1][rows - 1]: the smallest function that holds the rows. */
     static const body table[FC_NV][FC_MR] = {{ROWS(1)}, {ROWS(2)}};
-    if (t->fetch_out) fetch_outputs(t);
 #if FC_PICKS
     static const body picked[FC_MR] = {ROWS(picked)};
-    if (t->lanes) {
-        picked[t->rows - 1](t);
-        return;
-    }
+    const body *bodies = t->lanes ? picked : table[t->vectors - 1];
+#else
+    const body *bodies = table[t->vectors - 1];
 #endif
-    table[t->vectors - 1][t->rows - 1](t);
+    const int64_t last = t->count % t->rows, full = t->count - last;
+    /* A function with more rows than a tile has takes a single one. */
+    const int whole = t->rows == FUNCTION_ROWS(t->rows);
+    const int64_t step = whole ? fc_max(full, 1) : t->rows;
+    for (int64_t i = 0; i < full; i += step) bodies[t->rows - 1](t, t->a + i, t->c + i, step);
+    if (last) bodies[last - 1](t, t->a + full, t->c + full, last);
 }

@@ -1,10 +1,11 @@
 /* The register tile that dense layers and convolutions are made of (gemm.c).
  *
- * A tile is rows x cols of the output, rows <= FC_MR, cols <= FC_NR, held in registers while the reduction
- * runs: c[i][j] = sum over segments t, over l < len of  a[i][a_seg[t] + l a_step]  b[b_seg[t] + l b_step + j]
- * Forward and backward-data read a row of activations along its channels (a_step 1) and a packed panel of
- * weights; the gradient of the weights reads a column of activations along the pixels (a_step = the pixel's
- * size) and a panel of dy. Segments are what is contiguous: a kernel's row, or a row of pixels.
+ * Tiles of rows x cols of the output, rows <= FC_MR, cols <= FC_NR, are held in registers while the reduction
+ * runs, one after the other for as many rows as there are: c[i][j] = sum over segments t, over l < len of
+ * a[i][a_seg[t] + l a_step]  b[b_seg[t] + l b_step + j] Forward and backward-data read a row of activations
+ * along its channels (a_step 1) and a packed panel of weights; the gradient of the weights reads a column of
+ * activations along the pixels (a_step = the pixel's size) and a panel of dy. Segments are what is
+ * contiguous: a kernel's row, or a row of pixels.
  */
 #ifndef FC_GEMM_H
 #define FC_GEMM_H
@@ -26,14 +27,16 @@
 #define FC_NR (FC_NV * VL)
 #define LINE_FLOATS 16 /* of a cache line */
 
+/* Rows that share all but their pointers. */
 typedef struct {
-    const float *const *a; /* `rows` row pointers */
+    const float *const *a; /* `count` row pointers */
     const int64_t *a_seg, *b_seg;
     int64_t segs, len, a_step, b_step;
     const float *b;  /* rows of `vectors` whole vectors */
-    float *const *c; /* `rows` row pointers, c_offset is added to each */
+    float *const *c; /* `count` row pointers, c_offset is added to each */
     int64_t c_offset;
-    int rows, vectors, cols; /* cols <= vectors VL are stored */
+    int64_t count;           /* rows in all */
+    int rows, vectors, cols; /* rows of a tile, the last one may have fewer; cols <= vectors VL are stored */
     int add;                 /* c += instead of c = */
     const float *bias;       /* cols values that each row's sums start from, or NULL */
     int act;                 /* fc_unary up to FC_RELU6, applied last */
@@ -52,7 +55,7 @@ typedef struct {
     int stream; /* c goes past the cache where the tile is full: whole aligned vectors */
 } fc_tile;
 
-void FC_NAME(fc_tile_run)(const fc_tile *tile);
+void FC_NAME(fc_tiles_run)(const fc_tile *tiles);
 
 /* Panels of a packed matrix of `cols` columns: FC_NR wide, the last one as many whole vectors as it needs.
  * They lie one after the other, [panel][depth][width], so panel at column j starts at element j depth. */

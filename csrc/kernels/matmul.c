@@ -57,12 +57,12 @@ FC_RUN(matmul) {
         t.cols = (int)cols;
         t.act = FC_LINEAR;
         for (int64_t row = first; row < fc_min(first + ROWS, a->m); row += FC_MR) {
-            t.rows = (int)fc_min(FC_MR, a->m - row);
+            t.count = t.rows = (int)fc_min(FC_MR, a->m - row);
             for (int i = 0; i < t.rows; i++) {
                 rows[i] = from + (row + i) * (a->a_transposed ? 1 : a->k);
                 out[i] = y + (row + i) * a->n;
             }
-            FC_NAME(fc_tile_run)(&t);
+            FC_NAME(fc_tiles_run)(&t);
         }
     }
 }
