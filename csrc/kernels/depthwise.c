@@ -1,16 +1,28 @@
 /* Depthwise convolution, forward and with respect to its input (contract in kernels.def): a correlation, as
- * in correlation.h, in which each channel stays by itself. The kernels that networks have go to
- * depthwise_unrolled.c; here is what takes any other: pixels whose taps all lie in the image go four at a
- * time, those at the rim one by one with their taps clipped.
+ * in correlation.h, in which each channel stays by itself. The kernels that networks have most go to
+ * depthwise_unrolled.c; here is what takes any other.
  *
- * A depth multiplier (k / c > 1) is brought back to the case without: forward, the rows of x are spread to k
- * channels in scratch; backward, a row of k channels is made in scratch and its channels summed by input. */
+ * A tile is a band of output rows for one vector of channels. The source rows that it reads, and the weights,
+ * are copied to scratch first, vector after vector: in the image, pixels that are many channels apart would
+ * meet in few sets of the L1 cache, and large kernels read each of them up to kh kw times. Then neighbouring
+ * pixels of a row take tap by tap together, in registers; at the image's rim only those that the tap reaches.
+ *
+ * A depth multiplier (k / c > 1) is brought back to the case without by the copy: forward, it repeats each
+ * channel for the lanes that read it; backward, an input channel sums over k / c channels of dy, of which
+ * each copy, a pass, has one. */
 #include "correlation.h"
 #include "depthwise_unrolled.h"
+#include "epilogue.h"
 
-/* Output floats of a tile, some 10 us. */
-#define TILE_FLOATS 16384
-#define PIXELS 4
+/* Source of a band, in vectors: 64 KiB, from which a tile's pixels come to the L1 cache. */
+#define WINDOW 1024
+/* Pixels of a register tile, at most: accumulators of one vector. */
+#if FC_UNROLLED_REGISTERS >= 32
+#define PIXELS 14
+#else
+#define PIXELS 7
+#endif
+#define FEW_PIXELS 4
 
 typedef struct {
     fc_axis y, x;
@@ -23,148 +35,186 @@ typedef struct {
     float alpha;
 } depthwise;
 
-/* What one output row reads: `rows` source rows of k channels with their rows of weights, outside ones left
- * out. */
 typedef struct {
-    const float **src, **weights;
-    int64_t rows;
-    float *spread; /* rows of k channels made here where the multiplier isn't 1 */
-} row_state;
+    int64_t rows, bands;  /* output rows of a band, bands of an image */
+    int64_t window;       /* source rows that a band reads, at most */
+    int64_t vectors;      /* of output channels */
+    int64_t passes, taps; /* source channels of an output channel; taps of one */
+} cut;
 
-static int64_t rows_per_tile(const depthwise *s) {
-    return fc_max(TILE_FLOATS / fc_max(s->x.count * s->k, 1), 1);
+static cut cut_work(const depthwise *s) {
+    cut k = {.vectors = (s->oc + VL - 1) / VL, .passes = s->k / s->oc, .taps = s->y.taps * s->x.taps};
+    const int64_t reach = s->y.taps ? (s->y.taps - 1) * s->y.tap_step + 1 : 0;
+    /* No fewer rows than let a row be copied twice on average. */
+    const int64_t wanted = fc_max(reach, WINDOW / fc_max(s->w * k.passes, 1) - reach) / s->y.src_step;
+    const int64_t most = fc_max(fc_min(wanted, s->y.count), 1);
+    k.bands = (s->y.count + most - 1) / most;
+    k.rows = k.bands ? (s->y.count + k.bands - 1) / k.bands : 0;
+    k.window = fc_max(fc_min((k.rows - 1) * s->y.src_step + reach, s->h), 0);
+    return k;
 }
 
 static int64_t depthwise_tiles(const depthwise *s) {
-    const int64_t rows = rows_per_tile(s);
-    return (s->n * s->y.count + rows - 1) / rows;
+    const cut k = cut_work(s);
+    return s->n * k.bands * k.vectors;
 }
 
 static size_t depthwise_scratch(const depthwise *s) {
-    const int64_t spread = s->c < s->k ? s->y.taps * s->w * s->k : s->oc < s->k ? s->x.count * s->k : 0;
-    return (size_t)(FC_ROUND_UP(2 * s->y.taps * 8, 64) + spread * 4);
+    const cut k = cut_work(s);
+    return (size_t)(k.passes * (k.taps + k.window * s->w) * VL) * sizeof(float);
 }
 
-FC_INLINE vf activate(const depthwise *s, vf v) {
-    switch (s->act) {
-    case FC_RELU:
-        return vf_max(vf_zero(), v);
-    case FC_LEAKY_RELU:
-        return vf_blend(vm_lt(v, vf_zero()), vf_mul(v, vf_set1(s->alpha)), v);
-    case FC_RELU6:
-        return vf_min(vf_set1(6.0f), vf_max(vf_zero(), v));
-    default:
-        return v;
+/* ---- the copy ---- */
+
+/* Where a vector's lanes come from: `first` on the same number of channels, or these ones. */
+typedef struct {
+    int64_t first;
+    int n; /* lanes */
+    int32_t from[16];
+    int together, repeated; /* neighbouring channels; neighbouring ones, each several times */
+} lanes;
+
+static void copy_vectors(const lanes *l, const float *from, int64_t count, int64_t step, float *to) {
+    from += l->first;
+    if (l->together) {
+        for (int64_t i = 0; i < count; i++) vf_store(to + i * VL, vf_load_tail(from + i * step, l->n));
+    } else if (FC_PICKS && l->repeated) {
+        const int read = l->from[l->n - 1] + 1;
+        for (int64_t i = 0; i < count; i++)
+            vf_store(to + i * VL, vf_keep(vf_pick(vf_load_tail(from + i * step, read), vi_load_n(l->from, l->n)), l->n));
+    } else {
+        for (int64_t i = 0; i < count; i++, from += step, to += VL) {
+            for (int j = 0; j < l->n; j++) to[j] = from[l->from[j]];
+            for (int j = l->n; j < VL; j++) to[j] = 0.0f;
+        }
     }
 }
 
-/* `pixels` neighbours (a constant), nv vectors of channels from o on; n: channels left. Column taps q0 .. q1.
- */
-FC_INLINE void pixels_body(const depthwise *s, const row_state *r, int64_t from, float *dst, int64_t dst_step,
-                           int64_t q0, int64_t q1, int64_t o, const int pixels, const int nv, int64_t n) {
-    vf acc[PIXELS][2];
-    const int64_t k = s->k, pixel_step = s->x.src_step * k, tap_step = s->x.tap_step * k;
-    FC_UNROLL(4)
-    for (int p = 0; p < pixels; p++) acc[p][0] = acc[p][1] = vf_zero();
-    for (int64_t i = 0; i < r->rows; i++) {
-        for (int64_t q = q0; q < q1; q++) {
-            const float *x = r->src[i] + from * k + q * tap_step + o;
-            const float *w = r->weights[i] + (s->x.w_first + s->x.w_step * q) * k + o;
-            FC_UNROLL(2)
-            for (int v = 0; v < nv; v++) {
-                const vf weight = vf_load_tail(w + v * VL, n);
-                FC_UNROLL(4)
-                for (int p = 0; p < pixels; p++)
-                    acc[p][v] = vf_fma(vf_load_tail(x + p * pixel_step + v * VL, n), weight, acc[p][v]);
+/* Lanes of the output channels from `first` on: each meets the channels / `repeat`, times `every`, + pass. */
+static lanes start_lanes(int64_t first, int64_t n, int64_t repeat, int64_t every, int64_t pass) {
+    lanes l = {.n = (int)fc_min(n, VL), .together = repeat == 1 && every == 1, .repeated = every == 1};
+    l.first = first / repeat * every + pass;
+    for (int i = 0; i < l.n; i++) l.from[i] = (int32_t)(((first + i) / repeat - first / repeat) * every);
+    return l;
+}
+
+/* ---- register tiles ---- */
+
+/* A band, one vector of channels. */
+typedef struct {
+    const depthwise *s;
+    const float *weights; /* [pass][tap y][tap x][VL] */
+    const float *window;  /* [pass][source row y0 ..][w][VL] */
+    int64_t passes, rows; /* source rows in the window */
+    int64_t y0;
+    int n; /* channels */
+    vf bias;
+} band;
+
+/* Unrolled by hand, as in depthwise_unrolled.c. */
+#define UP_TO_4(M) M(0) M(1) M(2) M(3)
+#define UP_TO_14(M) UP_TO_4(M) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13)
+
+/* `pixels` neighbours, the first of which reads source row y and column x with its first tap; step: source
+ * columns from one to the next. */
+FC_INLINE void run_pixels(const band *b, int64_t y, int64_t x, float *dst, const int pixels,
+                          const int64_t step) {
+    const depthwise *s = b->s;
+    const int64_t w = s->w, dst_step = s->x.out_step * s->oc;
+    vf acc[14];
+#define START(p) acc[p] = b->bias;
+    UP_TO_14(START)
+#undef START
+    for (int64_t pass = 0; pass < b->passes; pass++)
+        for (int64_t t = 0; t < s->y.taps; t++) {
+            const int64_t source = y + t * s->y.tap_step;
+            if (source < 0 || source >= s->h) continue;
+            const float *row = b->window + (pass * b->rows + source - b->y0) * w * VL;
+            const float *weights = b->weights + (pass * s->y.taps + t) * s->x.taps * VL;
+            for (int64_t u = 0; u < s->x.taps; u++) {
+                const int64_t column = x + u * s->x.tap_step;
+                const vf weight = vf_load(weights + u * VL);
+                if (column >= 0 && column + (pixels - 1) * step < w) {
+                    const float *at = row + column * VL;
+#define TAP(p)                                                                                               \
+    if ((p) < pixels) acc[p] = vf_fma(vf_load(at + (p)*step * VL), weight, acc[p]);
+                    UP_TO_14(TAP)
+#undef TAP
+                } else {
+#define TAP(p)                                                                                               \
+    if ((p) < pixels && (uint64_t)(column + (p)*step) < (uint64_t)w)                                         \
+        acc[p] = vf_fma(vf_load(row + (column + (p)*step) * VL), weight, acc[p]);
+                    UP_TO_14(TAP)
+#undef TAP
+                }
             }
         }
+    const vf alpha = vf_set1(s->alpha);
+#define STORE(p)                                                                                             \
+    if ((p) < pixels) vf_store_tail(dst + (p)*dst_step, fc_activated(acc[p], s->act, alpha), b->n);
+    UP_TO_14(STORE)
+#undef STORE
+}
+
+FC_INLINE void run_row_of(const band *b, int64_t y, float *dst, const int64_t step) {
+    const fc_axis *x = &b->s->x;
+    const int64_t dst_step = x->out_step * b->s->oc, count = x->count;
+    /* Where the last pixels don't fill a register tile, it is moved to the left and computes some of them
+     * twice: the same bits each time. */
+    for (int64_t j = 0; j < count;) {
+        const int64_t rest = count - j;
+        const int64_t pixels = count >= PIXELS && rest > 7 ? PIXELS : count >= 7 ? 7 : count >= 4 ? 4 : 1;
+        const int64_t at = fc_min(j, count - pixels), from = x->src_start + x->src_step * at;
+        if (pixels == PIXELS)
+            run_pixels(b, y, from, dst + at * dst_step, PIXELS, step);
+        else if (pixels == 7)
+            run_pixels(b, y, from, dst + at * dst_step, 7, step);
+        else if (pixels == 4)
+            run_pixels(b, y, from, dst + at * dst_step, 4, step);
+        else
+            run_pixels(b, y, from, dst + at * dst_step, 1, step);
+        j = at + pixels;
     }
-    FC_UNROLL(2)
-    for (int v = 0; v < nv; v++) {
-        const vf bias = s->bias ? vf_load_tail(s->bias + o + v * VL, n) : vf_zero();
-        FC_UNROLL(4)
-        for (int p = 0; p < pixels; p++)
-            vf_store_tail(dst + p * dst_step + o + v * VL, activate(s, vf_add(acc[p][v], bias)), n);
+}
+
+static void run_row(const band *b, int64_t y, float *dst) {
+    if (b->s->x.src_step == 1)
+        run_row_of(b, y, dst, 1);
+    else
+        run_row_of(b, y, dst, b->s->x.src_step);
+}
+
+static void run_tile(const depthwise *s, const cut *k, int64_t tile, float *scratch) {
+    const int64_t o = tile % k->vectors * VL, image = tile / k->vectors / k->bands;
+    const int64_t first = tile / k->vectors % k->bands * k->rows, end = fc_min(first + k->rows, s->y.count);
+    const int64_t y = s->y.src_start + s->y.src_step * first, y0 = fc_max(y, 0);
+    const int64_t y1 =
+        s->y.src_start + s->y.src_step * (end - 1) + fc_max(s->y.taps - 1, 0) * s->y.tap_step + 1;
+    const int64_t rows = s->y.taps ? fc_max(fc_min(y1, s->h) - y0, 0) : 0, times = s->k / s->c;
+    float *weights = scratch, *window = scratch + k->passes * k->taps * VL;
+    band b = {s, weights, window, k->passes, rows, y0, (int)fc_min(s->oc - o, VL), vf_zero()};
+    if (s->bias) b.bias = vf_load_tail(s->bias + o, b.n);
+    for (int64_t pass = 0; pass < k->passes; pass++) {
+        const lanes of_weights = start_lanes(o, b.n, 1, k->passes, pass);
+        const lanes of_source = start_lanes(o, b.n, times, k->passes, pass);
+        for (int64_t t = 0; t < s->y.taps; t++)
+            for (int64_t u = 0; u < s->x.taps; u++, weights += VL) {
+                const int64_t row = s->y.w_first + s->y.w_step * t, column = s->x.w_first + s->x.w_step * u;
+                copy_vectors(&of_weights, s->weights + (row * s->kw + column) * s->k, 1, 0, weights);
+            }
+        copy_vectors(&of_source, s->src + (image * s->h + y0) * s->w * s->c, rows * s->w, s->c,
+                     window + pass * rows * s->w * VL);
     }
-}
-
-/* All channels of `pixels` neighbours before the next ones: at many channels a walk along the row instead
- * would step through memory by whole kilobytes, which collide in the L1 cache. */
-FC_INLINE void pixels_run(const depthwise *s, const row_state *r, int64_t from, float *dst, int64_t dst_step,
-                          int64_t q0, int64_t q1, const int pixels) {
-    int64_t o = 0;
-    for (; o + 2 * VL <= s->k; o += 2 * VL) pixels_body(s, r, from, dst, dst_step, q0, q1, o, pixels, 2, VL);
-    for (; o + VL <= s->k; o += VL) pixels_body(s, r, from, dst, dst_step, q0, q1, o, pixels, 1, VL);
-    if (o < s->k) pixels_body(s, r, from, dst, dst_step, q0, q1, o, pixels, 1, s->k - o);
-}
-
-static void run_pixel(const depthwise *s, const row_state *r, int64_t j, float *dst, int64_t dst_step) {
-    const fc_axis *x = &s->x;
-    const int64_t from = x->src_start + x->src_step * j;
-    int64_t q0 = 0, q1 = x->taps;
-    while (q0 < q1 && from + q0 * x->tap_step < 0) q0++;
-    while (q0 < q1 && from + (q1 - 1) * x->tap_step >= s->w) q1--;
-    pixels_run(s, r, from, dst + j * dst_step, dst_step, q0, q1, 1);
-}
-
-static void run_row(const depthwise *s, const row_state *r, float *dst, int64_t dst_step) {
-    const fc_axis *x = &s->x;
-    /* Columns lo .. hi have all their taps inside. */
-    const int64_t beyond = s->w - (fc_max(x->taps, 1) - 1) * x->tap_step - x->src_start;
-    const int64_t lo =
-        fc_min(x->src_start < 0 ? (-x->src_start + x->src_step - 1) / x->src_step : 0, x->count);
-    const int64_t hi =
-        fc_max(fc_min(beyond > 0 ? (beyond + x->src_step - 1) / x->src_step : 0, x->count), lo);
-    int64_t j = 0;
-    for (; j < lo; j++) run_pixel(s, r, j, dst, dst_step);
-    for (; j + PIXELS <= hi; j += PIXELS)
-        pixels_run(s, r, x->src_start + x->src_step * j, dst + j * dst_step, dst_step, 0, x->taps, PIXELS);
-    for (; j < x->count; j++) run_pixel(s, r, j, dst, dst_step);
-}
-
-/* x [w][c] to k channels: each repeated k / c times. */
-static void spread_channels(float *to, const float *x, int64_t pixels_c, int64_t times) {
-    for (int64_t i = 0; i < pixels_c; i++)
-        for (int64_t q = 0; q < times; q++) *to++ = x[i];
-}
-
-static void gather_rows(const depthwise *s, int64_t image, int64_t i, row_state *r) {
-    r->rows = 0;
-    for (int64_t t = 0; t < s->y.taps; t++) {
-        const int64_t y = s->y.src_start + s->y.src_step * i + s->y.tap_step * t;
-        if (y < 0 || y >= s->h) continue;
-        const float *src = s->src + (image * s->h + y) * s->w * s->c;
-        if (s->c < s->k) {
-            float *spread = r->spread + r->rows * s->w * s->k;
-            spread_channels(spread, src, s->w * s->c, s->k / s->c);
-            src = spread;
-        }
-        r->src[r->rows] = src;
-        r->weights[r->rows++] = s->weights + (s->y.w_first + s->y.w_step * t) * s->kw * s->k;
-    }
+    for (int64_t i = first; i < end; i++)
+        run_row(&b, s->y.src_start + s->y.src_step * i,
+                s->dst +
+                    ((image * s->oh + s->y.out_start + s->y.out_step * i) * s->ow + s->x.out_start) * s->oc +
+                    o);
 }
 
 static void depthwise_run(const depthwise *s, int64_t begin, int64_t end, void *scratch) {
-    row_state r = {scratch, (const float **)scratch + s->y.taps, 0,
-                   (float *)((char *)scratch + FC_ROUND_UP(2 * s->y.taps * 8, 64))};
-    const int64_t step = rows_per_tile(s), times = s->k / s->oc;
-    for (int64_t row = begin * step; row < fc_min(end * step, s->n * s->y.count); row++) {
-        const int64_t image = row / s->y.count, i = row % s->y.count;
-        float *dst =
-            s->dst + ((image * s->oh + s->y.out_start + s->y.out_step * i) * s->ow + s->x.out_start) * s->oc;
-        gather_rows(s, image, i, &r);
-        if (times == 1) {
-            run_row(s, &r, dst, s->x.out_step * s->oc);
-            continue;
-        }
-        run_row(s, &r, r.spread, s->k);
-        for (int64_t j = 0; j < s->x.count; j++)
-            for (int64_t c = 0; c < s->oc; c++) {
-                float sum = 0.0f;
-                for (int64_t q = 0; q < times; q++) sum += r.spread[j * s->k + c * times + q];
-                dst[j * s->x.out_step * s->oc + c] = sum;
-            }
-    }
+    const cut k = cut_work(s);
+    for (int64_t tile = begin; tile < end; tile++) run_tile(s, &k, tile, scratch);
 }
 
 static depthwise forward(const fc_depthwise_forward_args *a) {
