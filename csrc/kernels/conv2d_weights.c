@@ -22,6 +22,10 @@
 /* x of a block, which each register tile walks through pixel by pixel: 512 KiB, that it stays in the L2
  * cache. */
 #define X_FLOATS 131072
+/* Images from so many floats on come from memory: the next block of pixels is fetched to the L2 cache
+ * meanwhile, as each register tile reads a few channels of each pixel, which the processor doesn't foresee.
+ * The gradient of 1x1 56x56, 144->24 at batch 16 takes 0.64 of its time with it. */
+#define FETCH_FLOATS (1 << 20)
 /* Sums of a tile, in floats: 256 KiB. */
 #define SUM_FLOATS 65536
 #define TILE_FLOPS 1000000
@@ -238,6 +242,8 @@ static void add_rows(const args *a, const cut *k, const block *b, const space *m
     set_tile(a, b, j, &t);
     t.len = b->len;
     t.segs = b->rows;
+    if (a->kh * a->kw == 1 && a->n * a->h * a->w * a->c >= FETCH_FLOATS)
+        t.a_ahead = b->rows * b->len * a->sw * a->c;
     t.a = m->a;
     t.a_seg = m->a_seg;
     t.b_seg = m->b_seg;

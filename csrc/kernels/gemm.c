@@ -28,6 +28,12 @@ FC_INLINE void fetch_line(const float *p, int64_t ahead) {
     fc_prefetch((const void *)at);
 }
 
+FC_INLINE void fetch_line_l2(const float *p, int64_t ahead) {
+    const uintptr_t at = (uintptr_t)p + (uintptr_t)(ahead * (int64_t)sizeof *p);
+    (void)at;
+    fc_prefetch_l2((const void *)at);
+}
+
 /* A tile's place in a tensor like the one c points into: at most two lines a row. */
 static void fetch_place(const fc_tile *t, float *const *rows, int64_t count, const float *tensor) {
     const float *from = tensor + t->c_offset;
@@ -95,6 +101,31 @@ FC_INLINE void store_part(float *p, vf v, int last, int n) {
         vf_store(p, v);
 }
 
+/* What is done with a tile's sums: they are finished and stored. */
+FC_INLINE void finish_tile(const fc_tile *t, vf acc[12][2], float *const *to, const int mr, const int nv) {
+    const int64_t offset = t->c_offset;
+    const int act = t->act, width = t->cols - (nv - 1) * VL; /* of the last vector */
+    if (t->add) {
+        EACH_VECTOR(acc[i][j] = vf_add(acc[i][j], load_part(to[i] + offset + j * VL, j == nv - 1, width)))
+    }
+    if (t->residual) {
+        const float *residual = t->residual + offset;
+        EACH_VECTOR(acc[i][j] = vf_add(acc[i][j],
+                                       load_part(residual + (to[i] - t->dst) + j * VL, j == nv - 1, width)))
+    }
+    if (act != FC_LINEAR) {
+        EACH_VECTOR(acc[i][j] = vf_max(vf_zero(), acc[i][j]))
+    }
+    if (act == FC_RELU6) {
+        EACH_VECTOR(acc[i][j] = vf_min(vf_set1(6.0f), acc[i][j]))
+    }
+    if (t->stream) {
+        EACH_VECTOR(vf_stream(to[i] + offset + j * VL, acc[i][j]))
+    } else {
+        EACH_VECTOR(store_part(to[i] + offset + j * VL, acc[i][j], j == nv - 1, width))
+    }
+}
+
 /* Tiles of mr rows one after the other, `count` rows in all; or, with fewer than mr, a single one. It reads
  * its last row again instead of branching, and doesn't store the copies. mr, nv and pick are constants at
  * every call.
@@ -102,7 +133,7 @@ FC_INLINE void store_part(float *p, vf v, int last, int n) {
  * With few channels a tile's products take no longer than its beginning and its end do, so whatever tiles
  * have in common is done before the first. */
 FC_INLINE void tiles_body(const fc_tile *t, const float *const *from, float *const *to, const int64_t count,
-                          const int mr, const int nv, const int pick) {
+                          const int64_t ahead_b, const int mr, const int nv, const int pick) {
     vf acc[12][2], start[2], row[2];
     const float *a[12], *copies[12];
     if (count < mr) {
@@ -112,11 +143,16 @@ FC_INLINE void tiles_body(const fc_tile *t, const float *const *from, float *con
     start[0] = t->bias ? vf_load_tail(t->bias, t->cols) : vf_zero();
     start[1] = t->bias && nv > 1 ? vf_load_tail(t->bias + VL, t->cols - VL) : vf_zero();
     const int64_t segs = t->segs, len = t->len, a_step = t->a_step, b_step = t->b_step;
-    const int64_t ahead = t->ahead, offset = t->c_offset;
-    const int act = t->act, width = t->cols - (nv - 1) * VL; /* of the last vector */
-    const int in_memory = count < mr || act == FC_LEAKY_RELU || t->saved;
+    const int64_t ahead = t->ahead, a_ahead = t->a_ahead;
+    const int in_memory = count < mr || t->act == FC_LEAKY_RELU || t->saved;
+    int64_t every = 1;
+    while (every < 8 && 2 * nv * every * mr <= count) every *= 2;
     const int fetches = t->fetch_out && (!t->stream || t->residual || t->saved);
     for (int64_t rest = count; rest > 0; rest -= mr, from += mr, to += mr) {
+        /* Of each of b's next rows, as many lines as vectors, fetched in turns by as many tiles as there are.
+         */
+        const int64_t number = (count - rest) / mr, b_row = number / nv;
+        const int64_t b_fetch = ahead_b && b_row < every ? ahead_b + b_row * b_step + number % nv * VL : 0;
         if (fetches) fetch_outputs(t, to, fc_min(rest, mr));
         EACH_VECTOR(acc[i][j] = start[j])
         EACH_ROW(a[i] = from[i])
@@ -143,6 +179,16 @@ FC_INLINE void tiles_body(const fc_tile *t, const float *const *from, float *con
                     PRODUCTS(LINE_FLOATS)
                 }
                 EACH_ROW(fetch_line(a[i] + at, ahead))
+            } else if (b_fetch) {
+                for (; left >= every; left -= every) {
+                    fetch_line_l2(b, b_fetch);
+                    PRODUCTS(every)
+                }
+            } else if (a_ahead) {
+                for (; left > 0; left--) {
+                    fetch_line_l2(a[0] + at, a_ahead);
+                    PRODUCTS(1)
+                }
             }
             PRODUCTS(left)
         }
@@ -150,42 +196,24 @@ FC_INLINE void tiles_body(const fc_tile *t, const float *const *from, float *con
             float sums[FC_MR * FC_NR];
             EACH_VECTOR(vf_store(sums + (i * nv + j) * VL, acc[i][j]))
             finish_in_memory(t, to, fc_min(rest, mr), sums);
-            continue;
-        }
-        if (t->add) {
-            EACH_VECTOR(acc[i][j] = vf_add(acc[i][j], load_part(to[i] + offset + j * VL, j == nv - 1, width)))
-        }
-        if (t->residual) {
-            const float *residual = t->residual + offset;
-            EACH_VECTOR(acc[i][j] = vf_add(
-                            acc[i][j], load_part(residual + (to[i] - t->dst) + j * VL, j == nv - 1, width)))
-        }
-        if (act != FC_LINEAR) {
-            EACH_VECTOR(acc[i][j] = vf_max(vf_zero(), acc[i][j]))
-        }
-        if (act == FC_RELU6) {
-            EACH_VECTOR(acc[i][j] = vf_min(vf_set1(6.0f), acc[i][j]))
-        }
-        if (t->stream) {
-            EACH_VECTOR(vf_stream(to[i] + offset + j * VL, acc[i][j]))
         } else {
-            EACH_VECTOR(store_part(to[i] + offset + j * VL, acc[i][j], j == nv - 1, width))
+            finish_tile(t, acc, to, mr, nv);
         }
     }
 }
 
 #define TILE(mr, nv)                                                                                         \
     static void tiles_##mr##x##nv(const fc_tile *t, const float *const *from, float *const *to,              \
-                                  int64_t count) {                                                           \
-        tiles_body(t, from, to, count, mr, nv, 0);                                                           \
+                                  int64_t count, int64_t ahead_b) {                                          \
+        tiles_body(t, from, to, count, ahead_b, mr, nv, 0);                                                  \
     }
 #if FC_PICKS
 #define TILES_OF_ROWS(mr)                                                                                    \
     TILE(mr, 1)                                                                                              \
     TILE(mr, 2)                                                                                              \
     static void tiles_##mr##xpicked(const fc_tile *t, const float *const *from, float *const *to,            \
-                                    int64_t count) {                                                         \
-        tiles_body(t, from, to, count, mr, 1, 1);                                                            \
+                                    int64_t count, int64_t ahead_b) {                                        \
+        tiles_body(t, from, to, count, ahead_b, mr, 1, 1);                                                   \
     }
 #else
 #define TILES_OF_ROWS(mr) TILE(mr, 1) TILE(mr, 2)
@@ -208,7 +236,7 @@ TILES_OF_ROWS(12)
 #define FUNCTION_ROWS(rows) ((rows) == 1 ? 1 : ((rows) + 1) & ~1)
 
 void FC_NAME(fc_tiles_run)(const fc_tile *t) {
-    typedef void (*body)(const fc_tile *, const float *const *, float *const *, int64_t);
+    typedef void (*body)(const fc_tile *, const float *const *, float *const *, int64_t, int64_t);
 #define ROWS(nv) tiles_1x##nv, tiles_2x##nv, tiles_4x##nv, tiles_4x##nv SIX(nv) EIGHT(nv) TWELVE(nv)
 #if FC_MR >= 6
 #define SIX(nv) , tiles_6x##nv, tiles_6x##nv
@@ -237,6 +265,6 @@ void FC_NAME(fc_tiles_run)(const fc_tile *t) {
     /* A function with more rows than a tile has takes a single one. */
     const int whole = t->rows == FUNCTION_ROWS(t->rows);
     const int64_t step = whole ? fc_max(full, 1) : t->rows;
-    for (int64_t i = 0; i < full; i += step) bodies[t->rows - 1](t, t->a + i, t->c + i, step);
-    if (last) bodies[last - 1](t, t->a + full, t->c + full, last);
+    for (int64_t i = 0; i < full; i += step) bodies[t->rows - 1](t, t->a + i, t->c + i, step, t->b_ahead);
+    if (last) bodies[last - 1](t, t->a + full, t->c + full, last, full ? 0 : t->b_ahead);
 }

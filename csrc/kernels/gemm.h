@@ -48,6 +48,9 @@ typedef struct {
     const float *dst;
     /* Floats from each row's a to what a later tile reads: fetched meanwhile. 0: nothing is. */
     int64_t ahead;
+    /* Not 0: floats from b, or from the first row's a, to what is read there in a while: fetched to the L2
+     * cache meanwhile. The tiles share the lines of b, each fetches its own of a. */
+    int64_t b_ahead, a_ahead;
     int fetch_out; /* c, residual and saved aren't expected in the cache: fetched before they are needed */
     /* Not NULL: small groups side by side in one vector (fc_side_by_side). Each segment is then one vector of
      * a, whose lanes lanes[j] + l meet b's row l. */
