@@ -207,6 +207,11 @@ DEPTHWISE = [
     Conv("kernel_5x5", (1, 8, 7, 33), 33, (5, 5), padding="same", groups=33),
     Conv("kernel_7x7_strided", (1, 11, 12, 8), 8, (7, 7), (2, 2), 3, groups=8),
     Conv("kernel_1x3", (1, 3, 9, 17), 17, (1, 3), groups=17),
+    # Rows of several register tiles, the last of them moved to the left; bands of rows.
+    Conv("kernel_7x7_wide", (2, 5, 31, 19), 19, (7, 7), padding="same", groups=19, act="leaky_relu"),
+    Conv("kernel_13x13_bands", (1, 40, 33, 17), 17, (13, 13), padding="same", groups=17, act="relu6"),
+    Conv("multiplier_2_bands", (1, 70, 29, 11), 22, padding="same", groups=11),
+    Conv("dilation_wide", (1, 9, 30, 18), 18, padding="same", dilation=(1, 2), groups=18),
     Conv("asymmetric", (1, 5, 6, 7), 7, padding=((0, 2), (3, 1)), groups=7),
     Conv("padding_over_kernel", (1, 2, 3, 6), 6, padding=4, groups=6),
     Conv("window_over_image", (1, 2, 3, 18), 18, (5, 5), padding="same", groups=18),
