@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         losses,
         metrics,
         models,
-        onnx,
+        onnx,  # noqa: F401
         ops,
         optimizers,
         random,
