@@ -74,6 +74,7 @@ class Writer:
         self._outputs: set[int] = set()
         self._by_samples = True
         self._once: dict[int, str] = {}
+        self._known: dict[int, np.ndarray | None] = {}
 
     def write(self, model: Model) -> onnx.ModelProto:
         order = topological(model.outputs, model.inputs)
@@ -168,24 +169,25 @@ class Writer:
         return self._once[id(value)]
 
     def known(self, value: Value) -> np.ndarray | None:
-        """The contents of a value that is weights, a constant, or these in another shape; else None."""
+        """The contents of a value that is weights, a constant, or made of these alone; else None.
+
+        Only what is rounded exactly is computed here, so that it has the bits that a prediction would find.
+        """
         if value.variable is not None:
             return value.variable.storage
         if value.constant is not None:
             return value.constant
         node = value.node
-        if node is None or node.op.name not in ("reshape", "identity", "permute") or node.inputs[0] is None:
+        if node is None or node.op.name not in ("reshape", "identity", "permute", "unary", "binary"):
             return None
-        inner = self.known(node.inputs[0])
-        if inner is None:
-            return None
-        if node.op.name == "permute":
-            return inner.transpose(node.attrs["axes"])
-        return inner.reshape([s for s in value.shape if s is not None]) if node.op.name == "reshape" else inner
+        if id(value) not in self._known:
+            inner = [None if v is None else self.known(v) for v in node.inputs]
+            self._known[id(value)] = None if any(x is None for x in inner) else _computed(node, inner)
+        return self._known[id(value)]
 
     def order(self, value: Value) -> Order:
-        """How the file has the axes of a computed value."""
-        return self._tensors[id(value)][1]
+        """How the file has the axes of a value; weights, which are written as they are asked for, as they are here."""
+        return self._tensors[id(value)][1] if id(value) in self._tensors else tuple(range(value.ndim))
 
     def get(self, value: Value, order: Order | None = None) -> str:
         """The name by which the file has a value with its axes in this order (None: as they come)."""
@@ -243,6 +245,34 @@ class Writer:
     def define(self, value: Value, name: str, order: Order | None = None) -> None:
         """Say by which name, and in which order of axes (None: as here), the file has a value."""
         self._tensors[id(value)] = (name, tuple(range(value.ndim)) if order is None else order)
+
+
+#: Functions that are rounded exactly.
+_EXACT: dict[str, Callable[..., np.ndarray]] = {
+    "sqrt": np.sqrt,
+    "square": np.square,
+    "abs": np.abs,
+    "negative": np.negative,
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+}
+
+
+def _computed(node: Node, inputs: Sequence[Any]) -> np.ndarray | None:
+    """What a node makes of arrays; None where others than this must compute it."""
+    if node.op.name == "permute":
+        return inputs[0].transpose(node.attrs["axes"])
+    if node.op.name == "reshape":
+        return inputs[0].reshape([s for s in node.outputs[0].shape if s is not None])
+    if node.op.name == "identity":
+        return inputs[0]
+    function = _EXACT.get(node.attrs["kind"])
+    with np.errstate(all="ignore"):
+        return None if function is None else function(*inputs)
 
 
 def non_unit(shape: Sequence[int | None], order: Order) -> list[int]:

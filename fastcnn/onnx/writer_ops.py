@@ -183,6 +183,7 @@ CONVERTERS: dict[str, Callable[[Writer, Node], None]] = {
     "binary": binary,
     "dense": dense,
     "dropout": passed_on,
+    "gaussian_noise": passed_on,
     "group_norm": group_norm,
     "identity": passed_on,
     "layer_norm": layer_norm,
@@ -190,5 +191,6 @@ CONVERTERS: dict[str, Callable[[Writer, Node], None]] = {
     "matmul": matmul,
     "reduce": reduce,
     "softmax": softmax,
+    "spatial_dropout": passed_on,
     "unary": unary_node,
 }

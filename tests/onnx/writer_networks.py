@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 import fastcnn as fc
 from fastcnn import layers
 from fastcnn.layers import Input
@@ -34,6 +36,14 @@ def merged(make: Callable[[], Any]) -> Callable[[], Model]:
     return build
 
 
+def adapted() -> Model:
+    """Normalization that took its numbers from data."""
+    layer = layers.Normalization()
+    layer.adapt(np.random.default_rng(5).normal(2.0, 3.0, (10, *IMAGE)).astype(np.float32))
+    x = Input(IMAGE)
+    return Model(x, layer(x))
+
+
 #: A model for each class of `fastcnn.layers`, and for arguments that change what is written.
 LAYERS: dict[str, Callable[[], Model]] = {
     "Activation": one(lambda: layers.Activation("tanh")),
@@ -43,6 +53,7 @@ LAYERS: dict[str, Callable[[], Model]] = {
     "Average": merged(layers.Average),
     "AveragePooling2D": one(lambda: layers.AveragePooling2D(3, 2, "same")),
     "AveragePooling2D-counted": one(lambda: layers.AveragePooling2D(3, 2, 1, count_include_pad=True)),
+    "AveragePooling1D": one(lambda: layers.AveragePooling1D(3, 2, "same"), SEQUENCE),
     "BatchNormalization": one(layers.BatchNormalization),
     "BatchNormalization-flat": one(lambda: layers.BatchNormalization(scale=False), (7,)),
     "BatchNormalization-plain": one(lambda: layers.BatchNormalization(scale=False, center=False)),
@@ -60,16 +71,28 @@ LAYERS: dict[str, Callable[[], Model]] = {
     ),
     "Conv2DTranspose-same": one(lambda: layers.Conv2DTranspose(5, 3, strides=2, padding="same", activation="relu")),
     "Conv2DTranspose-sparse": one(lambda: layers.Conv2DTranspose(5, 1, strides=3, use_bias=False)),
+    "Cropping1D": one(lambda: layers.Cropping1D((2, 1)), SEQUENCE),
     "Cropping2D": one(lambda: layers.Cropping2D(((1, 0), (2, 3)))),
     "Dense": one(lambda: layers.Dense(5, activation="relu"), (7,)),
     "Dense-of-images": one(lambda: layers.Dense(5)),
     "DepthwiseConv2D": one(lambda: layers.DepthwiseConv2D(3, 2, "same", depth_multiplier=2)),
+    "Dot": lambda: (lambda a, b: Model([a, b], layers.Dot((2, 2))([a, b])))(Input(SEQUENCE), Input((5, 4))),
+    "Dot-normalized": lambda: (lambda a, b: Model([a, b], layers.Dot(1, normalize=True)([a, b])))(
+        Input((6,)), Input((6,))
+    ),
     "Dropout": one(lambda: layers.Dropout(0.5)),
     "Flatten": one(layers.Flatten),
+    "GaussianNoise": one(lambda: layers.GaussianNoise(0.5)),
+    "GlobalAveragePooling1D": one(layers.GlobalAveragePooling1D, SEQUENCE),
     "GlobalAveragePooling2D": one(layers.GlobalAveragePooling2D),
     "GlobalAveragePooling2D-keepdims": one(lambda: layers.GlobalAveragePooling2D(keepdims=True)),
+    "GlobalMaxPooling1D": one(lambda: layers.GlobalMaxPooling1D(keepdims=True), SEQUENCE),
     "GlobalMaxPooling2D": one(layers.GlobalMaxPooling2D),
+    "GroupNormalization": one(lambda: layers.GroupNormalization(2)),
+    "GroupNormalization-instance": one(lambda: layers.GroupNormalization(-1, scale=False)),
     "InputLayer": lambda: (lambda x: Model(x, x))(Input(IMAGE)),
+    "LayerNormalization": one(layers.LayerNormalization),
+    "LayerNormalization-image": one(lambda: layers.LayerNormalization((1, 2, 3), center=False)),
     "LeakyReLU": one(layers.LeakyReLU),
     "PReLU": one(layers.PReLU),
     "PReLU-channels": one(lambda: layers.PReLU(shared_axes=[1, 2])),
@@ -86,20 +109,30 @@ LAYERS: dict[str, Callable[[], Model]] = {
     "Softmax-rows": one(lambda: layers.Softmax(axis=1)),
     "Activation-log_softmax": one(lambda: layers.Activation("log_softmax")),
     "Activation-celu": one(lambda: layers.Activation("celu")),
+    "MaxPooling1D": one(lambda: layers.MaxPooling1D(3, 2), SEQUENCE),
     "MaxPooling2D": one(lambda: layers.MaxPooling2D(3, 2, "same")),
     "Maximum": merged(layers.Maximum),
     "Minimum": merged(layers.Minimum),
     "Multiply": merged(layers.Multiply),
+    "Normalization": one(lambda: layers.Normalization(mean=[1, 2, 3, 4], variance=[0.5, 1, 2, 4])),
+    "Normalization-adapted": adapted,
+    "Permute": one(lambda: layers.Permute((2, 1, 3))),
     "ReLU": one(layers.ReLU),
     "ReLU-slope": one(lambda: layers.ReLU(negative_slope=0.2)),
     "ReLU-6": one(lambda: layers.ReLU(max_value=6)),
     "Rescaling": one(lambda: layers.Rescaling(0.5, -1.0)),
     "Reshape": one(lambda: layers.Reshape((6, -1))),
     "Reshape-units": one(lambda: layers.Reshape((9, 1, 8, 4))),
+    "Resizing": one(lambda: layers.Resizing(5, 12)),
+    "Resizing-nearest": one(lambda: layers.Resizing(18, 4, interpolation="nearest")),
     "SeparableConv2D": one(lambda: layers.SeparableConv2D(5, 3, activation="tanh")),
     "Softmax": one(layers.Softmax),
+    "SpatialDropout1D": one(lambda: layers.SpatialDropout1D(0.5), SEQUENCE),
+    "SpatialDropout2D": one(lambda: layers.SpatialDropout2D(0.5)),
     "Subtract": merged(layers.Subtract),
     "UpSampling2D": one(lambda: layers.UpSampling2D((2, 3))),
+    "UpSampling2D-bilinear": one(lambda: layers.UpSampling2D(2, interpolation="bilinear")),
+    "ZeroPadding1D": one(lambda: layers.ZeroPadding1D((2, 1)), SEQUENCE),
     "ZeroPadding2D": one(lambda: layers.ZeroPadding2D(((1, 0), (2, 3)))),
 }
 
