@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import losses, random
 from ..errors import shown
-from ..graph import Value, Variable
+from ..graph import Value, Variable, topological
 from ..graph.functional import binary
 from ..losses import Loss
 from ..optimizers import Optimizer
@@ -20,6 +20,7 @@ from ..plan import (
     FlatStore,
     Plan,
     StagedPlan,
+    cut_at_hosts,
     fuse_for_training,
     prediction_plan,
     trainable_with_gradient,
@@ -87,6 +88,8 @@ class Objective:
         self._frozen_told = False
         self._graphs: dict[tuple[bool, bool], tuple[Any, ...]] = {}
         self._store: FlatStore | None = None
+        #: What host nodes make for a training step, which itself can have none, and what stands there for it.
+        self._before: dict[Value, Value] = {}
 
     def _graph(self, weighted: bool, training: bool) -> tuple[Any, ...]:
         """(targets, weights, total, predictions, seeds, updates of moving averages), built once."""
@@ -95,7 +98,9 @@ class Objective:
         model = self.model
         updates: dict[Variable, Value] = {}
         if training:
-            outputs, updates = fuse_for_training(model.outputs, self._moving)
+            outputs, self._before = cut_at_hosts(model.outputs)
+            self._check_before()
+            outputs, updates = fuse_for_training(outputs, self._moving)
         else:
             outputs = model.outputs
         targets, weights, predictions, totals = [], [], [], []
@@ -121,6 +126,15 @@ class Objective:
         self._graphs[weighted, training] = (targets, weights, total, predictions, seeds, updates)
         return self._graphs[weighted, training]
 
+    def _check_before(self) -> None:
+        """Nothing that learns may lie before a host node: no gradient gets there."""
+        trained = {id(v) for v in self._trainable}
+        for value in self._before:
+            for node in topological([value]):
+                if any(v is not None and id(v.variable) in trained for v in node.inputs):
+                    assert value.node is not None
+                    value.node.op.gradient(value.node, [], [])  # raises, with the node's name
+
     def _penalties(self, seeds: dict[Value, Value]) -> list[Value]:
         from ..graph.ops.elementwise import ones
 
@@ -144,13 +158,24 @@ class Objective:
         if self._store is None or not self._store.holds(variables):
             self._store = FlatStore(variables)
         self.optimizer.bind(self._store)
-        sized = self._sized([*targets, *weights], batch, shapes)
+        sized = self._sized([*targets, *weights, *self._before.values()], batch, shapes)
         calls = self.optimizer.calls
         return training_plan(sized, [total, *predictions], grads, self._store, calls, self.rng, updates, self.recompute)
 
     def _test_plan(self, batch: int, weighted: bool, shapes: Shapes = ()) -> Plan | StagedPlan:
         targets, weights, total, predictions, _, _ = self._graph(weighted, training=False)
         return prediction_plan(self._sized([*targets, *weights], batch, shapes), [total, *predictions])
+
+    def _made_before(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The results of host nodes that a training step starts from."""
+        if not self._before:
+            return []
+        shapes = tuple(a.shape for a in inputs)
+        plan = self.model._cached(
+            ("train", self._number, "before", shapes),
+            lambda: prediction_plan(dict(zip(self.model.inputs, shapes)), list(self._before)),
+        )
+        return [np.ascontiguousarray(a) for a in plan.compute(inputs)]
 
     def check_frozen(self) -> None:
         """Warn, once, when layers were frozen or freed since the model was compiled: that has no effect yet."""
@@ -171,6 +196,9 @@ class Objective:
         if batch.weights is not None:
             for loss, target in zip((x for x in self.losses if x is not None), batch.targets):
                 arrays.append(_spread(batch.weights, target, loss.sparse))
+        if training:
+            self._graph(weighted, training)
+            arrays += self._made_before(batch.inputs)
         shapes = tuple(a.shape for a in arrays)
         key = ("train" if training else "test", self._number, shapes, weighted)
         make: Callable[..., AnyPlan] = self._training_plan if training else self._test_plan

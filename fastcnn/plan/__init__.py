@@ -2,7 +2,7 @@
 
 from .passes import fuse_for_prediction, fuse_for_training
 from .plan import Plan, PlanStep, inference_plan
-from .stages import StagedPlan, prediction_plan
+from .stages import StagedPlan, cut_at_hosts, prediction_plan
 from .training import FlatStore, trainable_with_gradient, training_plan
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Plan",
     "PlanStep",
     "StagedPlan",
+    "cut_at_hosts",
     "fuse_for_prediction",
     "fuse_for_training",
     "inference_plan",

@@ -169,11 +169,8 @@ def broadcast(low: Lowering, node: Node) -> None:
 
 @lowers("host")
 def host(low: Lowering, node: Node) -> None:
-    """Predictions are cut into programs before and after it (stages.py); a training step is one program."""
-    raise NotImplementedError(
-        f"{node.attrs['kind']} {node.name!r} runs on arrays, between kernels, and can't be part of a training step: "
-        f"cut the model behind it, and train on what it gives"
-    )
+    """Plans are cut into programs before and after it (stages.py)."""
+    raise NotImplementedError(f"{node.attrs['kind']} {node.name!r} runs on arrays, and can't be part of one program")
 
 
 @lowers("reshape")

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .._ops import core
-from ..graph import Node, Value, topological
+from ..graph import Node, Value, rebuild, topological
 from ..graph.values import Shape
 from .passes import fuse_for_prediction
 from .plan import Plan, PlanStep, inference_plan, printed
@@ -37,6 +37,22 @@ def prediction_plan(inputs: Mapping[Value, Sequence[int]], outputs: Sequence[Val
     if known or any(node.op.name == "host" for node in topological(results)):
         return StagedPlan(sized, results)
     return inference_plan({v: _known(v.shape) for v in sized}, fuse_for_prediction(results))
+
+
+def cut_at_hosts(outputs: Sequence[Value]) -> tuple[list[Value], dict[Value, Value]]:
+    """A graph's part behind its host nodes, for a plan that can have none.
+
+    Returns
+    -------
+    outputs : list of Value
+        From stand-ins for the results of host nodes.
+    stand_ins : {result of a host node: Value}
+    """
+    made = {id(v): v for node in topological(outputs) if node.op.name == "host" for v in node.outputs}
+    behind = topological(outputs, made.values())
+    read = [*outputs, *(v for node in behind for v in node.inputs if v is not None)]
+    stand_ins = {v: Value(v.shape, v.dtype, name=v.name) for v in read if id(v) in made}
+    return rebuild(outputs, stand_ins), stand_ins
 
 
 def _known(shape: Shape) -> tuple[int, ...]:

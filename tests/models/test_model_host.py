@@ -13,7 +13,7 @@ import fastcnn
 from fastcnn import layers as L  # noqa: N812
 from fastcnn.graph import Spec, Value, apply, emit
 from fastcnn.models import Model, Sequential, load_model
-from fastcnn.plan import Plan, StagedPlan
+from fastcnn.plan import Plan, StagedPlan, inference_plan
 
 RNG = np.random.default_rng(5)
 
@@ -177,7 +177,7 @@ def test_results_are_held_against_what_was_promised() -> None:
 
 
 def test_training() -> None:
-    """Nothing learns through a host node; the model is judged as ever."""
+    """What lies behind host nodes learns; the model is judged as ever."""
     x = L.Input((3,))
     hidden = L.Dense(3, name="first")(x)
     model = Model(x, L.Dense(1)(Host(flipped, same, name="wall")(hidden)))
@@ -186,9 +186,21 @@ def test_training() -> None:
         model.fit(np.ones((4, 3)), np.ones((4, 1)), verbose=0)
     model.get_layer("first").trainable = False
     model.compile("sgd", "mse")
-    with pytest.raises(NotImplementedError, match=r"Test 'wall' runs on arrays.*cut the model behind it"):
-        model.fit(np.ones((4, 3)), np.ones((4, 1)), verbose=0)
-    assert np.isfinite(model.evaluate(np.ones((4, 3)), np.ones((4, 1)), verbose=0))
+    data, target = RNG.standard_normal((8, 3), np.float32), RNG.standard_normal((8, 1), np.float32)
+    tail = Sequential([L.Input((3,)), L.Dense(1)])
+    tail.set_weights(model.layers[-1].get_weights())
+    tail.compile("sgd", "mse")
+    first = Model(x, hidden).predict(data, verbose=0)
+    loss = model.evaluate(data, target, verbose=0)
+    assert np.isclose(loss, tail.evaluate(np.ascontiguousarray(first[:, ::-1]), target, verbose=0))
+    for count in (8, 4):
+        model.train_on_batch(data[:count], target[:count])
+        tail.train_on_batch(np.ascontiguousarray(first[:count, ::-1]), target[:count])
+    for mine, other in zip(model.layers[-1].get_weights(), tail.get_weights()):
+        assert np.array_equal(mine, other)
+    assert model.evaluate(data, target, verbose=0) < loss
+    with pytest.raises(NotImplementedError, match="Test 'wall' runs on arrays"):
+        inference_plan({x: (4, 3)}, model.outputs)
 
 
 def test_open_sizes(tmp_path: Path) -> None:
