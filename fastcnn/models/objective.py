@@ -34,7 +34,7 @@ Shapes = Sequence[tuple[int, ...]]
 
 if TYPE_CHECKING:
     from .data import Batch
-    from .network import AnyPlan
+    from .predictor import AnyPlan
     from .trainer import Trainer
 
 

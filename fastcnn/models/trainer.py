@@ -15,13 +15,13 @@ from ..losses import Loss
 from ..optimizers import Optimizer
 from ..shapes import whole_number
 from .data import Arrays, Batch, check_verbose, checked_batch, is_arrays, sample_weights
-from .network import Network
 from .objective import Objective, make_losses
+from .predictor import Predictor
 from .progress import NaNWatch, Tally, metric_groups
 from .sources import Source, length, make_source, split_validation
 
 
-class Trainer(Network):
+class Trainer(Predictor):
     """The part of a model that learns and is judged."""
 
     def _start(self, name: str | None, trainable: bool) -> None:
