@@ -292,7 +292,9 @@ def _opened(filepath: str | os.PathLike[str]) -> Iterator[Any]:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
             if header.get("format") != FORMAT:
-                raise ModelFileError(f"{path} is a safetensors file, but not one written by fastcnn")
+                raise ModelFileError(
+                    f"{path} is a safetensors file, but not one written by fastcnn; fastcnn.weights.load may read it"
+                )
             if header.get("version") != str(VERSION):
                 raise ModelFileError(
                     f"{path} has format version {shown(header.get('version'))}; this fastcnn reads version {VERSION}"

