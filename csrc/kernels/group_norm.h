@@ -65,17 +65,30 @@ FC_INLINE void fc_channel_sums(const float *x, const float *y, int64_t step, int
         const vf off = mean ? vf_load_tail(mean + i, n) : vf_zero();
         for (int64_t from = 0; from < pixels; from += GROUP_BLOCK) {
             const int64_t to = fc_min(pixels, from + GROUP_BLOCK);
-            vf s = vf_zero(), t = vf_zero();
-            for (int64_t r = from; r < to; r++) {
-                const vf u = vf_sub(vf_load_tail(x + r * step + i, n), off);
-                const vf v = y == NULL ? vf_set1(1.0f) : y == x ? u : vf_load_tail(y + r * step + i, n);
-                s = vf_fma(u, v, s);
-                if (second) t = vf_add(t, v);
+            /* Four sums of pixels in turn, which don't wait for each other. */
+            vf s[4] = {vf_zero(), vf_zero(), vf_zero(), vf_zero()};
+            vf t[4] = {vf_zero(), vf_zero(), vf_zero(), vf_zero()};
+            int64_t r = from;
+#define STEP(j)                                                                                              \
+    do {                                                                                                     \
+        const vf u = vf_sub(vf_load_tail(x + r * step + i, n), off);                                         \
+        const vf v = y == NULL ? vf_set1(1.0f) : y == x ? u : vf_load_tail(y + r * step + i, n);             \
+        s[j] = vf_fma(u, v, s[j]);                                                                           \
+        if (second) t[j] = vf_add(t[j], v);                                                                  \
+        r++;                                                                                                 \
+    } while (0)
+            while (r + 4 <= to) {
+                STEP(0);
+                STEP(1);
+                STEP(2);
+                STEP(3);
             }
-            vf_store(block, s);
+            while (r < to) STEP(0);
+#undef STEP
+            vf_store(block, vf_add(vf_add(s[0], s[1]), vf_add(s[2], s[3])));
             for (int64_t j = 0; j < n; j++) first[i + j] += (double)block[j];
             if (second) {
-                vf_store(block, t);
+                vf_store(block, vf_add(vf_add(t[0], t[1]), vf_add(t[2], t[3])));
                 for (int64_t j = 0; j < n; j++) second[i + j] += (double)block[j];
             }
         }

@@ -7,6 +7,12 @@
 /* Rows to a block: a multiple of every FC_MR, enough that packing the panel is little beside them. */
 #define ROWS 240
 
+/* Whether a panel is read where it lies: for so few rows that each number of b is read once or twice, a copy
+ * would cost more than the products. Only whole panels: what lies behind the last column isn't b's. */
+static int in_place(const fc_matmul_args *a, int64_t cols) {
+    return !a->b_transposed && a->m <= FC_MR && cols == FC_NR;
+}
+
 static int64_t row_blocks(const fc_matmul_args *a) { return (a->m + ROWS - 1) / ROWS; }
 
 FC_TILES(matmul) { return a->batch * fc_panels(a->n) * row_blocks(a); }
@@ -38,8 +44,9 @@ FC_RUN(matmul) {
         const int64_t which = tile / blocks, batch = which / panels, col = which % panels * FC_NR;
         const int vectors = fc_panel_vectors(a->n, which % panels);
         const int64_t cols = fc_min(a->n - col, vectors * VL), first = tile % blocks * ROWS;
-        if (*packed != which + 1) {
-            pack_panel(a, a->b + batch * a->b_step, col, cols, vectors * VL, panel);
+        const float *b = a->b + batch * a->b_step;
+        if (!in_place(a, cols) && *packed != which + 1) {
+            pack_panel(a, b, col, cols, vectors * VL, panel);
             *packed = which + 1;
         }
         const float *rows[FC_MR], *from = a->a + batch * a->a_step;
@@ -50,8 +57,8 @@ FC_RUN(matmul) {
         t.segs = 1;
         t.len = a->k;
         t.a_step = a->a_transposed ? a->m : 1;
-        t.b_step = vectors * VL;
-        t.b = panel;
+        t.b_step = in_place(a, cols) ? a->n : vectors * VL;
+        t.b = in_place(a, cols) ? b + col : panel;
         t.c = out;
         t.vectors = vectors;
         t.cols = (int)cols;

@@ -57,11 +57,18 @@ FC_INLINE void weigh_narrow(const float *from, int64_t channels, const taps_of *
 
 FC_INLINE int is_copy(const taps_of *t) { return t->count == 1 && t->weight[0] == 1.0f; }
 
+/* A pixel as it is. Most are a few vectors, for which a call of memcpy is dear. */
+FC_INLINE void copy_pixel(const float *from, float *to, int64_t count) {
+#define STEP(i, n) vf_store_tail(to + (i), vf_load_tail(from + (i), n), n)
+    FC_FOR_LANES(count, STEP);
+#undef STEP
+}
+
 static void resize_columns(const fc_resize_args *a, const float *row, float *y) {
     for (int64_t j = 0; j < a->ow; j++, y += a->c) {
         const taps_of t = taps_at(a->col_start, a->col_index, a->col_weight, j);
         if (is_copy(&t))
-            memcpy(y, row + t.index[0] * a->c, (size_t)a->c * sizeof(float));
+            copy_pixel(row + t.index[0] * a->c, y, a->c);
         else if (a->c < VL)
             weigh_narrow(row, a->c, &t, y);
         else

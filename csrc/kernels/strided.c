@@ -4,9 +4,10 @@
  * channels last, say; or none does, and elements are fetched one by one. */
 #include "transpose.h"
 
-/* Columns and elements of the blocks that tiles are made of. */
-#define BLOCK_COLUMNS 128
+/* Elements of the blocks that tiles are made of, and columns of y in a row of them, unless there are few
+ * rows. */
 #define BLOCK 8192
+#define BLOCK_COLUMNS 128
 
 typedef struct {
     int axes;                 /* >= 1 */
@@ -14,7 +15,7 @@ typedef struct {
     int near;                 /* the axis that lies together in x, or -1 */
     int64_t outer;            /* blocks to walk: all axes but the last, and but `near` if that is another */
     int64_t row_blocks, col_blocks; /* of a matrix near x last; or pieces of a row, and 1 */
-    int64_t rows; /* to a block of a matrix; or whole rows to a tile, where they are short */
+    int64_t rows, columns; /* to a block of a matrix; or whole rows to a tile, where they are short */
 } strided_plan;
 
 static strided_plan plan_strided(const fc_strided_copy_args *a) {
@@ -45,10 +46,10 @@ static strided_plan plan_strided(const fc_strided_copy_args *a) {
         if (k != p.near) p.outer *= p.size[k];
     p.rows = p.row_blocks = p.col_blocks = 1;
     if (p.near >= 0 && p.near < last) {
-        const int64_t columns = fc_max(1, fc_min(p.size[last], BLOCK_COLUMNS));
-        p.rows = BLOCK / columns / FC_SQUARE * FC_SQUARE;
+        p.columns = p.size[p.near] < FC_SQUARE ? BLOCK / FC_SQUARE : BLOCK_COLUMNS;
+        p.rows = BLOCK / fc_max(1, fc_min(p.size[last], p.columns)) / FC_SQUARE * FC_SQUARE;
         p.row_blocks = (p.size[p.near] + p.rows - 1) / p.rows;
-        p.col_blocks = (p.size[last] + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
+        p.col_blocks = (p.size[last] + p.columns - 1) / p.columns;
     } else {
         p.row_blocks = fc_chunks(p.size[last]);
         if (p.size[last] > 0 && p.size[last] < FC_CHUNK) p.rows = FC_CHUNK / p.size[last];
@@ -87,12 +88,12 @@ FC_NO_SCRATCH(strided_copy)
 static void transpose_block(const fc_strided_copy_args *a, const strided_plan *p, int64_t tile) {
     const int last = p->axes - 1;
     const int64_t row = tile / p->col_blocks % p->row_blocks * p->rows,
-                  column = tile % p->col_blocks * BLOCK_COLUMNS;
+                  column = tile % p->col_blocks * p->columns;
     const strided_place_of at = outer_place(p, tile / (p->row_blocks * p->col_blocks));
     int64_t y_step = 1; /* between rows of y */
     for (int k = p->near + 1; k <= last; k++) y_step *= p->size[k];
     fc_transpose(a->x + a->x0 + at.x + column * p->step[last] + row, p->step[last],
-                 fc_min(BLOCK_COLUMNS, p->size[last] - column), fc_min(p->rows, p->size[p->near] - row),
+                 fc_min(p->columns, p->size[last] - column), fc_min(p->rows, p->size[p->near] - row),
                  a->y + at.y + row * y_step + column, y_step);
 }
 

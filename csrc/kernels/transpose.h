@@ -21,9 +21,21 @@ FC_INLINE void fc_transpose_square(const float *FC_RESTRICT from, int64_t from_s
     }
 }
 
+/* The same for few columns, of red, green and blue, say: column by column, from rows that are in the cache by
+ * the second one. */
+FC_INLINE void fc_transpose_narrow(const float *FC_RESTRICT from, int64_t from_step, int64_t rows,
+                                   int64_t columns, float *FC_RESTRICT to, int64_t to_step) {
+    for (int64_t j = 0; j < columns; j++)
+        for (int64_t i = 0; i < rows; i++) to[j * to_step + i] = from[i * from_step + j];
+}
+
 /* The same for any numbers of rows and columns. */
 FC_INLINE void fc_transpose(const float *FC_RESTRICT from, int64_t from_step, int64_t rows, int64_t columns,
                             float *FC_RESTRICT to, int64_t to_step) {
+    if (columns == 3 && from_step == 3) {
+        fc_transpose_narrow(from, 3, rows, 3, to, to_step);
+        return;
+    }
     for (int64_t i = 0; i < rows; i += FC_SQUARE)
         for (int64_t j = 0; j < columns; j += FC_SQUARE) {
             const float *p = from + i * from_step + j;

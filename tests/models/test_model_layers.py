@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from activation_cases import activation_cases
-from model_tools import LayerCase, Offset, check_gradients, check_layer, close, gradients, product
+from model_tools import LayerCase, Offset, check_gradients, check_layer, close, gradients, product, random_weights
 from more_layer_cases import CASES as MORE_CASES
 
 from fastcnn import layers as L  # noqa: N812
@@ -341,3 +341,25 @@ def test_dot_by_a_function() -> None:
     model = Model([a, b], L.dot([a, b], 1, name="similarity"))
     x = np.arange(10, dtype=np.float32).reshape(2, 5)
     np.testing.assert_array_equal(model.predict([x, x]), (x * x).sum(axis=1, keepdims=True))
+
+
+def test_squeeze_and_excitation() -> None:
+    """Hu et al., "Squeeze-and-excitation networks", 2018: channels weighed by what they are over the whole image."""
+    inputs = L.Input((4, 3, 5))
+    x = Offset()(inputs)
+    squeezed = L.GlobalAveragePooling2D(keepdims=True)(x)
+    weights = L.Conv2D(5, 1, activation="sigmoid")(L.Conv2D(2, 1, activation="tanh")(squeezed))
+    model = Model(inputs, L.Multiply()([x, weights]))
+    random_weights(model)
+    model.compile(SGD(1.0), product)
+    rng = np.random.default_rng(0)
+    images = rng.standard_normal((3, 4, 3, 5)).astype(np.float32)
+    y = (rng.standard_normal(images.shape) * images.size).astype(np.float32)
+
+    def expected(offset: np.ndarray, w: np.ndarray, b: np.ndarray, v: np.ndarray, c: np.ndarray) -> np.ndarray:
+        moved = images + offset
+        inner = np.tanh(moved.mean(axis=(1, 2), keepdims=True) @ w[0, 0] + b)
+        return moved / (1 + np.exp(-(inner @ v[0, 0] + c)))
+
+    close(model.predict(images), expected(*(a.astype(np.float64) for a in model.get_weights())))
+    check_gradients(lambda *a: float((y * expected(*a)).mean()), model.get_weights(), gradients(model, images, y))
