@@ -5,6 +5,7 @@ import pytest
 from layouts import close
 
 from fastcnn import ops, reference
+from fastcnn._ops import core
 from fastcnn._ops.resampling import Resampling
 
 
@@ -123,3 +124,14 @@ BAD = [
 def test_bad_input(attempt, message):
     with pytest.raises((TypeError, ValueError), match=message):
         attempt()
+
+
+@pytest.mark.parametrize(("start", "step", "needed"), [(0, 1, 4), (3, -1, 4), (2, 3, 12), (2, -1, None), (-1, 1, None)])
+def test_copies_know_how_far_they_reach(start, step, needed):
+    """The driver refuses an array that ends before what a kernel would read of it, or begins behind it."""
+    numbers = {f"d{i}": 4 if i == 4 else 1 for i in range(5)} | {f"s{i}": step if i == 4 else 0 for i in range(5)}
+    if needed is None:
+        with pytest.raises(ValueError, match="strided_copy: negative extent of 'x'"):
+            core.Call("strided_copy", {**numbers, "x0": start})
+    else:
+        assert core.Call("strided_copy", {**numbers, "x0": start}).needed()["x"] == 4 * needed
