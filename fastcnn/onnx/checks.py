@@ -1,4 +1,7 @@
-"""Attributes of windows (convolution, pooling), held against what they are for: lengths, signs, sizes."""
+"""Nodes held against what their operators take: how many inputs and results, attributes of which types.
+
+Attributes of windows (convolution, pooling) are held against what they are for: lengths, signs, sizes.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,48 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from onnx.defs import OpSchema
 
 from ..shapes import MAX_SIZE
+from .host_node import converted, schema_of
 
 _POOLS = ("MaxPool", "AveragePool", "LpPool")
 _CONVS = ("Conv", "ConvTranspose", "ConvInteger", "QLinearConv")
 _PADDINGS = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
+
+
+def check_signature(op_type: str, name: str, opset: int, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """An error for a node with more or fewer inputs or results than its operator has, or with a necessary one left out.
+
+    Parameters
+    ----------
+    inputs, outputs : sequence of str
+        Names; "" is left out.
+    """
+    schema, where = schema_of(op_type, opset), f"node {name!r} ({op_type})"
+    for what, names, formal, least, most in (
+        ("inputs", inputs, schema.inputs, schema.min_input, schema.max_input),
+        ("results", outputs, schema.outputs, schema.min_output, schema.max_output),
+    ):
+        if not least <= len(names) <= most:
+            bounds = f"from {least} to {most}" if most < 2**31 - 1 else f"at least {least}"
+            raise ValueError(f"{where}: it must have {bounds} {what}, received {len(names)}")
+        for place, given in enumerate(names):
+            option = formal[min(place, len(formal) - 1)].option
+            if not given and option != OpSchema.FormalParameterOption.Optional and (what == "inputs" or not place):
+                raise ValueError(f"{where}: place {place} of its {what} is left out, and must not be")
+
+
+def typed_attributes(op_type: str, name: str, opset: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A node's attributes in the types that its operator has them in; those it doesn't know stay as they are."""
+    known, where = schema_of(op_type, opset).attributes, f"node {name!r} ({op_type})"
+    for key, schema in known.items():
+        if schema.required and key not in given:
+            raise ValueError(f"{where}: attribute {key!r} is missing")
+    return {
+        key: converted(value, known[key].type, f"{where}: attribute {key!r}") if key in known else value
+        for key, value in given.items()
+    }
 
 
 def check_attributes(

@@ -32,15 +32,18 @@ def external_bytes(tensor: onnx.TensorProto, folder: Path | None, nbytes: int, w
         raise ValueError(f"{what}: offset and length of its data must be numbers, received {shown(entries)}") from None
     if offset < 0 or length != nbytes:
         raise ValueError(f"{what}: it needs {nbytes} bytes, received offset {offset} and length {length}")
-    # Not through a link that takes the file's place after it was looked at.
+    # Not through a link that takes the file's place after it was looked at, and without waiting at a pipe.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+        handle = os.open(path, flags)
     except OSError as error:
-        raise ValueError(f"{what}: its data file {location!r} can't be read: {error.strerror}") from None
+        raise ValueError(f"{what}: its data file {shown(location)} can't be read: {error.strerror}") from None
+    # A folder can be opened so far, but not as a file.
+    about = os.fstat(handle)
+    if not stat.S_ISREG(about.st_mode):
+        os.close(handle)
+        raise ValueError(f"{what}: its data {location!r} must be a file")
     with open(handle, "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
-            raise ValueError(f"{what}: its data {location!r} must be a file")
         if about.st_nlink > 1:
             raise ValueError(f"{what}: its data file {location!r} has another name elsewhere (a hard link)")
         if about.st_size < offset + nbytes:
@@ -58,6 +61,10 @@ def _inside(folder: Path, location: str, what: str) -> Path:
     path = folder
     for part in parts:
         path = path / part
-        if path.is_symlink():
+        try:
+            linked = path.is_symlink()
+        except OSError as error:
+            raise ValueError(f"{what}: its data {shown(location)} can't be looked for: {error.strerror}") from None
+        if linked:
             raise ValueError(f"{what}: its data {location!r} lies behind a link, {path.name!r}")
     return path

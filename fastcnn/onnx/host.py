@@ -43,6 +43,12 @@ OPERATORS = frozenset(_NAMES.split())
 OWN: dict[str, list[tuple[int, int | None, Callable[..., Any]]]] = {**OLDER, **WINDOWS, **SAMPLING}
 
 
+#: What NumPy and the reference implementation raise for bad input.
+_FAILURES = (
+    ValueError, TypeError, LookupError, AttributeError, RuntimeError, AssertionError, ArithmeticError, MemoryError,
+)  # fmt: skip
+
+
 def supports(op_type: str, domain: str = "", opset: int | None = None) -> bool:
     """Whether `HostOperator` computes this operator at this opset (None: the newest)."""
     if domain not in ("", "ai.onnx") or op_type not in OPERATORS:
@@ -89,13 +95,15 @@ class HostOperator:
         self._own = next((f for first, last, f in OWN.get(op_type, ()) if first <= version <= (last or version)), None)
         self._evaluators: dict[tuple[Any, ...], ReferenceEvaluator] = {}
 
-    def __call__(self, inputs: Sequence[np.ndarray | None]) -> list[np.ndarray]:
+    def __call__(self, inputs: Sequence[np.ndarray | None], limit: int | None = None) -> list[np.ndarray]:
         """The node's results.
 
         Parameters
         ----------
         inputs : sequence of (np.ndarray or None)
             None for an optional input that is left out.
+        limit : int, optional
+            Most bytes of a result, if that is less than the memory.
 
         Raises
         ------
@@ -106,14 +114,14 @@ class HostOperator:
         given = [None if x is None else np.asarray(x) for x in inputs]
         with np.errstate(all="ignore"):
             try:
-                check_result(node, given)
+                check_result(node, given, limit)
                 if self._own is not None:
                     made = self._own(node, *given)
                     results = list(made) if isinstance(made, (tuple, list)) else [made]
                 else:
                     feeds = {f"x{i}": x for i, x in enumerate(given) if x is not None}
                     results = self._evaluator(given).run(None, feeds)
-            except (ValueError, TypeError, IndexError, AttributeError, RuntimeError, KeyError, AssertionError) as error:
+            except _FAILURES as error:
                 # What the reference implementation and NumPy raise for bad input is of many kinds and names no node.
                 text = str(error)
                 about = ", ".join("none" if x is None else f"{x.dtype}{list(x.shape)}" for x in given)

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from .._ops.arrays import memory_limit
+from ..errors import shown
 from .host_node import HostNode
 
 Arrays = Sequence[Any]
 
 
-def check_result(node: HostNode, inputs: Arrays) -> None:
+def check_result(node: HostNode, inputs: Arrays, limit: int | None = None) -> None:
     """A ValueError for a node whose result can't fit into memory, or whose sizes are negative.
 
-    Only operators whose results can be larger than their inputs are looked at.
+    Only operators whose results can be larger than their inputs are looked at. `limit` is in bytes; None is the memory.
     """
     estimate = _SIZES.get(node.op_type)
     if estimate is not None:
@@ -29,11 +30,15 @@ def check_result(node: HostNode, inputs: Arrays) -> None:
     sizes = [int(s) for s in shape]
     if any(s < 0 for s in sizes):
         raise ValueError(f"{node.label}: its result would have the shape {tuple(sizes)}")
-    first = next((x for x in inputs if x is not None), None)
-    nbytes = math.prod(sizes) * (8 if first is None else first.dtype.itemsize)
+    nbytes = math.prod(sizes) * max((x.dtype.itemsize for x in inputs if x is not None), default=8)
+    if limit is not None and nbytes > limit:
+        raise ValueError(
+            f"{node.label}: its result, shape {shown(tuple(sizes))}, would take {nbytes / 2**20:.0f} MiB; what a file "
+            f"has computed of constants alone may take {limit / 2**20:.0f} MiB more"
+        )
     if nbytes > memory_limit():
         raise ValueError(
-            f"{node.label}: its result, shape {tuple(sizes)}, would take {nbytes / 2**30:.1f} GiB; "
+            f"{node.label}: its result, shape {shown(tuple(sizes))}, would take {nbytes / 2**30:.1f} GiB; "
             f"this process can have {memory_limit() / 2**30:.1f} GiB"
         )
 
@@ -110,8 +115,21 @@ def _resize(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
     return [x.size, *(math.ceil(f) for f in factors)]
 
 
-def _height_width(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
-    return [node["output_height"], node["output_width"], inputs[1].shape[0], inputs[0].shape[1]]
+def _roi_align(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    """The regions together, or the sampling points of the largest one if these are more."""
+    x, rois = inputs[:2]
+    bins, ratio = (node["output_height"], node["output_width"]), max(node["sampling_ratio"], 0)
+    if rois.ndim != 2 or rois.shape[1] != 4 or min(bins) < 1 or not np.isfinite(rois).all():
+        raise ValueError(
+            f"{node.label}: regions must be rows of 4 finite numbers, cut into 1 bin or more along each axis"
+        )
+    extents = (rois[:, 2:] - rois[:, :2]).astype(np.float64).max(axis=0, initial=1.0) * abs(node["spatial_scale"])
+    points = [b * (ratio or math.ceil(e / b)) for b, e in zip(bins, extents[::-1].tolist())]
+    return [x.shape[1], max(math.prod(points), len(rois) * math.prod(bins))]
+
+
+def _concat(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    return [sum(x.size for x in inputs)]
 
 
 def _unpool(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
@@ -190,7 +208,8 @@ _SIZES: dict[str, Callable[[HostNode, Arrays], Sequence[int] | None]] = {
     "Range": _range,
     "Resize": _resize,
     "Upsample": _resize,
-    "RoiAlign": _height_width,
+    "RoiAlign": _roi_align,
+    "Concat": _concat,
     "MaxUnpool": _unpool,
     "MatMul": _matmul,
     "MatMulInteger": _matmul,
@@ -203,5 +222,5 @@ _SIZES: dict[str, Callable[[HostNode, Arrays], Sequence[int] | None]] = {
         ("Conv", "ConvInteger", "QLinearConv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool"), _windows
     ),
     # Of several inputs, but none larger than their sum.
-    **dict.fromkeys(("Concat", "Gemm", "GatherElements", "ScatterND", "ScatterElements", "Scatter"), lambda n, x: None),
+    **dict.fromkeys(("Gemm", "GatherElements", "ScatterND", "ScatterElements", "Scatter"), lambda n, x: None),
 }

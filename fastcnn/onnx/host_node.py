@@ -39,7 +39,7 @@ class Attributes(dict[str, Any]):
         for key, value in given.items():
             if key not in known:
                 raise ValueError(f"{where}: unknown attribute {key!r}; known: {', '.join(sorted(known)) or 'none'}")
-            self[key] = _converted(value, known[key].type, f"{where}: attribute {key!r}")
+            self[key] = converted(value, known[key].type, f"{where}: attribute {key!r}")
         for key, schema in known.items():
             if key in self:
                 continue
@@ -50,7 +50,7 @@ class Attributes(dict[str, Any]):
                 self[key] = value.decode() if isinstance(value, bytes) else value
 
 
-def _converted(value: Any, kind: Any, what: str) -> Any:
+def converted(value: Any, kind: Any, what: str) -> Any:
     """`value` as ONNX's attribute type `kind` has it, or an error."""
     try:
         if kind in _NUMBERS:
@@ -61,7 +61,7 @@ def _converted(value: Any, kind: Any, what: str) -> Any:
             return value
         if kind == AttributeProto.TENSOR:
             return np.asarray(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     wanted = AttributeProto.AttributeType.Name(int(kind))
     raise ValueError(f"{what} must be of ONNX's type {wanted}, received {shown(value)}")

@@ -28,6 +28,7 @@ def infer_specs(node: HostNode, inputs: Sequence[Spec | None], constants: Mappin
     telling = {i: x for i, x in constants.items() if x.size <= _TELLING}
     if node.op_type == "MeanVarianceNormalization" and given[0] is not None:
         return [given[0]]  # its description as a function contradicts itself in ONNX's inference
+    _check_axis(node, given)
     model = make_proto(node, given, telling)
     try:
         inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
@@ -36,6 +37,25 @@ def infer_specs(node: HostNode, inputs: Sequence[Spec | None], constants: Mappin
         raise ValueError(f"{node.label}: {reason}") from None
     found = {v.name: v.type.tensor_type for v in inferred.graph.output}
     return [_spec(node, i, found[f"y{i}"], given, telling) for i in range(node.outputs)]
+
+
+def _check_axis(node: HostNode, inputs: Sequence[Spec | None]) -> None:
+    """ONNX's inference reads and writes beyond its memory where some operators' axes are out of range."""
+    axis, first = node["axis"], inputs[0] if inputs else None
+    if not isinstance(axis, int) or first is None or node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+        return  # those two have an axis that means nothing where there is one scale
+    rank = len(first.shape)
+    low, high = -rank, rank - 1
+    if node.op_type == "OneHot":
+        low, high = low - 1, high + 1
+    elif node.op_type == "Flatten" or (node.op_type in _TO_MATRIX and node.opset < 13):
+        high += 1
+    if not low <= axis <= high:
+        raise ValueError(f"{node.label}: axis {axis} is out of range for rank {rank}")
+
+
+#: Operators that once took all axes from theirs on as one.
+_TO_MATRIX = ("Softmax", "LogSoftmax", "Hardmax")
 
 
 def _spec(

@@ -32,6 +32,13 @@ from .tensors import SAMPLES, Order, Size, Tensor, as_in_file, channels_last
 
 #: Weights come from the file, which has been held against its data: more than any machine has.
 _ANY_SIZE = 2**60
+#: Bytes that results of constants alone may take together, beyond a multiple of what the file itself holds: files give
+#: the sizes of masks and grids in few bytes, and have weights of int8 made float32.
+_FOLDED, _FOLDED_TIMES = 2**28, 16
+#: What may go wrong with a node of a file from anywhere: all of it is the file's fault, and names the node.
+_FAILURES = (
+    ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError, MemoryError, StopIteration,
+)  # fmt: skip
 
 
 def load(
@@ -123,6 +130,7 @@ class Reader:
         self.source, self.opset, self.any_batch = source, source.opset, any_batch
         self._last = layout == "NHWC"
         self._names: set[str] = set()
+        self._foldable = _FOLDED + _FOLDED_TIMES * sum(a.nbytes for a in source.arrays.values())
         self.tensors: dict[str, Tensor] = {name: Tensor(name, array=a) for name, a in source.arrays.items()}
         self.outputs = {v.name for v in source.outputs}
         inputs = [(v, self._shape(v, shapes.get(v.name))) for v in source.inputs]
@@ -136,7 +144,7 @@ class Reader:
         with weight_budget(_ANY_SIZE):
             for node in self.source.nodes:
                 self._read(dataclasses.replace(node, attributes=dict(node.attributes)))
-            outputs = [self._output(v) for v in self.source.outputs]
+            outputs = [self._output_or_error(v) for v in self.source.outputs]
         name = re.sub(r"[/\0]", "_", self.source.name) or "onnx"
         model = Model(self.inputs, outputs[0] if len(outputs) == 1 else outputs, name=name)
         model.metadata = dict(self.source.metadata)
@@ -166,6 +174,12 @@ class Reader:
             raise ValueError(f"input {given.name!r}: {error}") from None
         self.tensors[given.name] = Tensor(given.name, value=layer.value, order=order)
         return layer.value
+
+    def _output_or_error(self, wanted: SourceInput) -> Value:
+        try:
+            return self._output(wanted)
+        except _FAILURES as error:  # some nodes are described no sooner than their results are asked for
+            raise ValueError(f"output {wanted.name!r}: {str(error) or type(error).__name__}") from error
 
     def _output(self, wanted: SourceInput) -> Value:
         """The tensor in the caller's order, by a layer of its name."""
@@ -210,8 +224,11 @@ class Reader:
             convert = CONVERTERS.get(node.op_type)
             if convert is None or not convert(self, node):
                 self.operator(node)
-        except (ValueError, TypeError, NotImplementedError) as error:
-            text = str(error)
+            missing = next((name for name in node.outputs if name and name not in self.tensors), None)
+            if missing is not None:
+                raise ValueError(f"its result {missing!r} isn't supported")
+        except _FAILURES as error:
+            text = str(error) or type(error).__name__
             if text.startswith("node "):
                 raise ValueError(text) from error
             raise ValueError(f"node {node.name!r} ({node.op_type}): {text}") from error
@@ -220,7 +237,10 @@ class Reader:
         """Nodes of constants alone are computed, and vectors of sizes followed as far as they are known."""
         given = [self.tensors[n] if n else None for n in node.inputs]
         if all(t is None or t.array is not None for t in given):
-            results = self._host(node)([None if t is None else t.array for t in given])
+            results = self._host(node)([None if t is None else t.array for t in given], self._foldable)
+            self._foldable -= sum(result.nbytes for result in results)
+            if self._foldable < 0:
+                raise ValueError("what the file has computed of constants alone takes too much memory")
             for name, result in zip(node.outputs, results):
                 self.tensors[name] = Tensor(name, array=result)
             return True

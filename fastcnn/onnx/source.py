@@ -18,9 +18,10 @@ import numpy as np
 import onnx
 from onnx import defs, helper, numpy_helper
 
+from .._ops.arrays import memory_limit
 from ..errors import shown
 from ..shapes import MAX_SIZE
-from .checks import check_attributes
+from .checks import check_attributes, check_signature, typed_attributes
 from .external import external_bytes
 from .host import attributes_of, supports
 from .host_node import Attributes
@@ -88,18 +89,32 @@ def read_source(model: Any) -> Source:
     _check_operators(graph, opset)
     _check_names(graph)
     order = _ordered(graph)
+    _check_external(graph)
     arrays = {t.name: read_tensor(t, folder) for t in graph.initializer}
     nodes = []
     for node in order:
         found = SourceNode(node.op_type, label(node), list(node.input), list(node.output), _attributes(node, folder))
         while found.inputs and not found.inputs[-1]:
             found.inputs.pop()
+        check_signature(found.op_type, found.name, opset, found.inputs, found.outputs)
+        found.attributes = typed_attributes(found.op_type, found.name, opset, found.attributes)
         Attributes(found.op_type, opset, found.attributes, found.name)
         check_attributes(found.op_type, found.name, found.attributes, [arrays.get(n) for n in found.inputs])
         nodes.append(found)
     inputs = [_value_info(v) for v in graph.input if v.name not in arrays]
     outputs = [_value_info(v) for v in graph.output]
     return Source(graph.name, opset, nodes, arrays, inputs, outputs, _metadata(proto))
+
+
+def _check_external(graph: onnx.GraphProto) -> None:
+    """Data in other files fits into memory: many tensors may lie in one place, or a file be larger than its disk."""
+    outside = [t for t in graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
+    numbers = sum(math.prod(max(d, 0) for d in t.dims) for t in outside)  # of a byte or more, but for few types
+    if numbers > memory_limit():
+        raise ValueError(
+            f"tensors {_some([t.name for t in outside])}: {numbers} numbers lie in other files; this process can have "
+            f"{memory_limit()} bytes"
+        )
 
 
 def _metadata(proto: onnx.ModelProto) -> dict[str, Any]:
@@ -123,7 +138,12 @@ def _parsed(model: Any) -> tuple[onnx.ModelProto, Path | None]:
         return model, None
     if isinstance(model, (str, os.PathLike)):
         path = Path(model)
-        data, folder, what = path.read_bytes(), path.parent, str(path)
+        try:
+            data, folder, what = path.read_bytes(), path.parent, str(path)
+        except FileNotFoundError:
+            raise FileNotFoundError(f"there is no file {path}") from None
+        except OSError as error:
+            raise ValueError(f"{shown(str(path))} can't be read: {error.strerror}") from None
     elif isinstance(model, (bytes, bytearray, memoryview)):
         data, folder, what = bytes(model), None, "the bytes"
     else:

@@ -1,0 +1,150 @@
+"""Files from strangers: whatever is wrong with one is a ValueError that says where, soon, and without taking memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import fastcnn
+
+NODE = helper.make_node
+
+
+def model_of(
+    nodes: Sequence[onnx.NodeProto], tensors: dict[str, Any] | None = None, output: str = "y", opset: int = 17
+) -> onnx.ModelProto:
+    stored = [t if isinstance(t, TensorProto) else numpy_helper.from_array(t, n) for n, t in (tensors or {}).items()]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 8, 8])
+    graph = helper.make_graph(nodes, "g", [x], [onnx.ValueInfoProto(name=output)], stored)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        NODE("Add", [], ["y"], name="bad"),
+        NODE("Add", ["", "x"], ["y"], name="bad"),
+        NODE("Conv", ["x"], ["y"], name="bad"),
+        NODE("Concat", ["x", "", "x"], ["y"], name="bad", axis=1),
+        NODE("Concat", ["x", "x"], ["y"], name="bad"),
+        NODE("Relu", ["x"], ["y", "z"], name="bad"),
+        NODE("Relu", ["x"], [], name="bad"),
+        NODE("MaxPool", ["x"], ["y"], name="bad", kernel_shape=3),
+        NODE("MaxPool", ["x"], ["y"], name="bad", kernel_shape=[3, 3], strides=["a", "b"]),
+        NODE("MaxPool", ["x"], ["y"], name="bad", kernel_shape=[3, 3], strides=1.5),
+        NODE("Concat", ["x", "x"], ["y"], name="bad", axis=float("inf")),
+        NODE("LRN", ["c"], ["y"], name="bad", size=0),
+        NODE("DepthToSpace", ["c"], ["y"], name="bad", blocksize=0),
+        NODE("LpNormalization", ["c"], ["y"], name="bad", p=0),
+    ],
+    ids=lambda node: f"{node.op_type}-{len(node.input)}-{len(node.output)}",
+)
+def test_nodes_that_cannot_be(node: onnx.NodeProto) -> None:
+    tensors = {"c": np.ones((1, 4, 2, 2), np.float32)}
+    with pytest.raises(ValueError, match="bad"):
+        fastcnn.onnx.load(model_of([node], tensors, output="y" if node.output else "x"))
+
+
+@pytest.mark.parametrize("axis", [2**63 - 1, 2**62, -(2**63), -5, 4])
+def test_axes_beyond_all(axis: int) -> None:
+    """ONNX's own inference of shapes reads beyond its memory for these."""
+    node = NODE("LayerNormalization", ["x", "s"], ["y"], name="bad", axis=axis)
+    with pytest.raises(ValueError, match=r"bad.*axis"):
+        fastcnn.onnx.load(model_of([node], {"s": np.ones(8, np.float32)}))
+
+
+def test_sizes_behind_each_other_without_end() -> None:
+    count = 3000
+    nodes = [NODE("Shape", ["x"], ["s0"])] + [NODE("Identity", [f"s{i}"], [f"s{i + 1}"]) for i in range(count)]
+    with pytest.raises(ValueError, match=f"s{count}"):
+        fastcnn.onnx.load(model_of(nodes, output=f"s{count}"))
+
+
+def outside(folder: Path, location: str, sizes: Sequence[int] = (8,), count: int = 1) -> Path:
+    tensors = {}
+    for number in range(count):
+        tensor = TensorProto(name=f"w{number}", data_type=1, dims=sizes, data_location=TensorProto.EXTERNAL)
+        tensor.external_data.add(key="location", value=location)
+        tensors[tensor.name] = tensor
+    path = folder / "model.onnx"
+    path.write_bytes(model_of([NODE("Add", ["x", "w0"], ["y"])], tensors).SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("location", ["a" * 300, "a" * 100_000, "folder", "folder/data/x"])
+def test_names_of_no_file(tmp_path: Path, location: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match="w0"):
+        fastcnn.onnx.load(outside(tmp_path, location))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are Unix'")
+def test_a_pipe_that_nobody_writes_to(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match=r"w0.*must be a file"):
+        fastcnn.onnx.load(outside(tmp_path, "pipe"))
+
+
+def test_more_data_than_memory(tmp_path: Path) -> None:
+    """Each of the tensors could be: they all lie in the same place of a file that takes no room on the disk."""
+    with open(tmp_path / "data", "wb") as file:
+        file.truncate(2**31)
+    with pytest.raises(ValueError, match=r"w0.*numbers lie in other files"):
+        fastcnn.onnx.load(outside(tmp_path, "data", (2**29,), count=20_000))
+
+
+def test_a_folder_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="can't be read"):
+        fastcnn.onnx.load(tmp_path)
+
+
+def constant(value: Any) -> np.ndarray:
+    return np.asarray(value)
+
+
+BOMBS = {
+    "many large ones": (
+        [NODE("ConstantOfShape", ["s"], [f"c{i}"], name=f"n{i}") for i in range(99)]
+        + [NODE("Sum", ["x", *(f"c{i}" for i in range(99))], ["y"])],
+        {"s": constant([1, 1, 4096, 1024])},
+    ),
+    "doubled each time": (
+        [NODE("Concat", [f"c{i}"] * 2, [f"c{i + 1}"], name=f"n{i}", axis=0) for i in range(50)]
+        + [NODE("Add", ["x", "c50"], ["y"])],
+        {"c0": np.zeros(8, np.float32)},
+    ),
+    "a wide type": (
+        [NODE("OneHot", ["i", "d", "v"], ["o"], name="n"), NODE("Add", ["x", "o"], ["y"])],
+        {"i": np.zeros(4, np.int8), "d": constant(2**24), "v": np.zeros(2)},
+    ),
+    "a long range": (
+        [NODE("Range", ["a", "b", "c"], ["o"], name="n"), NODE("Add", ["x", "o"], ["y"])],
+        {"a": constant(0), "b": constant(2**28), "c": constant(1)},
+    ),
+    "points of a region": (
+        [
+            NODE("RoiAlign", ["i", "r", "b"], ["o"], name="n", sampling_ratio=30_000, output_height=9, output_width=9),
+            NODE("Add", ["x", "o"], ["y"]),
+        ],
+        {"i": np.zeros((1, 1, 8, 8), np.float32), "r": np.float32([[0, 0, 8, 8]]), "b": constant([0])},
+    ),
+    "a large region": (
+        [NODE("RoiAlign", ["i", "r", "b"], ["o"], name="n", output_width=2), NODE("Add", ["x", "o"], ["y"])],
+        {"i": np.zeros((1, 1, 8, 8), np.float32), "r": np.float32([[0, 0, 1e9, 1e9]]), "b": constant([0])},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_little_that_becomes_much(name: str) -> None:
+    """Weights are in the file; what is computed of them while it is read keeps to a size of that order."""
+    nodes, tensors = BOMBS[name]
+    with pytest.raises(ValueError, match=r"node 'n\d*' .*(MiB|memory)"):
+        fastcnn.onnx.load(model_of(nodes, tensors))
