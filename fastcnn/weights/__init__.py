@@ -9,15 +9,18 @@ Neither PyTorch nor anything in the file is run (see `pickles`). Layouts are cha
 
 from __future__ import annotations
 
+import math
 import os
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._ops.arrays import memory_limit
 from ..errors import ModelFileError
 from ..models import Model
 from .files import open_tensors
 from .matching import Names, Report, match
+from .torch_files import itemsize
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, NDArray[np.generic]]:
@@ -40,6 +43,10 @@ def read(path: str | os.PathLike[str]) -> dict[str, NDArray[np.generic]]:
     >>> {name: array.shape for name, array in read("resnet18.pth").items()}
     """
     with open_tensors(path) as file:
+        # Tensors may share their numbers in the file, and don't here.
+        needed = sum(math.prod(tensor.shape) * itemsize(tensor.dtype) for tensor in file.tensors.values())
+        if needed > memory_limit():
+            raise ModelFileError(f"its tensors take {needed} bytes, this process can have {memory_limit()}")
         return {name: tensor.read() for name, tensor in file.tensors.items()}
 
 

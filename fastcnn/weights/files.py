@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -57,27 +58,37 @@ def _opened_safetensors(path: str) -> Iterator[TensorFile]:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            tensors = {}
+            tensors: dict[str, StoredTensor] = {}
+            bfloats = _Bfloats(path)
             for key in file.keys():  # noqa: SIM118
                 part = file.get_slice(key)
                 dtype = _DTYPES.get(part.get_dtype())
                 if dtype is None:
                     raise ModelFileError(f"tensor {key!r} has type {part.get_dtype()}, which can't be read")
-                read = partial(_bfloats, path, key) if dtype == "bfloat16" else partial(file.get_tensor, key)
+                read = partial(bfloats, key) if dtype == "bfloat16" else partial(file.get_tensor, key)
                 tensors[key] = StoredTensor(tuple(part.get_shape()), dtype, read)
             yield TensorFile(path, tensors, (file.metadata() or {}).get("format") == "fastcnn", ordered=False)
     except SafetensorError as error:
         raise ModelFileError(f"it is no safetensors file, or is damaged: {brief(error)}") from None
 
 
-def _bfloats(path: str, wanted: str) -> NDArray[Any]:
-    """A tensor of bfloat16, for which safetensors needs a type that NumPy doesn't have: its bytes, then, by hand."""
-    import json
+class _Bfloats:
+    """Tensors of bfloat16, for which safetensors needs a type that NumPy doesn't have: their bytes, then, by hand."""
 
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        entry = json.loads(file.read(length))[wanted]
-        start, end = entry["data_offsets"]
-        file.seek(8 + length + start)
-        data = file.read(end - start)
-    return widen(np.frombuffer(data, "<u2")).reshape(entry["shape"])
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    @cached_property
+    def _header(self) -> tuple[dict[str, Any], int]:
+        """What the file says of each tensor, and where the numbers start."""
+        with open(self._path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            return json.loads(file.read(length)), 8 + length
+
+    def __call__(self, wanted: str) -> NDArray[Any]:
+        header, first = self._header
+        start, end = header[wanted]["data_offsets"]
+        with open(self._path, "rb") as file:
+            file.seek(first + start)
+            data = file.read(end - start)
+        return widen(np.frombuffer(data, "<u2")).reshape(header[wanted]["shape"])

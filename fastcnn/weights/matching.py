@@ -192,9 +192,10 @@ class _Matcher:
 
 def _modules(tensors: Mapping[str, StoredTensor]) -> tuple[str, dict[str, dict[str, int]]]:
     """What all names start with, and each module's tensors with their ranks, in the file's order."""
-    prefix = ""
-    while start := next((w for w in _WRAPPERS if tensors and all(n.startswith(prefix + w) for n in tensors)), ""):
-        prefix += start
+    end = 0  # of what all names start with; never cut out, as names may be as long as the file
+    while start := next((w for w in _WRAPPERS if tensors and all(n.startswith(w, end) for n in tensors)), ""):
+        end += len(start)
+    prefix = next(iter(tensors), "")[:end]
     modules: dict[str, dict[str, int]] = {}
     for name, tensor in tensors.items():
         module, _, parameter = name[len(prefix) :].rpartition(".")

@@ -158,6 +158,8 @@ class _Machine:
         for key, value in zip(values[::2], values[1::2]):
             if not isinstance(key, (str, int)):
                 raise ModelFileError(f"its pickle has a dictionary key of type {type(key).__name__}")
+            if isinstance(key, int) and abs(key) > 2**60:  # larger ones can be made to share a hash, all of them
+                raise ModelFileError("its pickle has a dictionary key of more than 60 bits")
             target[key] = value
 
     def make_global(self, module: Any, name: Any) -> None:

@@ -30,7 +30,17 @@ _VERSION = 1001
 #: Where training programs put the state dictionary in what they save.
 _PLACES = ("state_dict", "model_state_dict", "model_state", "model", "net", "weights")
 #: What zipfile raises for damaged archives.
-_BAD_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, OSError, RuntimeError, EOFError, LookupError, ValueError)
+_BAD_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    ValueError,
+    OverflowError,
+)
 
 #: The bytes of a storage, which holds as many as its description says.
 _Bytes = Callable[[Storage], bytes]
@@ -167,7 +177,15 @@ def _described(saved: Any, numbers: _Bytes, check: Callable[[Storage], None], or
     tensors = _state_of(saved)
     for tensor in tensors.values():
         check(tensor.storage)
-    return {name: _stored(tensor, numbers, order) for name, tensor in tensors.items()}
+    kept: list[tuple[Storage, bytes]] = []
+
+    def once(storage: Storage) -> bytes:
+        """All of a model may be cut from one storage, which is then not read for each of its tensors."""
+        if not kept or kept[0][0] != storage:
+            kept[:] = [(storage, numbers(storage))]
+        return kept[0][1]
+
+    return {name: _stored(tensor, once, order) for name, tensor in tensors.items()}
 
 
 def _stored(tensor: Tensor, numbers: _Bytes, order: str) -> StoredTensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import tracemalloc
 import zipfile
@@ -13,6 +14,7 @@ import pytest
 import torch_writer as tw
 from safetensors.numpy import save_file
 
+import fastcnn
 from fastcnn import weights
 from fastcnn.errors import ModelFileError
 
@@ -261,3 +263,61 @@ def test_no_file(tmp_path: Path) -> None:
         weights.read(tmp_path / "nothing.pth")
     with pytest.raises(ModelFileError, match="folder"):
         weights.read(tmp_path)
+
+
+def soon(seconds: float, function: Callable[[], object]) -> None:
+    start = time.process_time()
+    function()
+    assert time.process_time() - start < seconds
+
+
+def test_keys_of_one_hash(tmp_path: Path) -> None:
+    """Python has the same hash for all multiples of this number: a dictionary of n of them takes n**2 comparisons."""
+    keys = b"".join(tw.number(i * (2**61 - 1)) + b"N" for i in range(1, 30_000))
+    path = write(tmp_path, tw.zipped(b"}(" + keys + b"u", {}))
+    with pytest.raises(ModelFileError, match="dictionary key"):
+        weights.read(path)
+
+
+def test_a_wrapper_around_itself(tmp_path: Path) -> None:
+    """All names begin with the same million of wrappers' names."""
+    model = fastcnn.Sequential([fastcnn.layers.Input((2,)), fastcnn.layers.Dense(3, name="fc")])
+    array = np.ones((3, 2), np.float32)
+    path = write(
+        tmp_path,
+        tw.zip_file({"module." * 1_000_000 + "fc.weight": array, "module." * 1_000_000 + "fc.bias": array[:, 0]}),
+    )
+    soon(5, lambda: weights.load(model, path))
+    np.testing.assert_array_equal(model.layers[-1].kernel.numpy(), array.T)
+
+
+def test_tensors_of_one_storage_beyond_memory(tmp_path: Path) -> None:
+    stored, count = tw.storage("FloatStorage", "0", 2**20), 2**12
+    monster = tw.table({f"t{i}": tw.tensor(stored, (2**20,), (1,)) for i in range(count)})
+    path = write(tmp_path, tw.zipped(monster, {"0": bytes(2**22)}))
+    with weights.files.open_tensors(path) as file:
+        assert len(file.tensors) == count
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(weights, "memory_limit", lambda: 2**33)
+        with pytest.raises(ModelFileError, match="its tensors take"):
+            weights.read(path)
+
+
+def test_tensors_of_one_storage_read_it_once(tmp_path: Path) -> None:
+    stored, count = tw.storage("FloatStorage", "0", 2**22), 2**11
+    cut = tw.table({f"t{i}": tw.tensor(stored, (1,), (1,), i) for i in range(count)})
+    path = write(tmp_path, tw.zipped(cut, {"0": np.arange(2**22, dtype=np.float32).tobytes()}))
+    found: dict[str, np.ndarray] = {}
+    soon(5, lambda: found.update(weights.read(path)))  # 2048 times 16 MiB
+    assert found["t2047"] == 2047
+
+
+def test_many_of_bfloat16(tmp_path: Path) -> None:
+    """The header is read once, not for each tensor."""
+    count = 20_000
+    header = {f"t{i}": {"dtype": "BF16", "shape": [1], "data_offsets": [2 * i, 2 * i + 2]} for i in range(count)}
+    text = json.dumps(header).encode()
+    path = write(tmp_path, len(text).to_bytes(8, "little") + text + b"\x80\x3f" * count)
+    found: dict[str, np.ndarray] = {}
+    soon(10, lambda: found.update(weights.read(path)))
+    assert len(found) == count and found["t7"] == 1
