@@ -116,6 +116,9 @@ class Operator(Layer):
             "infer": infer,
             "kind": self.op_type,
             "specialize": specialize,
+            # For whoever writes the node to a file: itself, and of each input its array, None, or that it is a value.
+            "node": self.host.node,
+            "places": [isinstance(x, Value) or x for x in inputs],
         }
         return apply("host", [x for x in inputs if isinstance(x, Value)], attrs, self.name)
 
