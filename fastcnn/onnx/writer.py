@@ -235,12 +235,18 @@ class Writer:
 
     def emit(self, op_type: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
         """Write a node of one result; the result's name. Nodes of one layer are told apart by their operators."""
+        return self.emit_all(op_type, inputs, name, 1, attributes)[0]
+
+    def emit_all(
+        self, op_type: str, inputs: Sequence[str], name: str, count: int, attributes: Mapping[str, Any]
+    ) -> list[str]:
+        """Write a node of `count` results; their names."""
         taken = name in self._names
-        result = self.unique(f"{name}/{op_type}" if taken else name)
+        results = [self.unique(f"{name}/{op_type}" if taken or i else name) for i in range(count)]
         kept = {key: value for key, value in attributes.items() if value is not None}
-        self._nodes.append(helper.make_node(op_type, list(inputs), [result], name=result, **kept))
-        self._results.add(result)
-        return result
+        self._nodes.append(helper.make_node(op_type, list(inputs), results, name=results[0], **kept))
+        self._results.update(results)
+        return results
 
     def define(self, value: Value, name: str, order: Order | None = None) -> None:
         """Say by which name, and in which order of axes (None: as here), the file has a value."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from onnx import numpy_helper
 
 from ..graph import Node
+from .host_node import schema_of
 from .writer import Writer, channels_first
 from .writer_activations import activate, unary
 from .writer_shapes import SHAPES
@@ -175,6 +177,34 @@ def reduce(w: Writer, node: Node) -> None:
     w.define(node.outputs[0], y, order)
 
 
+def host(w: Writer, node: Node) -> None:
+    """An operator that came from a file and is computed with NumPy: as it was there."""
+    operator, values = node.attrs.get("node"), iter(node.inputs)
+    if operator is None:
+        raise ValueError(f"layer {node.name!r}: a function of Python can't be written as ONNX")
+    versions = [schema_of(operator.op_type, opset) for opset in (operator.opset, w.opset)]
+    if versions[0] != versions[1] and versions[0].since_version != getattr(versions[1], "since_version", None):
+        raise ValueError(
+            f"layer {node.name!r}: {operator.op_type} of opset {operator.opset} is another than that of opset "
+            f"{w.opset}; write the file with opset={operator.opset}"
+        )
+    names = []
+    for place in node.attrs["places"]:
+        if place is True:
+            value = next(values)
+            assert value is not None
+            names.append(w.get(value, tuple(range(value.ndim))))
+        else:
+            names.append("" if place is None else w.constant(place, node.name, place.dtype))
+    given = {}
+    for key in operator.attributes.given:
+        value = operator.attributes[key]
+        given[key] = numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value
+    results = w.emit_all(operator.op_type, names, node.name, len(node.outputs), given)
+    for output, name in zip(node.outputs, results):
+        w.define(output, name)
+
+
 CONVERTERS: dict[str, Callable[[Writer, Node], None]] = {
     **SHAPES,
     **WINDOWS,
@@ -185,6 +215,7 @@ CONVERTERS: dict[str, Callable[[Writer, Node], None]] = {
     "dropout": passed_on,
     "gaussian_noise": passed_on,
     "group_norm": group_norm,
+    "host": host,
     "identity": passed_on,
     "layer_norm": layer_norm,
     "log_softmax": softmax,
