@@ -14,15 +14,20 @@ import pytest
 from PIL import Image
 from trained import efficientnet_lite0
 
+import fastcnn
 from fastcnn import applications, weights
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def run(tmp_path: Path, *command: str) -> str:
+    # The package that the tests run on, whether it is installed or in a checkout.
+    paths = [str(Path(fastcnn.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, cwd=tmp_path, timeout=600, check=False
-    )
+        [sys.executable, *command], capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=600,
+        check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
 
