@@ -41,12 +41,16 @@ def check_signature(op_type: str, name: str, opset: int, inputs: Sequence[str], 
                 raise ValueError(f"{where}: place {place} of its {what} is left out, and must not be")
 
 
-def typed_attributes(op_type: str, name: str, opset: int, given: Mapping[str, Any]) -> dict[str, Any]:
+def typed_attributes(op_type: str, name: str, opset: int, given: Mapping[str, Any], results: int) -> dict[str, Any]:
     """A node's attributes in the types that its operator has them in; those it doesn't know stay as they are."""
     known, where = schema_of(op_type, opset).attributes, f"node {name!r} ({op_type})"
     for key, schema in known.items():
         if schema.required and key not in given:
             raise ValueError(f"{where}: attribute {key!r} is missing")
+    if given.get("num_outputs", results) != results:
+        raise ValueError(
+            f"{where}: num_outputs must be that of its results, {results}, received {given['num_outputs']}"
+        )
     return {
         key: converted(value, known[key].type, f"{where}: attribute {key!r}") if key in known else value
         for key, value in given.items()

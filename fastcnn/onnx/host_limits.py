@@ -13,6 +13,8 @@ from ..errors import shown
 from .host_node import HostNode
 
 Arrays = Sequence[Any]
+#: Pixels along an axis of an image that is resized here.
+_LONGEST = 2**18
 
 
 def check_result(node: HostNode, inputs: Arrays, limit: int | None = None) -> None:
@@ -99,10 +101,17 @@ def _range(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
     return [max(math.ceil(count), 0)] if math.isfinite(count) else [2**62]
 
 
+def _check_longest(node: HostNode, size: float) -> None:
+    """The reference implementation takes one Python step for each row and each column."""
+    if size > _LONGEST:
+        raise ValueError(f"{node.label}: an axis would be resized to {size:.0f}, more than {_LONGEST}")
+
+
 def _resize(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
     x, sizes = inputs[0], inputs[3] if len(inputs) > 3 else None
     if sizes is not None:
         wanted = _whole(sizes)
+        _check_longest(node, max(wanted, default=0))
         return wanted if len(wanted) == x.ndim else [*x.shape[: x.ndim - len(wanted)], *wanted]
     if node["scales"] is not None:
         scales = node["scales"]
@@ -111,6 +120,7 @@ def _resize(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
     factors = np.asarray(scales, np.float64).reshape(-1) if scales is not None else np.ones(0)
     if not (np.isfinite(factors).all() and (factors > 0).all()):
         raise ValueError(f"{node.label}: scales must be finite and above 0, received {factors.tolist()}")
+    _check_longest(node, max([s * f for s, f in zip(x.shape[::-1], factors[::-1])], default=0))
     # With `axes`, the factors are of fewer axes: the product is what counts.
     return [x.size, *(math.ceil(f) for f in factors)]
 

@@ -97,7 +97,7 @@ def read_source(model: Any) -> Source:
         while found.inputs and not found.inputs[-1]:
             found.inputs.pop()
         check_signature(found.op_type, found.name, opset, found.inputs, found.outputs)
-        found.attributes = typed_attributes(found.op_type, found.name, opset, found.attributes)
+        found.attributes = typed_attributes(found.op_type, found.name, opset, found.attributes, len(found.outputs))
         Attributes(found.op_type, opset, found.attributes, found.name)
         check_attributes(found.op_type, found.name, found.attributes, [arrays.get(n) for n in found.inputs])
         nodes.append(found)

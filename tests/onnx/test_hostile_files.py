@@ -41,6 +41,9 @@ def model_of(
         NODE("MaxPool", ["x"], ["y"], name="bad", kernel_shape=[3, 3], strides=1.5),
         NODE("Concat", ["x", "x"], ["y"], name="bad", axis=float("inf")),
         NODE("LRN", ["c"], ["y"], name="bad", size=0),
+        NODE("Split", ["x"], ["y", "z"], name="bad", num_outputs=2**62),
+        NODE("Resize", ["c", "", "f"], ["y"], name="bad", mode="linear"),
+        NODE("Resize", ["c", "", "", "s"], ["y"], name="bad", mode="linear"),
         NODE("DepthToSpace", ["c"], ["y"], name="bad", blocksize=0),
         NODE("LpNormalization", ["c"], ["y"], name="bad", p=0),
     ],
@@ -48,8 +51,9 @@ def model_of(
 )
 def test_nodes_that_cannot_be(node: onnx.NodeProto) -> None:
     tensors = {"c": np.ones((1, 4, 2, 2), np.float32)}
+    tensors |= {"f": np.array([1, 1, 1, 1e6], np.float32), "s": np.array([1, 4, 2, 2**21])}
     with pytest.raises(ValueError, match="bad"):
-        fastcnn.onnx.load(model_of([node], tensors, output="y" if node.output else "x"))
+        fastcnn.onnx.load(model_of([node], tensors, output="y" if node.output else "x", opset=18))
 
 
 @pytest.mark.parametrize("axis", [2**63 - 1, 2**62, -(2**63), -5, 4])
