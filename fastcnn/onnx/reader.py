@@ -130,6 +130,7 @@ class Reader:
         self.source, self.opset, self.any_batch = source, source.opset, any_batch
         self._last = layout == "NHWC"
         self._names: set[str] = set()
+        self._numbers: dict[str, int] = {}
         self._foldable = _FOLDED + _FOLDED_TIMES * sum(a.nbytes for a in source.arrays.values())
         self.tensors: dict[str, Tensor] = {name: Tensor(name, array=a) for name, a in source.arrays.items()}
         self.outputs = {v.name for v in source.outputs}
@@ -365,9 +366,9 @@ class Reader:
 
     def free_name(self, name: str) -> str:
         wanted = free = _clean(name)
-        number = 0
         while free in self._names:
-            number += 1
+            # Counted on from the last time: many names of a file may be cleaned to the same one.
+            number = self._numbers[wanted] = self._numbers.get(wanted, 0) + 1
             free = f"{wanted}_{number}"
         self._names.add(free)
         return free

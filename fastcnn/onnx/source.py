@@ -246,7 +246,10 @@ def _value_info(value: onnx.ValueInfoProto) -> SourceInput:
     if kind not in ("tensor_type", None):
         raise ValueError(f"{value.name!r} must be a tensor, it is a {kind}")
     tensor = value.type.tensor_type
-    dtype = str(helper.tensor_dtype_to_np_dtype(tensor.elem_type)) if tensor.elem_type else "float32"
+    try:
+        dtype = str(helper.tensor_dtype_to_np_dtype(tensor.elem_type)) if tensor.elem_type else "float32"
+    except (KeyError, ValueError, TypeError):
+        raise ValueError(f"{value.name!r} has an unknown type, {tensor.elem_type}") from None
     if not tensor.HasField("shape"):
         return SourceInput(value.name, dtype, None)
     sizes: list[int | str | None] = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -152,3 +154,18 @@ def test_little_that_becomes_much(name: str) -> None:
     nodes, tensors = BOMBS[name]
     with pytest.raises(ValueError, match=r"node 'n\d*' .*(MiB|memory)"):
         fastcnn.onnx.load(model_of(nodes, tensors))
+
+
+def test_an_unknown_type_of_an_input() -> None:
+    model = model_of([NODE("Relu", ["x"], ["y"])])
+    model.graph.input[0].type.tensor_type.elem_type = 77
+    with pytest.raises(ValueError, match=r"'x'.* 77"):
+        fastcnn.onnx.load(model)
+
+
+def test_names_that_become_the_same() -> None:
+    """Layers have no slashes in their names. Numbers behind them are counted on, and not looked for from 1."""
+    names = ["".join(letters) for letters in itertools.islice(itertools.product("/_", repeat=14), 16_000)]
+    start = time.process_time()
+    fastcnn.onnx.load(model_of([NODE("Relu", ["x"], [name]) for name in names], output=names[-1]))
+    assert time.process_time() - start < 5
