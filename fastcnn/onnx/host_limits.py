@@ -32,6 +32,8 @@ def check_result(node: HostNode, inputs: Arrays, limit: int | None = None) -> No
     sizes = [int(s) for s in shape]
     if any(s < 0 for s in sizes):
         raise ValueError(f"{node.label}: its result would have the shape {tuple(sizes)}")
+    if limit is not None and node.op_type == "MaxPool" and node.outputs > 1:
+        sizes += node["kernel_shape"]  # places of maxima are looked for in each place of the window: time, not memory
     nbytes = math.prod(sizes) * max((x.dtype.itemsize for x in inputs if x is not None), default=8)
     if limit is not None and nbytes > limit:
         raise ValueError(
@@ -104,7 +106,7 @@ def _range(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
 def _check_longest(node: HostNode, size: float) -> None:
     """The reference implementation takes one Python step for each row and each column."""
     if size > _LONGEST:
-        raise ValueError(f"{node.label}: an axis would be resized to {size:.0f}, more than {_LONGEST}")
+        raise ValueError(f"{node.label}: its result would take {size:.0f} pixels along an axis, more than {_LONGEST}")
 
 
 def _resize(node: HostNode, inputs: Arrays) -> Sequence[int] | None:

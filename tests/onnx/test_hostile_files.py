@@ -116,6 +116,13 @@ def constant(value: Any) -> np.ndarray:
 
 
 BOMBS = {
+    "places in a window": (
+        [
+            NODE("MaxPool", ["i"], ["o", "p"], name="n", kernel_shape=[1000, 1000], pads=[999] * 4),
+            NODE("Add", ["x", "o"], ["y"]),
+        ],
+        {"i": np.zeros((1, 1, 8, 8), np.float32)},
+    ),
     "many large ones": (
         [NODE("ConstantOfShape", ["s"], [f"c{i}"], name=f"n{i}") for i in range(99)]
         + [NODE("Sum", ["x", *(f"c{i}" for i in range(99))], ["y"])],
