@@ -28,6 +28,8 @@ from .host_node import Attributes
 
 #: The oldest version of ONNX's operators that is read.
 OLDEST = 7
+#: Most axes of a tensor: NumPy's.
+_MAX_RANK = 64
 #: Where a file keeps what of a model's metadata isn't text, as JSON.
 METADATA = "fastcnn.metadata"
 
@@ -252,6 +254,8 @@ def _value_info(value: onnx.ValueInfoProto) -> SourceInput:
         raise ValueError(f"{value.name!r} has an unknown type, {tensor.elem_type}") from None
     if not tensor.HasField("shape"):
         return SourceInput(value.name, dtype, None)
+    if len(tensor.shape.dim) > _MAX_RANK:
+        raise ValueError(f"{value.name!r} must have at most {_MAX_RANK} axes, received {len(tensor.shape.dim)}")
     sizes: list[int | str | None] = []
     for d in tensor.shape.dim:
         if d.HasField("dim_value") and d.dim_value >= 0:

@@ -176,3 +176,10 @@ def test_names_that_become_the_same() -> None:
     start = time.process_time()
     fastcnn.onnx.load(model_of([NODE("Relu", ["x"], [name]) for name in names], output=names[-1]))
     assert time.process_time() - start < 5
+
+
+def test_more_axes_than_arrays_have() -> None:
+    model = model_of([NODE("Relu", ["x"], ["y"])])
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, [1] * 100_000))
+    with pytest.raises(ValueError, match=r"'x'.* at most 64 axes"):
+        fastcnn.onnx.load(model)
