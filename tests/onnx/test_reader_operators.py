@@ -59,10 +59,11 @@ def like_itself(b: Builder, x: str) -> str:
 
 
 def other_rows(b: Builder, x: str) -> str:
-    """Axis 0 of what was moved counts pixels, not samples."""
-    pixels = b.node("Transpose", [b.node("Reshape", [x, ints(b, 0, 4, -1)])], perm=[2, 0, 1])
-    count = b.node("Gather", [b.node("Shape", [pixels]), ints(b, 0)], axis=0)
-    return b.node("Reshape", [x, b.node("Concat", [count, ints(b, -1)], axis=0)])
+    """Axis 0 of what was moved counts rows of pixels, not samples."""
+    moved = b.node("Transpose", [x], perm=[2, 0, 1, 3])
+    count = b.node("Gather", [b.node("Shape", [moved]), ints(b, 0)], axis=0)
+    rows = b.node("Flatten", [b.node("GlobalMaxPool", [x])])
+    return b.node("Reshape", [rows, b.node("Concat", [count, ints(b, -1)], axis=0)])
 
 
 def hard_swish(b: Builder, x: str) -> str:
