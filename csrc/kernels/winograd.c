@@ -104,8 +104,9 @@ static space lay_out(const cut *k, void *scratch) {
 /* ---- products ---- */
 
 /* The products of `rows` squares with `depth` rows of a panel's weights, added to the sums in memory or not.
- * A square's points are `row` floats apart, its sums FC_NR. What fc_tiles_run takes to begin and to end weighs
- * a quarter of the products of 16 channels, a twentieth of those of 128; here it is a loop without calls. */
+ * A square's points are `row` floats apart, its sums FC_NR. What fc_tiles_run takes to begin and to end
+ * weighs a quarter of the products of 16 channels, a twentieth of those of 128; here it is a loop without
+ * calls. */
 typedef struct {
     const float *a, *b;
     float *sums;
