@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .source import SourceNode
 
 
+#: More sizes than these in a row are no shape's: a few nodes could ask for any number of them.
+_MOST = 4096
 #: Types in which sizes are followed, by ONNX's numbers.
 _TYPES = {6: "int32", 7: "int64"}
 
@@ -21,6 +23,11 @@ _TYPES = {6: "int32", 7: "int64"}
 def folded_sizes(reader: Reader, node: SourceNode, given: Sequence[Tensor | None]) -> tuple[np.ndarray, str] | None:
     """The result of a node on sizes, some of them open: an array of ints and `Size`s, and its dtype; None if it isn't
     one.
+
+    Raises
+    ------
+    ValueError
+        They are more than any shape has.
     """
     first = given[0] if given else None
     if first is None:
@@ -33,6 +40,8 @@ def folded_sizes(reader: Reader, node: SourceNode, given: Sequence[Tensor | None
     contents = [None if t is None else _contents(t) for t in given]
     if any(c is None and t is not None for c, t in zip(contents, given)):
         return None
+    if node.op_type == "Concat" and (count := sum(c.size for c in contents if c is not None)) > _MOST:
+        raise ValueError(f"node {node.name!r}: {count} sizes in a row, expected at most {_MOST}")
     try:
         found = _RULES[node.op_type](node, contents) if node.op_type in _RULES else None
     except (IndexError, ValueError, TypeError):

@@ -73,6 +73,14 @@ def test_sizes_behind_each_other_without_end() -> None:
         fastcnn.onnx.load(model_of(nodes, output=f"s{count}"))
 
 
+def test_sizes_beside_each_other_without_end() -> None:
+    nodes = [NODE("Shape", ["x"], ["s0"])]
+    nodes += [NODE("Concat", [f"s{i}", f"s{i}"], [f"s{i + 1}"], name=f"double{i}", axis=0) for i in range(60)]
+    nodes.append(NODE("Reshape", ["x", "s60"], ["y"]))
+    with pytest.raises(ValueError, match=r"'double10'.* 8192 sizes in a row"):
+        fastcnn.onnx.load(model_of(nodes))
+
+
 def outside(folder: Path, location: str, sizes: Sequence[int] = (8,), count: int = 1) -> Path:
     tensors = {}
     for number in range(count):
