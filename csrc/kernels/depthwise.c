@@ -81,7 +81,8 @@ static void copy_vectors(const lanes *l, const float *from, int64_t count, int64
     } else if (FC_PICKS && l->repeated) {
         const int read = l->from[l->n - 1] + 1;
         for (int64_t i = 0; i < count; i++)
-            vf_store(to + i * VL, vf_keep(vf_pick(vf_load_tail(from + i * step, read), vi_load_n(l->from, l->n)), l->n));
+            vf_store(to + i * VL,
+                     vf_keep(vf_pick(vf_load_tail(from + i * step, read), vi_load_n(l->from, l->n)), l->n));
     } else {
         for (int64_t i = 0; i < count; i++, from += step, to += VL) {
             for (int j = 0; j < l->n; j++) to[j] = from[l->from[j]];
