@@ -253,7 +253,8 @@ static void run_unit(const fc_correlation *s, const fc_cut *k, const block_state
         first && k->fetch && s->c >= LINE_FLOATS ? fc_max(FC_MR * s->x.src_step * s->c, FETCH_AHEAD) : 0;
     t.fetch_out = k->fetch && !s->pool;
     const float *bias = s->bias ? s->bias + g * kg + col : NULL;
-    const int64_t limit = PANEL_FLOATS / t.b_step, kh = fc_max(s->y.taps, 1), kw = fc_max(s->x.taps, 1);
+    /* The same for narrow panels: a sum's order doesn't depend on which columns are beside it. */
+    const int64_t limit = PANEL_FLOATS / FC_NR, kh = fc_max(s->y.taps, 1), kw = fc_max(s->x.taps, 1);
     const int64_t rows = fc_max(limit / (kw * cg), 1), cols = fc_min(fc_max(limit / cg, 1), kw);
     const int64_t pieces = (cg + limit - 1) / limit;
     chunk c = {.source = g * k->cg, .rows = k->rows};
