@@ -143,7 +143,7 @@ BOMBS = {
     ),
     "a wide type": (
         [NODE("OneHot", ["i", "d", "v"], ["o"], name="n"), NODE("Add", ["x", "o"], ["y"])],
-        {"i": np.zeros(4, np.int8), "d": constant(2**24), "v": np.zeros(2)},
+        {"i": np.zeros(4, np.int8), "d": constant(2**26), "v": np.zeros(2)},
     ),
     "a long range": (
         [NODE("Range", ["a", "b", "c"], ["o"], name="n"), NODE("Add", ["x", "o"], ["y"])],
