@@ -22,7 +22,8 @@
 #else
 #define PIXELS 7
 #endif
-#define FEW_PIXELS 4
+/* Output pixels of a tile, at least, where there are as many: so often are its weights copied. */
+#define TILE_PIXELS 64
 
 typedef struct {
     fc_axis y, x;
@@ -39,6 +40,7 @@ typedef struct {
     int64_t rows, bands;  /* output rows of a band, bands of an image */
     int64_t window;       /* source rows that a band reads, at most */
     int64_t vectors;      /* of output channels */
+    int64_t images;       /* small ones of a tile */
     int64_t passes, taps; /* source channels of an output channel; taps of one */
 } cut;
 
@@ -51,12 +53,13 @@ static cut cut_work(const depthwise *s) {
     k.bands = (s->y.count + most - 1) / most;
     k.rows = k.bands ? (s->y.count + k.bands - 1) / k.bands : 0;
     k.window = fc_max(fc_min((k.rows - 1) * s->y.src_step + reach, s->h), 0);
+    k.images = fc_max(fc_min(TILE_PIXELS / fc_max(k.rows * s->x.count, 1), s->n), 1);
     return k;
 }
 
 static int64_t depthwise_tiles(const depthwise *s) {
     const cut k = cut_work(s);
-    return s->n * k.bands * k.vectors;
+    return (s->n + k.images - 1) / k.images * k.bands * k.vectors;
 }
 
 static size_t depthwise_scratch(const depthwise *s) {
@@ -95,6 +98,7 @@ static void copy_vectors(const lanes *l, const float *from, int64_t count, int64
 static lanes start_lanes(int64_t first, int64_t n, int64_t repeat, int64_t every, int64_t pass) {
     lanes l = {.n = (int)fc_min(n, VL), .together = repeat == 1 && every == 1, .repeated = every == 1};
     l.first = first / repeat * every + pass;
+    if (l.together) return l; /* most: spares small maps dozens of divisions a tile */
     for (int i = 0; i < l.n; i++) l.from[i] = (int32_t)(((first + i) / repeat - first / repeat) * every);
     return l;
 }
@@ -185,32 +189,42 @@ static void run_row(const band *b, int64_t y, float *dst) {
         run_row_of(b, y, dst, b->s->x.src_step);
 }
 
+/* A band of one image: its source is copied, its rows are computed. */
+static void run_band(band *b, const cut *k, int64_t image, int64_t first, int64_t o, float *window) {
+    const depthwise *s = b->s;
+    const int64_t end = fc_min(first + k->rows, s->y.count), times = s->k / s->c;
+    for (int64_t pass = 0; pass < k->passes; pass++) {
+        const lanes of_source = start_lanes(o, b->n, times, k->passes, pass);
+        copy_vectors(&of_source, s->src + (image * s->h + b->y0) * s->w * s->c, b->rows * s->w, s->c,
+                     window + pass * b->rows * s->w * VL);
+    }
+    for (int64_t i = first; i < end; i++)
+        run_row(b, s->y.src_start + s->y.src_step * i,
+                s->dst +
+                    ((image * s->oh + s->y.out_start + s->y.out_step * i) * s->ow + s->x.out_start) * s->oc +
+                    o);
+}
+
 static void run_tile(const depthwise *s, const cut *k, int64_t tile, float *scratch) {
-    const int64_t o = tile % k->vectors * VL, image = tile / k->vectors / k->bands;
+    const int64_t o = tile % k->vectors * VL, group = tile / k->vectors / k->bands;
     const int64_t first = tile / k->vectors % k->bands * k->rows, end = fc_min(first + k->rows, s->y.count);
     const int64_t y = s->y.src_start + s->y.src_step * first, y0 = fc_max(y, 0);
     const int64_t y1 =
         s->y.src_start + s->y.src_step * (end - 1) + fc_max(s->y.taps - 1, 0) * s->y.tap_step + 1;
-    const int64_t rows = s->y.taps ? fc_max(fc_min(y1, s->h) - y0, 0) : 0, times = s->k / s->c;
+    const int64_t rows = s->y.taps ? fc_max(fc_min(y1, s->h) - y0, 0) : 0;
     float *weights = scratch, *window = scratch + k->passes * k->taps * VL;
     band b = {s, weights, window, k->passes, rows, y0, (int)fc_min(s->oc - o, VL), vf_zero()};
     if (s->bias) b.bias = vf_load_tail(s->bias + o, b.n);
     for (int64_t pass = 0; pass < k->passes; pass++) {
         const lanes of_weights = start_lanes(o, b.n, 1, k->passes, pass);
-        const lanes of_source = start_lanes(o, b.n, times, k->passes, pass);
         for (int64_t t = 0; t < s->y.taps; t++)
             for (int64_t u = 0; u < s->x.taps; u++, weights += VL) {
                 const int64_t row = s->y.w_first + s->y.w_step * t, column = s->x.w_first + s->x.w_step * u;
                 copy_vectors(&of_weights, s->weights + (row * s->kw + column) * s->k, 1, 0, weights);
             }
-        copy_vectors(&of_source, s->src + (image * s->h + y0) * s->w * s->c, rows * s->w, s->c,
-                     window + pass * rows * s->w * VL);
     }
-    for (int64_t i = first; i < end; i++)
-        run_row(&b, s->y.src_start + s->y.src_step * i,
-                s->dst +
-                    ((image * s->oh + s->y.out_start + s->y.out_step * i) * s->ow + s->x.out_start) * s->oc +
-                    o);
+    const int64_t last = fc_min((group + 1) * k->images, s->n);
+    for (int64_t image = group * k->images; image < last; image++) run_band(&b, k, image, first, o, window);
 }
 
 static void depthwise_run(const depthwise *s, int64_t begin, int64_t end, void *scratch) {

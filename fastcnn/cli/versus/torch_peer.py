@@ -83,7 +83,9 @@ def _window(task: Task) -> dict[str, Any]:
 
 
 def _tensor(torch: Any, array: np.ndarray, layout: Any) -> Any:
-    return torch.from_numpy(nchw(array)).contiguous(memory_format=layout)
+    """In a layout, with its strides: of one pixel, both layouts have the same bytes, and PyTorch goes by the strides."""
+    source = torch.from_numpy(nchw(array))
+    return torch.empty(source.shape, memory_format=layout).copy_(source)
 
 
 def _forward(torch: Any, task: Task, layout: Any) -> tuple[Run, Callable[[Any], list[np.ndarray]]]:
