@@ -88,14 +88,6 @@ from .maths import (
     log_backward,
     negative,
     negative_backward,
-    power,
-    power_backward,
-    reciprocal,
-    reciprocal_backward,
-    sqrt,
-    sqrt_backward,
-    square,
-    square_backward,
 )
 from .matrices import matmul, matmul_backward, transpose, transpose_backward
 from .normalization import batch_norm, batch_norm_backward, moments
@@ -108,6 +100,16 @@ from .pooling import (
     global_max_pool2d_backward,
     max_pool2d,
     max_pool2d_backward,
+)
+from .powers import (
+    power,
+    power_backward,
+    reciprocal,
+    reciprocal_backward,
+    sqrt,
+    sqrt_backward,
+    square,
+    square_backward,
 )
 from .random import dropout, dropout_backward
 from .reductions import max, max_backward, mean, mean_backward, sum, sum_backward
