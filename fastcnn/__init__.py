@@ -16,8 +16,8 @@ from .random import set_seed
 
 #: Loaded when first used, so that `import fastcnn` costs next to nothing.
 _MODULES = (
-    "activations", "applications", "callbacks", "datasets", "initializers", "layers", "losses", "metrics", "models",
-    "onnx", "ops", "optimizers", "random", "reference", "regularizers", "utils", "viz", "weights",
+    "activations", "applications", "callbacks", "data", "datasets", "initializers", "layers", "losses", "metrics",
+    "models", "onnx", "ops", "optimizers", "random", "reference", "regularizers", "utils", "viz", "weights",
 )  # fmt: skip
 _NAMES = {
     "Input": "layers", "Model": "models", "Sequential": "models", "Variable": "graph", "get_num_threads": "_ops",
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         activations,
         applications,
         callbacks,
+        data,
         datasets,
         initializers,
         layers,
@@ -73,6 +74,7 @@ __all__ = [
     "activations",
     "applications",
     "callbacks",
+    "data",
     "datasets",
     "get_num_threads",
     "get_precision",

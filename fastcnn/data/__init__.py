@@ -1,0 +1,3 @@
+"""Pictures and arrays, from files to batches."""
+
+from __future__ import annotations
