@@ -83,7 +83,7 @@ def _window(task: Task) -> dict[str, Any]:
 
 
 def _tensor(torch: Any, array: np.ndarray, layout: Any) -> Any:
-    """In a layout, with its strides: of one pixel, both layouts have the same bytes, and PyTorch goes by the strides."""
+    """With the layout's strides, which PyTorch goes by, also where both layouts have the same bytes (one pixel)."""
     source = torch.from_numpy(nchw(array))
     return torch.empty(source.shape, memory_format=layout).copy_(source)
 
