@@ -1,23 +1,23 @@
 """Datasets: found on this machine, or downloaded once and kept.
 
-`fashion_mnist` and `mnist` have Keras' ``load_data()``. `load` does the same by name, and says where the data came
-from.
+`cifar10`, `fashion_mnist` and `mnist` have Keras' ``load_data()``. `load` does the same by name, and says where the
+data came from.
 """
 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import DataNotFoundError, unknown_name
-from . import fashion_mnist, mnist
+from . import cifar10, fashion_mnist, mnist
 from .idx import DamagedFileError
 from .library import Arrays, Source
 
-__all__ = ["DamagedFileError", "Loaded", "Source", "fashion_mnist", "find", "load", "mnist"]
+__all__ = ["DamagedFileError", "Loaded", "Source", "cifar10", "fashion_mnist", "find", "load", "mnist"]
 
-_DATASETS = {"fashion_mnist": fashion_mnist.DATASET, "mnist": mnist.DATASET}
-_NAMES = {"fashion_mnist": fashion_mnist.CLASS_NAMES, "mnist": mnist.CLASS_NAMES}
+_DATASETS: dict[str, Any] = {"cifar10": cifar10, "fashion_mnist": fashion_mnist.DATASET, "mnist": mnist.DATASET}
+_NAMES = {"cifar10": cifar10.CLASS_NAMES, "fashion_mnist": fashion_mnist.CLASS_NAMES, "mnist": mnist.CLASS_NAMES}
 
 
 class Loaded(NamedTuple):
@@ -45,7 +45,7 @@ def load(name: str, path: str | os.PathLike[str] | None = None, sample_instead: 
 
     Parameters
     ----------
-    name : {"fashion_mnist", "mnist"}
+    name : {"cifar10", "fashion_mnist", "mnist"}
     path : path-like, optional
         The folder with its files; by default they are looked for (see ``load_data``).
     sample_instead : bool
@@ -73,4 +73,5 @@ def find(name: str, path: str | os.PathLike[str] | None = None) -> Source:
     """Where a dataset is on this machine; ``str()`` of it is a sentence, its `folder` is None if it is nowhere."""
     if name not in _DATASETS:
         raise unknown_name("dataset", name, _DATASETS)
-    return _DATASETS[name].find(path)
+    found: Source = _DATASETS[name].find(path)
+    return found
