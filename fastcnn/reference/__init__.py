@@ -47,11 +47,15 @@ from .gather import gather
 from .group_norm import group_norm, group_norm_backward, layer_norm, layer_norm_backward
 from .losses import (
     POINTWISE,
+    binary_focal_loss,
+    binary_focal_loss_backward,
     categorical_targets,
     pointwise_loss,
     pointwise_loss_backward,
     softmax_crossentropy,
     softmax_crossentropy_backward,
+    softmax_focal,
+    softmax_focal_backward,
 )
 from .moving import crop2d, upsample2d, zero_pad2d
 from .norm import batch_norm, batch_norm_backward, moments
@@ -84,6 +88,8 @@ __all__ = [
     "batch_norm",
     "batch_norm_backward",
     "binary",
+    "binary_focal_loss",
+    "binary_focal_loss_backward",
     "categorical_targets",
     "clip",
     "column_sums",
@@ -142,6 +148,8 @@ __all__ = [
     "softmax_backward",
     "softmax_crossentropy",
     "softmax_crossentropy_backward",
+    "softmax_focal",
+    "softmax_focal_backward",
     "softplus",
     "softsign",
     "tanh",

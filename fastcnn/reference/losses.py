@@ -136,3 +136,109 @@ def pointwise_loss_backward(
     p, t = real(p, "p", 2), real(t, "t", 2)
     same_shape(t, p.shape, "t")
     return scale * row_scale * _weights(weight, len(p))[:, None] * _pointwise(kind)[1](p, t)
+
+
+def binary_focal_loss(
+    p: ArrayLike,
+    t: ArrayLike,
+    gamma: float,
+    balance: tuple[float, float] = (1.0, 1.0),
+    smoothing: float = 0.0,
+    from_logits: bool = False,
+    weight: ArrayLike | None = None,
+    row_scale: float = 1.0,
+) -> Array:
+    """weight[r] row_scale times the sum over row r of w u^gamma B, as in Lin et al., "Focal loss", ICCV 2017.
+
+    u = t (1 - p) + (1 - t) p is how wrong the probability p is, B the binary cross entropy, and w = balance[0] t +
+    balance[1] (1 - t). Targets are smoothed first: (1 - smoothing) t + smoothing / 2.
+    """
+    u, entropy, balanced, _ = _binary_focal_parts(p, t, balance, smoothing, from_logits)
+    return _weights(weight, len(u)) * row_scale * (balanced * u**gamma * entropy).sum(axis=1)
+
+
+def binary_focal_loss_backward(
+    p: ArrayLike,
+    t: ArrayLike,
+    gamma: float,
+    balance: tuple[float, float] = (1.0, 1.0),
+    smoothing: float = 0.0,
+    from_logits: bool = False,
+    weight: ArrayLike | None = None,
+    row_scale: float = 1.0,
+    scale: float = 1.0,
+) -> Array:
+    """Gradient with respect to p (with `from_logits` the logits) of scale times the sum of `binary_focal_loss`."""
+    u, entropy, balanced, wanted = _binary_focal_parts(p, t, balance, smoothing, from_logits)
+    given = real(p, "p", 2)
+    if from_logits:
+        du, dentropy = (1 - 2 * wanted) * sigmoid(given) * sigmoid(-given), sigmoid(given) - wanted
+    else:
+        du, dentropy = _inside(given) * (1 - 2 * wanted), _log_loss_slope(given, wanted)
+    # Where u is 0, so is B, and more so.
+    turn = np.where(u == 0, 0.0, gamma * np.where(u == 0, 1.0, u) ** (gamma - 1.0) * du * entropy)
+    slope = balanced * (turn + u**gamma * dentropy)
+    return scale * row_scale * _weights(weight, len(u))[:, None] * slope
+
+
+def _binary_focal_parts(
+    p: ArrayLike, t: ArrayLike, balance: tuple[float, float], smoothing: float, from_logits: bool
+) -> tuple[Array, Array, Array, Array]:
+    """u, B, w, and the smoothed targets."""
+    p, t = real(p, "p", 2), real(t, "t", 2)
+    same_shape(t, p.shape, "t")
+    wanted = (1.0 - smoothing) * t + smoothing / 2
+    yes, no = (sigmoid(p), sigmoid(-p)) if from_logits else (_clip(p), 1.0 - _clip(p))
+    entropy = (_logits_loss if from_logits else _log_loss)(p, wanted)
+    return wanted * no + (1 - wanted) * yes, entropy, balance[0] * wanted + balance[1] * (1 - wanted), wanted
+
+
+def softmax_focal(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    gamma: float,
+    alpha: ArrayLike = 1.0,
+    weight: ArrayLike | None = None,
+    smoothing: float = 0.0,
+) -> Array:
+    """weight[r] times the sum over the classes of -alpha t (1 - p)^gamma log p with p = softmax(logits).
+
+    Parameters
+    ----------
+    logits, targets, weight, smoothing
+        As for `softmax_crossentropy`.
+    gamma : float
+        At least 0.
+    alpha : float or array (classes,)
+    """
+    wanted, log_p, rest = _softmax_focal_parts(logits, targets, alpha, smoothing)
+    terms = wanted * rest**gamma * np.where(wanted == 0, 0.0, log_p)
+    return -_weights(weight, len(log_p)) * terms.sum(axis=1)
+
+
+def softmax_focal_backward(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    gamma: float,
+    alpha: ArrayLike = 1.0,
+    weight: ArrayLike | None = None,
+    smoothing: float = 0.0,
+    scale: float = 1.0,
+) -> Array:
+    """Gradient with respect to the logits of scale times the sum of `softmax_focal` over the rows."""
+    wanted, log_p, rest = _softmax_focal_parts(logits, targets, alpha, smoothing)
+    p = np.exp(log_p)
+    # d loss / d log p; p log p is 0 at p = 0, and log p / (1 - p) is -1 at p = 1.
+    ratio = np.where(rest == 0, -1.0, p * np.where(p == 0, 0.0, log_p) / np.where(rest == 0, 1.0, rest))
+    slope = np.where(wanted == 0, 0.0, wanted * rest**gamma * (gamma * ratio - 1.0))
+    gradient = slope - p * slope.sum(axis=1, keepdims=True)
+    return scale * _weights(weight, len(p))[:, None] * gradient
+
+
+def _softmax_focal_parts(
+    logits: ArrayLike, targets: ArrayLike, alpha: ArrayLike, smoothing: float
+) -> tuple[Array, Array, Array]:
+    """Targets times alpha, log p, and 1 - p."""
+    log_p = log_softmax(real(logits, "logits", 2))
+    wanted = categorical_targets(targets, log_p.shape[1], smoothing) * np.asarray(alpha, np.float64)
+    return wanted, log_p, -np.expm1(log_p)

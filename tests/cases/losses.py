@@ -151,6 +151,97 @@ def _pointwise_special(rng: np.random.Generator, kind: str) -> Problem:
     return problem
 
 
+#: weight, gamma, smoothing
+FOCAL: dict[str, tuple[bool, float, float]] = {
+    "plain": (False, 2.0, 0.0), "smoothed": (True, 2.0, 0.1), "steep": (True, 5.0, 0.0), "root": (False, 0.5, 0.0),
+    "flat": (True, 0.0, 0.0),
+}  # fmt: skip
+
+
+def _binary_focal(rng: np.random.Generator, which: str, how: str, logits: bool, gradient: bool = True) -> Problem:
+    rows, cols = MATRICES[which]
+    weighted, gamma, smoothing = FOCAL[how]
+    p = floats(rng, rows, cols, scale=4.0) if logits else rng.uniform(0.01, 0.99, (rows, cols)).astype(np.float32)
+    inputs = {"p": p, "t": rng.choice([0.0, 1.0, 0.25], (rows, cols)).astype(np.float32)}
+    if weighted:
+        inputs["weight"] = rng.uniform(0, 2, rows).astype(np.float32)
+    return _add_binary_focal(Problem(), inputs, gamma, (0.25, 0.75), smoothing, logits, gradient=gradient)
+
+
+def _add_binary_focal(
+    problem: Problem, inputs: dict[str, np.ndarray], gamma: float, balance: tuple[float, float], smoothing: float,
+    logits: bool, tag: str = "", gradient: bool = True,
+) -> Problem:  # fmt: skip
+    p, t, weight = inputs["p"], inputs["t"], inputs.get("weight")
+    (rows, cols), row_scale = p.shape, 1 / p.shape[1]
+    expected = {"losses": ref.binary_focal_loss(p, t, gamma, balance, smoothing, logits, weight, row_scale)}
+    if gradient:
+        more = (gamma, balance, smoothing, logits, weight, row_scale, 0.5)
+        expected["dp"] = ref.binary_focal_loss_backward(p, t, *more)
+    return problem.add("binary_focal_loss", inputs, expected, tag, rows=rows, cols=cols, from_logits=int(logits),
+                       scale=0.5, row_scale=row_scale, gamma=gamma, positive=balance[0], negative=balance[1],
+                       smoothing=smoothing)  # fmt: skip
+
+
+def _binary_focal_special(rng: np.random.Generator, logits: bool) -> Problem:
+    """Hopelessly wrong and perfectly right, where 1 - p has no digits left; and a NaN at each place in turn."""
+    extreme = (
+        [0.0, 1e-9, 1e-5, 0.5, 1 - 1e-6, 1.0] if not logits else [-2e4, -110.0, -30.0, -9.0, 9.0, 30.0, 110.0, 2e4]
+    )
+    p = np.tile(np.array(extreme, np.float32), (3, 1))
+    t = np.broadcast_to(np.array([[0.0], [1.0], [0.5]], np.float32), p.shape).copy()
+    poisoned = np.full((19, 19), 0.75, np.float32)
+    np.fill_diagonal(poisoned, np.nan)
+    problem = Problem()
+    for gamma in (0.0, 0.5, 2.0):
+        _add_binary_focal(problem, {"p": p, "t": t}, gamma, (1.0, 1.0), 0.0, logits, f"_{gamma}")
+    return _add_binary_focal(
+        problem, {"p": poisoned, "t": np.ones_like(poisoned)}, 2.0, (1.0, 1.0), 0.0, logits, "_nan"
+    )
+
+
+def _softmax_focal(rng: np.random.Generator, which: str, how: str, kind: str, everything: bool) -> Problem:
+    rows, cols = MATRICES[which]
+    weighted, gamma, smoothing = FOCAL[how]
+    inputs: dict[str, np.ndarray] = {"logits": floats(rng, rows, cols, scale=3.0)}
+    if kind == "labels":
+        inputs["labels"] = rng.integers(0, cols, rows).astype(np.int32)
+    else:
+        inputs["targets"] = rng.dirichlet(np.ones(cols), rows).reshape(rows, cols).astype(np.float32)
+    inputs["alpha"] = rng.uniform(0.1, 2, cols).astype(np.float32)
+    if weighted:
+        inputs["weight"] = rng.uniform(0, 2, rows).astype(np.float32)
+    return _add_softmax_focal(Problem(), inputs, gamma, smoothing, everything)
+
+
+def _add_softmax_focal(
+    problem: Problem, inputs: dict[str, np.ndarray], gamma: float, smoothing: float, everything: bool, tag: str = ""
+) -> Problem:
+    logits, targets = inputs["logits"], inputs["labels" if "labels" in inputs else "targets"]
+    more = (gamma, inputs["alpha"], inputs.get("weight"), smoothing)
+    expected: dict[str, Any] = {"losses": ref.softmax_focal(logits, targets, *more)}
+    if everything:
+        expected["dlogits"] = ref.softmax_focal_backward(logits, targets, *more, 0.25)
+        expected["probs"] = ref.softmax(logits)
+    (rows, cols), numbers = logits.shape, {"scale": 0.25, "smoothing": smoothing, "gamma": gamma}
+    return problem.add("softmax_focal", inputs, expected, tag, rows=rows, cols=cols, **numbers)
+
+
+def _softmax_focal_special(rng: np.random.Generator) -> Problem:
+    """Confident and forbidden (-inf) logits, labels that don't exist, and NaN in some rows and nowhere else."""
+    problem = Problem()
+    for cols in (4, 21):
+        logits = floats(rng, 9, cols, scale=20.0)
+        logits[3] *= 100
+        logits[6, 1:] = -np.inf
+        logits[8, 2] = np.nan
+        labels = np.array([0, cols, cols - 1, 1, -1, 2, 0, -(2**31), 1], np.int32)
+        for gamma in (0.0, 0.5, 2.0):
+            inputs = {"logits": logits, "labels": labels, "alpha": np.ones(cols, np.float32)}
+            _add_softmax_focal(problem, inputs, gamma, 0.0, True, f"_{cols}_{gamma}")
+    return problem
+
+
 def cases() -> Iterator[Case]:
     def case(name: str, make: Any, *args: object) -> Case:
         return Case(name, (name.split("/")[0],), lambda rng: make(rng, *args), "/large" in name)
@@ -174,3 +265,17 @@ def cases() -> Iterator[Case]:
             yield case(f"pointwise_loss/{kind}/{which}", _pointwise, which, kind, True, True)
         yield case(f"pointwise_loss/{kind}/plain", _pointwise, "columns_33", kind, False, False)
         yield case(f"pointwise_loss/{kind}/special", _pointwise_special, kind)
+    for logits in (True, False):
+        name = f"binary_focal_loss/{'logits' if logits else 'probabilities'}"
+        for which in ("one", "one_column", "columns_10", "columns_17", "columns_67", "no_rows", "large_wide"):
+            yield case(f"{name}/{which}", _binary_focal, which, "smoothed", logits)
+        for how in FOCAL:
+            yield case(f"{name}/{how}", _binary_focal, "columns_33", how, logits)
+        yield case(f"{name}/losses_only", _binary_focal, "columns_33", "plain", logits, False)
+        yield case(f"{name}/special", _binary_focal_special, logits)
+    for which in MATRICES:
+        yield case(f"softmax_focal/{which}", _softmax_focal, which, "smoothed", "labels", True)
+    for how in FOCAL:
+        yield case(f"softmax_focal/{how}", _softmax_focal, "columns_33", how, "targets", True)
+        yield case(f"softmax_focal/{how}_losses_only", _softmax_focal, "columns_10", how, "labels", False)
+    yield case("softmax_focal/special", _softmax_focal_special)
