@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..utils.registry import Registry
+from .imbalance import (
+    BinaryFocalCrossentropy,
+    CategoricalFocalCrossentropy,
+    LogitAdjustedCrossentropy,
+    SparseCategoricalFocalCrossentropy,
+)
 from .loss import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -22,6 +28,10 @@ _registry: Registry[Loss] = Registry(
         SparseCategoricalCrossentropy,
         CategoricalCrossentropy,
         BinaryCrossentropy,
+        SparseCategoricalFocalCrossentropy,
+        CategoricalFocalCrossentropy,
+        BinaryFocalCrossentropy,
+        LogitAdjustedCrossentropy,
         MeanSquaredError,
         MeanAbsoluteError,
     ),
@@ -42,12 +52,16 @@ serialize = _registry.serialize
 
 __all__ = [
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
     "FunctionLoss",
+    "LogitAdjustedCrossentropy",
     "Loss",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "SparseCategoricalCrossentropy",
+    "SparseCategoricalFocalCrossentropy",
     "get",
     "serialize",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..errors import shown
-from ..graph import Value, apply
+from ..graph import Node, Value, apply
 from ..graph.functional import affine, reduce, unary
 from ..graph.ops.elementwise import ones
 from ..shapes import real_number
@@ -50,7 +50,7 @@ class Loss:
         self.name = name or snake_case(type(self).__name__)
 
     #: Whether targets are class numbers, one a row, instead of an array shaped as the prediction.
-    sparse: ClassVar[bool] = False
+    sparse: bool = False
 
     def target(self, prediction: Value, name: str) -> Value:
         """The input that takes y for this prediction."""
@@ -75,6 +75,12 @@ class Loss:
         return f"<{type(self).__name__} {self.name!r}>"
 
 
+def check_axis(axis: int) -> None:
+    """Keras' losses have the argument; here classes lie on the last axis."""
+    if axis != -1:
+        raise ValueError(f"axis must be -1, the last axis, received {shown(axis)}")
+
+
 def _behind_softmax(prediction: Value) -> Value | None:
     """The logits of a prediction that is a softmax's result."""
     node = prediction.node
@@ -83,11 +89,30 @@ def _behind_softmax(prediction: Value) -> Value | None:
     return node.inputs[0] if node is not None and node.op.name == "softmax" else None
 
 
-class _SoftmaxLoss(Loss):
-    """Cross entropy over classes; softmax, loss and gradient are one kernel."""
+class SoftmaxLoss(Loss):
+    """Base of the losses over classes; softmax, loss and gradient are one kernel.
 
-    def __init__(self, from_logits: bool, label_smoothing: float, reduction: str, name: str | None) -> None:
+    Parameters
+    ----------
+    from_logits : bool
+        Whether predictions are logits instead of probabilities. A model that ends in a softmax is trained through its
+        logits either way.
+    label_smoothing : float
+        So much of y, from 0 to below 1, is spread evenly over the classes (Szegedy et al., CVPR 2016, section 7).
+    axis : -1
+        Classes lie on the last axis.
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str = "sum_over_batch_size",
+        name: str | None = None,
+    ) -> None:
         super().__init__(reduction, name)
+        check_axis(axis)
         self.from_logits = bool(from_logits)
         self.label_smoothing = real_number(label_smoothing, "label_smoothing", high=1.0, closed=False)
 
@@ -101,33 +126,48 @@ class _SoftmaxLoss(Loss):
             # Probabilities that are no softmax: their logarithms are logits of the same distribution.
             logits = unary(affine(prediction, 1.0, 1e-7), "log")
         attrs = {**self._attrs(scale), "sparse": self.sparse, "smoothing": self.label_smoothing}
-        node = apply("softmax_crossentropy", [logits, target, weight], attrs, self.name)
+        node = self.node(logits, target, weight, attrs)
         losses, dlogits, probabilities = node.outputs
-        shown_as = probabilities if behind is not None else prediction
+        shown_as = probabilities if behind is not None and self.shows_probabilities else prediction
         return Terms(self._total(losses, scale), {logits: dlogits}, shown_as)
 
+    #: Whether the kernel's probabilities are those that the model gives.
+    shows_probabilities: ClassVar[bool] = True
 
-class SparseCategoricalCrossentropy(_SoftmaxLoss):
+    def node(self, logits: Value, target: Value, weight: Value | None, attrs: dict[str, Any]) -> Node:
+        """The operation: losses, the gradient with respect to the logits, probabilities."""
+        return apply("softmax_crossentropy", [logits, target, weight], attrs, self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
+        return {**super().get_config(), **own}
+
+
+class SparseCategoricalCrossentropy(SoftmaxLoss):
     """-log of the probability given to the true class; y holds class numbers.
 
     Parameters
     ----------
     from_logits : bool
         Whether predictions are logits instead of probabilities.
+    label_smoothing : float
+        As in `CategoricalCrossentropy`; Keras has it there only.
     """
 
     sparse = True
 
     def __init__(
-        self, from_logits: bool = False, reduction: str = "sum_over_batch_size", name: str | None = None
+        self,
+        from_logits: bool = False,
+        reduction: str = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = None,
+        label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(from_logits, 0.0, reduction, name)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "from_logits": self.from_logits}
+        super().__init__(from_logits, label_smoothing, axis, reduction, name)
 
 
-class CategoricalCrossentropy(_SoftmaxLoss):
+class CategoricalCrossentropy(SoftmaxLoss):
     """-sum(y log p); y holds one-hot rows or distributions.
 
     Parameters
@@ -135,20 +175,8 @@ class CategoricalCrossentropy(_SoftmaxLoss):
     from_logits : bool
     label_smoothing : float
         So much of y is spread evenly over the classes (Szegedy et al., CVPR 2016, section 7).
+    axis : -1
     """
-
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        reduction: str = "sum_over_batch_size",
-        name: str | None = None,
-    ) -> None:
-        super().__init__(from_logits, label_smoothing, reduction, name)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
-        return {**super().get_config(), **own}
 
 
 class _Pointwise(Loss):
@@ -178,6 +206,12 @@ class MeanAbsoluteError(_Pointwise):
     kind = "absolute_error"
 
 
+def behind_sigmoid(prediction: Value) -> Value | None:
+    """The logits of a prediction that is a sigmoid's result."""
+    node = prediction.node
+    return node.inputs[0] if node is not None and node.op.name == "unary" and node.attrs["kind"] == "sigmoid" else None
+
+
 class BinaryCrossentropy(_Pointwise):
     """-(y log p + (1 - y) log(1 - p)), the mean over the last axis.
 
@@ -186,30 +220,42 @@ class BinaryCrossentropy(_Pointwise):
     from_logits : bool
         Whether predictions are logits instead of probabilities. A model that ends in a sigmoid is trained through
         its logits either way, which is exact where probabilities are near 0 or 1.
+    label_smoothing : float
+        y becomes (1 - label_smoothing) y + label_smoothing / 2.
+    axis : -1
     """
 
     kind = "binary_crossentropy"
 
     def __init__(
-        self, from_logits: bool = False, reduction: str = "sum_over_batch_size", name: str | None = None
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str = "sum_over_batch_size",
+        name: str | None = None,
     ) -> None:
         super().__init__(reduction, name)
+        check_axis(axis)
         self.from_logits = bool(from_logits)
+        self.label_smoothing = real_number(label_smoothing, "label_smoothing", high=1.0, closed=False)
 
     def terms(self, prediction: Value, target: Value, weight: Value | None, scale: float) -> Terms:
-        node = prediction.node
-        sigmoid = node is not None and node.op.name == "unary" and node.attrs["kind"] == "sigmoid"
-        if self.from_logits or not sigmoid or node is None or node.inputs[0] is None:
-            return super().terms(prediction, target, weight, scale)
-        on_logits = BinaryCrossentropy(True, self.reduction, self.name)
-        terms = on_logits.terms(node.inputs[0], target, weight, scale)
-        return Terms(terms.total, terms.seeds, prediction)
+        logits = None if self.from_logits else behind_sigmoid(prediction)
+        if logits is not None:
+            on_logits = BinaryCrossentropy(True, self.label_smoothing, -1, self.reduction, self.name)
+            terms = on_logits.terms(logits, target, weight, scale)
+            return Terms(terms.total, terms.seeds, prediction)
+        if self.label_smoothing:
+            target = affine(target, 1 - self.label_smoothing, self.label_smoothing / 2)
+        return super().terms(prediction, target, weight, scale)
 
     def kernel_kind(self) -> str:
         return "binary_crossentropy_logits" if self.from_logits else self.kind
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "from_logits": self.from_logits}
+        own = {"from_logits": self.from_logits, "label_smoothing": self.label_smoothing}
+        return {**super().get_config(), **own}
 
 
 class FunctionLoss(Loss):

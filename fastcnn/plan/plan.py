@@ -14,6 +14,7 @@ from ..graph import Value, clock
 from . import (  # noqa: F401  (they register how operations are lowered)
     rules_conv,
     rules_group_norm,
+    rules_loss,
     rules_matmul,
     rules_moving,
     rules_norm,

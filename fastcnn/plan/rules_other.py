@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from .._ops.geometry import PoolGeometry
-from .._ops.kinds import BINARY, LOSS, REDUCE, UNARY
-from ..graph import Node, Value
+from .._ops.kinds import BINARY, REDUCE, UNARY
+from ..graph import Node
 from .lowering import Lowering, lowers, one
 
 # ---------------------------------------------------------------- pooling
@@ -192,46 +192,3 @@ def dropout(low: Lowering, node: Node) -> None:
     site = low.dropout_site(node.attrs.get("of") or node)
     low.step("dropout", node, x=low.read(x), rng=low.rng, y=low.write(node.outputs[0], x), count=low.size(x),
              site=site, rate=node.attrs["rate"])  # fmt: skip
-
-
-# ---------------------------------------------------------------- losses
-
-
-def _rows(low: Lowering, value: Value) -> dict[str, int]:
-    cols = low.shape(value)[-1]
-    return {"rows": low.size(value) // cols, "cols": cols}
-
-
-def _gradient_scale(node: Node, rows: int) -> float:
-    return node.attrs["scale"] / max(1, rows) if node.attrs["mean_rows"] else node.attrs["scale"]
-
-
-def _loss_inputs(low: Lowering, node: Node) -> tuple[Value, Any, Any]:
-    prediction, target = node.inputs[0], node.inputs[1]
-    assert prediction is not None and target is not None
-    weight = node.inputs[2] if len(node.inputs) > 2 else None
-    return prediction, low.read(target), low.read(weight) if weight is not None else None
-
-
-@lowers("softmax_crossentropy")
-def softmax_crossentropy(low: Lowering, node: Node) -> None:
-    logits, target, weight = _loss_inputs(low, node)
-    sizes = _rows(low, logits)
-    losses, dlogits, probs = node.outputs
-    low.step("softmax_crossentropy", node, logits=low.read(logits), weight=weight,
-             **{"labels" if node.attrs["sparse"] else "targets": target},
-             losses=low.write(losses),
-             dlogits=low.write(dlogits) if low.wanted(dlogits) else None,
-             probs=low.write(probs) if low.wanted(probs) else None,
-             scale=_gradient_scale(node, sizes["rows"]), smoothing=node.attrs["smoothing"], **sizes)  # fmt: skip
-
-
-@lowers("pointwise_loss")
-def pointwise_loss(low: Lowering, node: Node) -> None:
-    prediction, target, weight = _loss_inputs(low, node)
-    sizes = _rows(low, prediction)
-    losses, dp = node.outputs
-    low.step("pointwise_loss", node, p=low.read(prediction), t=target, weight=weight, losses=low.write(losses),
-             dp=low.write(dp) if low.wanted(dp) else None, kind=LOSS[node.attrs["kind"]],
-             scale=_gradient_scale(node, sizes["rows"]),
-             row_scale=1.0 / sizes["cols"] if node.attrs["mean"] else 1.0, **sizes)  # fmt: skip

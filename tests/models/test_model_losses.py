@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from model_tools import check_gradients, close, gradients, random_weights
 from fastcnn import layers as L  # noqa: N812
 from fastcnn import losses, ops, regularizers
 from fastcnn import reference as ref
-from fastcnn.models import Model, Sequential
+from fastcnn.models import Model, Sequential, load_model
 from fastcnn.optimizers import SGD
 
 ROWS, FEATURES, CLASSES = 5, 4, 3
@@ -25,6 +26,22 @@ def _pointwise(kind: str) -> Callable[..., Array]:
 
 def _entropy(smoothing: float = 0.0) -> Callable[..., Array]:
     return lambda p, y, w: ref.softmax_crossentropy(p, y, w, smoothing)
+
+
+PRIOR, ALPHA = [60, 30, 10], [0.5, 1.0, 2.0]
+
+
+def _focal(gamma: float, alpha: Any, smoothing: float = 0.0) -> Callable[..., Array]:
+    return lambda p, y, w: ref.softmax_focal(p, y, gamma, alpha, w, smoothing)
+
+
+def _binary_focal(balance: tuple[float, float], smoothing: float, logits: bool) -> Callable[..., Array]:
+    return lambda p, y, w: ref.binary_focal_loss(p, y, 2.0, balance, smoothing, logits, w, 1 / p.shape[-1])
+
+
+def _adjusted(tau: float) -> Callable[..., Array]:
+    shift = tau * np.log(np.array(PRIOR) / 100)
+    return lambda p, y, w: ref.softmax_crossentropy(p + shift, y, w)
 
 
 def _of_probabilities(p: Array, y: Array, w: Any) -> Array:
@@ -48,6 +65,40 @@ LOSSES: dict[str, tuple[Callable[..., losses.Loss], Any, str, Callable[..., Arra
     ),
     "categorical, smooth logits": (
         lambda **how: losses.CategoricalCrossentropy(True, 0.1, **how), None, "rows", _entropy(0.1)
+    ),
+    "sparse, smooth": (
+        lambda **how: losses.SparseCategoricalCrossentropy(label_smoothing=0.2, **how), "softmax", "labels",
+        _entropy(0.2),
+    ),
+    "focal, softmax": (losses.CategoricalFocalCrossentropy, "softmax", "rows", _focal(2.0, 0.25)),
+    "focal, smooth logits": (
+        lambda **how: losses.CategoricalFocalCrossentropy(ALPHA, 1.5, True, 0.1, **how), None, "rows",
+        _focal(1.5, ALPHA, 0.1),
+    ),
+    "sparse focal, softmax": (
+        lambda **how: losses.SparseCategoricalFocalCrossentropy(ALPHA, **how), "softmax", "labels", _focal(2.0, ALPHA)
+    ),
+    "binary focal, sigmoid": (
+        losses.BinaryFocalCrossentropy, "sigmoid", "rows", _binary_focal((1.0, 1.0), 0.0, True)
+    ),
+    "binary focal, smooth logits": (
+        lambda **how: losses.BinaryFocalCrossentropy(True, 0.3, from_logits=True, label_smoothing=0.1, **how), None,
+        "rows", _binary_focal((0.3, 0.7), 0.1, True),
+    ),
+    "binary focal, no sigmoid": (
+        losses.BinaryFocalCrossentropy, "softmax", "rows",
+        lambda p, y, w: _binary_focal((1.0, 1.0), 0.0, False)(ref.softmax(p), y, w),
+    ),
+    "adjusted, softmax": (
+        lambda **how: losses.LogitAdjustedCrossentropy(PRIOR, **how), "softmax", "labels", _adjusted(1.0)
+    ),
+    "adjusted, logits": (
+        lambda **how: losses.LogitAdjustedCrossentropy(PRIOR, 0.5, True, sparse=False, **how), None, "rows",
+        _adjusted(0.5),
+    ),
+    "binary, smooth": (
+        lambda **how: losses.BinaryCrossentropy(label_smoothing=0.2, **how), "sigmoid", "rows",
+        lambda p, y, w: _pointwise("binary_crossentropy_logits")(p, 0.8 * y + 0.1, w),
     ),
     "binary, sigmoid": (
         losses.BinaryCrossentropy, "sigmoid", "rows", _pointwise("binary_crossentropy_logits")
@@ -119,6 +170,77 @@ def test_keras_values() -> None:
         assert model.test_on_batch(p, y) == pytest.approx([expected], rel=1e-5), loss
     # Weights of samples multiply their losses, and the number of samples divides.
     assert model.test_on_batch(p, [[1, 0], [0, 1]], sample_weight=[1, 0]) == pytest.approx([0.4 / 2])
+
+
+def test_focal_values_are_those_of_keras() -> None:
+    """Numbers that Keras 3.15 gives."""
+    model = Sequential([L.Input((3,)), L.Rescaling(1.0)])
+    p, y = [[0.6, 0.3, 0.1], [0.1, 0.7, 0.2]], [[1, 0, 0], [0, 0, 1]]
+    for loss, expected in (
+        ("categorical_focal_crossentropy", 0.13897155),
+        (losses.CategoricalFocalCrossentropy(0.5, 1.5, label_smoothing=0.1), 0.33799574),
+        (losses.CategoricalFocalCrossentropy(from_logits=True), 0.11698273),
+        ("binary_focal_crossentropy", 0.28932118),
+        (losses.BinaryFocalCrossentropy(True, 0.3, 1.5, label_smoothing=0.1), 0.14749891),
+        (losses.BinaryFocalCrossentropy(from_logits=True), 0.22682130),
+        (losses.BinaryCrossentropy(label_smoothing=0.2), 0.70549905),
+    ):
+        model.compile("sgd", loss)
+        assert model.test_on_batch(p, y) == pytest.approx([expected], rel=1e-5), loss
+
+
+@pytest.mark.parametrize("name", [n for n in LOSSES if "focal" in n or "adjusted" in n or "smooth" in n])
+def test_losses_come_back_from_files(name: str, tmp_path: Path) -> None:
+    make, act, kind, _ = LOSSES[name]
+    model = Sequential([L.Input((FEATURES,)), L.Dense(CLASSES, activation=act)])
+    model.compile("sgd", make(reduction="sum"))
+    model.save(tmp_path / "m.safetensors")
+    same = load_model(tmp_path / "m.safetensors")
+    x, y = np.random.default_rng(3).standard_normal((ROWS, FEATURES)), targets(kind, (ROWS,))
+    assert same.test_on_batch(x, y) == model.test_on_batch(x, y)
+
+
+def test_focal_losses_are_one_kernel() -> None:
+    """From the logits to their gradient: neither a softmax nor a sigmoid is computed besides."""
+    x = np.zeros((8, FEATURES))
+    for loss, act, y in (
+        ("sparse_categorical_focal_crossentropy", "softmax", np.zeros(8)),
+        ("binary_focal_crossentropy", "sigmoid", np.zeros((8, CLASSES))),
+    ):
+        model = Sequential([L.Input((FEATURES,)), L.Dense(CLASSES, activation=act)])
+        model.compile(SGD(1.0), loss)
+        model.train_on_batch(x, y)
+        objective = model._ready()
+        kernels = [step.kernel for step in objective._training_plan(8, False).steps]
+        assert not {"softmax_backward", "unary_backward"} & set(kernels), kernels
+        assert {"softmax_focal", "binary_focal_loss"} & set(kernels), kernels
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: losses.CategoricalFocalCrossentropy(gamma=-1), "gamma must be a finite number of at least 0"),
+        (
+            lambda: losses.CategoricalFocalCrossentropy(alpha=[[1.0]]),
+            "alpha must be a number of at least 0, or one for",
+        ),
+        (lambda: losses.BinaryFocalCrossentropy(alpha=1.5), "alpha must be a number from 0 to 1, received 1.5"),
+        (lambda: losses.BinaryCrossentropy(label_smoothing=1.0), "label_smoothing must be a number from 0 to below 1"),
+        (lambda: losses.CategoricalCrossentropy(axis=1), "axis must be -1, the last axis, received 1"),
+        (lambda: losses.LogitAdjustedCrossentropy([5, 0, 2]), "prior must be one number above 0 for each class"),
+        (lambda: losses.LogitAdjustedCrossentropy("many"), "prior must be a number of at least 0, or one for each"),
+    ],
+)
+def test_bad_arguments(make: Callable[[], losses.Loss], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_numbers_for_another_number_of_classes() -> None:
+    model = Sequential([L.Input((FEATURES,)), L.Dense(CLASSES, activation="softmax")])
+    model.compile("sgd", losses.LogitAdjustedCrossentropy([5, 4]))
+    with pytest.raises(ValueError, match="was given prior for 2 classes, but the model's output has 3"):
+        model.train_on_batch(np.zeros((2, FEATURES)), [0, 1])
 
 
 def huber(y_true: Any, y_pred: Any) -> Any:

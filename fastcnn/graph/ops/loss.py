@@ -37,6 +37,21 @@ class SoftmaxCrossentropy(Op):
 
 
 @register
+class SoftmaxFocal(Op):
+    """(logits, target, alpha[, weight]) -> losses, dlogits, probabilities; attrs: gamma and those of cross entropy.
+
+    alpha: one number for each class.
+    """
+
+    name = "softmax_focal"
+
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        logits = inputs[0]
+        _check_target(logits, inputs[1], attrs["sparse"])
+        return [Spec(logits.shape[:-1]), Spec(logits.shape), Spec(logits.shape)]
+
+
+@register
 class PointwiseLoss(Op):
     """(prediction, target[, weight]) -> losses, dprediction; attrs: kind, scale, mean, mean_rows.
 
@@ -44,6 +59,19 @@ class PointwiseLoss(Op):
     """
 
     name = "pointwise_loss"
+
+    def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
+        _check_target(inputs[0], inputs[1], False)
+        return [Spec(inputs[0].shape[:-1]), Spec(inputs[0].shape)]
+
+
+@register
+class BinaryFocalLoss(Op):
+    """(prediction, target[, weight]) -> losses, dprediction; attrs: from_logits, gamma, positive, negative, smoothing,
+    scale, mean_rows. The loss of a row is the mean over the last axis.
+    """
+
+    name = "binary_focal_loss"
 
     def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
         _check_target(inputs[0], inputs[1], False)
