@@ -12,6 +12,7 @@ import numpy as np
 from .. import random
 from .._ops import arrays, core
 from ..errors import shown
+from ..utils import imbalance
 
 if TYPE_CHECKING:
     from .network import Network
@@ -186,8 +187,11 @@ def sample_weights(
 
 
 def _class_weights(model: Trainer, class_weight: Any, targets: Sequence[Column]) -> np.ndarray:
-    if not isinstance(class_weight, Mapping):
-        raise TypeError(f"class_weight must be a dict of class number to weight, received {shown(class_weight)}")
+    if not isinstance(class_weight, (Mapping, str)):
+        names = " or ".join(f'"{name}"' for name in imbalance.NAMES)
+        raise TypeError(
+            f"class_weight must be a dict of class number to weight, {names}, received {shown(class_weight)}"
+        )
     if len(targets) != 1:
         raise ValueError("class_weight works for models with one output; give sample_weight instead")
     target = targets[0].array
@@ -198,6 +202,8 @@ def _class_weights(model: Trainer, class_weight: Any, targets: Sequence[Column])
         classes, labels = 2, (target.reshape(-1) > 0.5).astype(np.int64)
     else:
         labels = target.argmax(-1) if target.ndim == 2 else target
+    if isinstance(class_weight, str):
+        class_weight = imbalance.class_weights(labels, class_weight)
     table = np.ones(int(classes or 1), np.float32)
     for key, value in class_weight.items():
         known = isinstance(key, (int, np.integer)) and not isinstance(key, bool)
@@ -295,6 +301,7 @@ class Stream:
     def __init__(
         self, model: Trainer, source: Iterable[Any], class_weight: Any = None, steps: int | None = None
     ) -> None:
+        _check_no_name(class_weight)
         self.model, self.source, self.class_weight, self.steps = model, source, class_weight, steps
 
     def __len__(self) -> int:
@@ -323,6 +330,7 @@ class Stream:
 
 def checked_batch(model: Trainer, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Batch:
     """One batch from arrays, checked."""
+    _check_no_name(class_weight)
     inputs, count = model_inputs(model, x)
     if count == 0:
         raise ValueError("x is empty: a batch needs at least one sample")
@@ -336,6 +344,15 @@ def checked_batch(model: Trainer, x: Any, y: Any, sample_weight: Any = None, cla
         None if weights is None else weights.array,
         count,
     )
+
+
+def _check_no_name(class_weight: Any) -> None:
+    """A single batch doesn't tell how frequent the classes are."""
+    if isinstance(class_weight, str):
+        raise ValueError(
+            f"class_weight={class_weight!r} counts the classes, so it needs fit with x and y as arrays; give the "
+            f"weights: fastcnn.utils.class_weights(labels, {class_weight!r})"
+        )
 
 
 def check_verbose(verbose: Any) -> Any:

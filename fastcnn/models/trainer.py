@@ -203,7 +203,8 @@ class Trainer(Predictor):
         validation_split : float
             So much of the end of x is kept for validation.
         validation_data : (x, y), (x, y, sample_weight) or iterable of batches
-        class_weight : dict of class number to weight
+        class_weight : dict of class number to weight, "balanced" or "effective_number"
+            The names are explained at `fastcnn.utils.class_weights`, and need x and y as arrays.
         sample_weight : array
             One weight a sample.
         validation_freq : int

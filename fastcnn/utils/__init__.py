@@ -9,8 +9,9 @@ import numpy as np
 from .. import random as _random
 from .arrays import normalize, to_categorical
 from .files import atomic_write, cache_dir
+from .imbalance import class_weights
 
-__all__ = ["atomic_write", "cache_dir", "normalize", "set_random_seed", "to_categorical"]
+__all__ = ["atomic_write", "cache_dir", "class_weights", "normalize", "set_random_seed", "to_categorical"]
 
 
 def set_random_seed(seed: int) -> None:

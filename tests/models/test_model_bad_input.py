@@ -71,7 +71,7 @@ FITS: list[tuple[dict[str, Any], str]] = [
     ({"sample_weight": np.ones((50, 2))}, r"sample_weight must have shape \(50,\), received \(50, 2\)"),
     ({"sample_weight": np.full(50, np.nan)}, r"sample_weight must be finite, received NaN"),
     ({"sample_weight": ["a"] * 50}, r"sample_weight must be an array of numbers"),
-    ({"class_weight": [1, 2, 3]}, r"class_weight must be a dict of class number to weight, received \[1, 2, 3\]"),
+    ({"class_weight": [1, 2, 3]}, r"class_weight must be a dict .*, \"balanced\" or .* received \[1, 2, 3\]"),
     ({"class_weight": {3: 1.0}}, r"class_weight's keys must be class numbers 0 to 2, received 3"),
     ({"class_weight": {"a": 1.0}}, r"class_weight's keys .* received 'a'"),
     ({"class_weight": {1: -1.0}}, r"class_weight\[1\] must be a number of at least 0, received -1\.0"),
