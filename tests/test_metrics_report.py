@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import re
+import sys
 from typing import Any
 
 import numpy as np
@@ -75,6 +78,47 @@ def test_missing_classes() -> None:
     empty = metrics.classification_report([], [], ["a"], output_dict=True)
     assert empty["accuracy"] == 0
     assert "accuracy" in metrics.classification_report([], [])
+
+
+def test_weights() -> None:
+    names = list("abcdef")
+    mine = metrics.classification_report(TRUE, PRED, names, output_dict=True, sample_weight=WEIGHTS)
+    theirs = sk.classification_report(
+        TRUE, PRED, target_names=names, output_dict=True, sample_weight=WEIGHTS, zero_division=0
+    )
+    for key, row in theirs.items():
+        assert mine[key] == pytest.approx(row, rel=1e-12)
+    text = metrics.classification_report(TRUE, PRED, names, sample_weight=WEIGHTS)
+    assert f"{WEIGHTS[TRUE == 0].sum():.2f}" in text.splitlines()[2]
+
+
+def test_rich_table() -> None:
+    rich = pytest.importorskip("rich", reason="rich is not installed")
+    names = ["[red]", "bag", "coat", "dress", "shirt", "hat"]
+    rows = metrics.classification_report(TRUE, PRED, names, output_dict=True)
+    out = io.StringIO()
+    metrics.print_classification_report(TRUE, PRED, names, digits=3, title="[b]Test[/b]", file=out)
+    text = out.getvalue()
+    assert "[b]Test[/b]" in text
+    for name in names:  # a class's name is text, not markup
+        line = next(s for s in text.splitlines() if f" {name} " in s)
+        assert f"{rows[name]['recall']:.3f}" in line
+        assert str(rows[name]["support"]) in line
+    console = rich.console.Console(record=True, file=io.StringIO(), width=80)
+    console.print(metrics.report_table(TRUE, PRED, names))
+    shown = console.export_html()
+    worst = min(names, key=lambda n: rows[n]["f1-score"])
+    assert worst == "coat"  # never predicted
+    assert re.search(r'color: #800000[^>]*"> *coat *<', shown)
+
+
+def test_report_without_rich(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for module in ("rich", "rich.console", "rich.table", "rich.text"):
+        monkeypatch.setitem(sys.modules, module, None)
+    metrics.print_classification_report(TRUE, PRED, title="Test")
+    assert capsys.readouterr().out == "Test\n\n" + metrics.classification_report(TRUE, PRED)
+    with pytest.raises(ImportError, match=r'pip install "fastcnn\[rich\]"'):
+        metrics.report_table(TRUE, PRED)
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,27 @@ from .accuracy import (
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )
+from .agreement import (
+    BalancedAccuracy,
+    CohenKappa,
+    MatthewsCorrelation,
+    balanced_accuracy_score,
+    cohen_kappa_score,
+    matthews_corrcoef,
+)
 from .base import Mean, MeanMetricWrapper, Metric, Sum
+from .calibration import (
+    BrierScore,
+    ExpectedCalibrationError,
+    LogLoss,
+    brier_score,
+    expected_calibration_error,
+    log_loss,
+    reliability_curve,
+)
 from .confusion import (
-    F1Score,
     FalseNegatives,
     FalsePositives,
-    FBetaScore,
     Precision,
     Recall,
     TrueNegatives,
@@ -41,6 +56,26 @@ from .crossentropy import (
     categorical_crossentropy,
     sparse_categorical_crossentropy,
 )
+from .curves import (
+    ROCAUC,
+    AveragePrecision,
+    average_precision_score,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
+from .fscore import (
+    F1Score,
+    FBetaScore,
+    PrecisionScore,
+    RecallScore,
+    SpecificityScore,
+    f1_score,
+    fbeta_score,
+    precision_score,
+    recall_score,
+    specificity_score,
+)
 from .regression import (
     MeanAbsoluteError,
     MeanAbsolutePercentageError,
@@ -53,18 +88,35 @@ from .regression import (
     mean_squared_logarithmic_error,
 )
 from .report import ConfusionMatrix, classification_report, confusion_matrix
+from .table import print_classification_report, report_table
+from .thresholds import (
+    AUC,
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
 
 __all__ = [
+    "AUC",
+    "ROCAUC",
     "Accuracy",
+    "AveragePrecision",
+    "BalancedAccuracy",
     "BinaryAccuracy",
     "BinaryCrossentropy",
+    "BrierScore",
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
+    "CohenKappa",
     "ConfusionMatrix",
+    "ExpectedCalibrationError",
     "F1Score",
     "FBetaScore",
     "FalseNegatives",
     "FalsePositives",
+    "LogLoss",
+    "MatthewsCorrelation",
     "Mean",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
@@ -73,40 +125,67 @@ __all__ = [
     "MeanSquaredLogarithmicError",
     "Metric",
     "Precision",
+    "PrecisionAtRecall",
+    "PrecisionScore",
     "Recall",
+    "RecallAtPrecision",
+    "RecallScore",
     "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
+    "SpecificityScore",
     "Sum",
     "TopKCategoricalAccuracy",
     "TrueNegatives",
     "TruePositives",
+    "average_precision_score",
+    "balanced_accuracy_score",
     "binary_accuracy",
     "binary_crossentropy",
+    "brier_score",
     "categorical_accuracy",
     "categorical_crossentropy",
     "classification_report",
+    "cohen_kappa_score",
     "confusion_matrix",
     "deserialize",
+    "expected_calibration_error",
+    "f1_score",
+    "fbeta_score",
     "get",
+    "log_loss",
+    "matthews_corrcoef",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",
     "mean_squared_logarithmic_error",
+    "precision_recall_curve",
+    "precision_score",
+    "print_classification_report",
+    "recall_score",
+    "reliability_curve",
+    "report_table",
+    "roc_auc_score",
+    "roc_curve",
     "serialize",
     "sparse_categorical_accuracy",
     "sparse_categorical_crossentropy",
     "sparse_top_k_categorical_accuracy",
+    "specificity_score",
     "top_k_categorical_accuracy",
 ]
 
 _CLASSES: list[type[Metric]] = [
-    Accuracy, BinaryAccuracy, BinaryCrossentropy, CategoricalAccuracy, CategoricalCrossentropy, ConfusionMatrix,
-    F1Score, FBetaScore, FalseNegatives, FalsePositives, Mean, MeanAbsoluteError, MeanAbsolutePercentageError,
-    MeanSquaredError, MeanSquaredLogarithmicError, Precision, Recall, RootMeanSquaredError, SparseCategoricalAccuracy,
-    SparseCategoricalCrossentropy, SparseTopKCategoricalAccuracy, Sum, TopKCategoricalAccuracy, TrueNegatives,
-    TruePositives,
+    AUC, ROCAUC, Accuracy, AveragePrecision, BalancedAccuracy, BinaryAccuracy, BinaryCrossentropy, BrierScore,
+    CategoricalAccuracy, CategoricalCrossentropy, CohenKappa, ConfusionMatrix, ExpectedCalibrationError, F1Score,
+    FBetaScore, FalseNegatives, FalsePositives, LogLoss, MatthewsCorrelation, Mean, MeanAbsoluteError,
+    MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, Precision, PrecisionAtRecall,
+    PrecisionScore, Recall, RecallAtPrecision, RecallScore, RootMeanSquaredError, SensitivityAtSpecificity,
+    SparseCategoricalAccuracy, SparseCategoricalCrossentropy, SparseTopKCategoricalAccuracy, SpecificityAtSensitivity,
+    SpecificityScore, Sum, TopKCategoricalAccuracy, TrueNegatives, TruePositives,
 ]  # fmt: skip
 _ALIASES: dict[str, type[Metric]] = {
     "bce": BinaryCrossentropy, "mse": MeanSquaredError, "mae": MeanAbsoluteError, "rmse": RootMeanSquaredError,
@@ -170,7 +249,8 @@ def _by_name(
 ) -> Metric:
     low = name.lower()
     if low not in _BY_SHAPE:
-        return _REGISTRY.find(name, _BY_SHAPE)()
+        _REGISTRY.find(name, _BY_SHAPE)
+        return _REGISTRY.make(name)
     if y_true_shape is None or y_pred_shape is None:
         if low == "accuracy":
             return Accuracy()

@@ -8,10 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import shown, unknown_name
 from ..shapes import whole_number
 from .base import Metric, Result, checked_threshold, same_shape, weighted
-from .regression import EPSILON
 
 Thresholds = float | Sequence[float] | None
 
@@ -145,104 +143,6 @@ class FalseNegatives(_OneCount):
     """How many positives were missed."""
 
     _direction, _attribute = "down", "false_negatives"
-
-
-class FBetaScore(Metric):
-    """(1 + beta²) precision · recall / (beta² precision + recall), for each class or averaged.
-
-    Parameters
-    ----------
-    average : {None, "micro", "macro", "weighted"}
-        None gives an array with one score a class; "micro" counts all classes together; "macro" is the mean over
-        classes; "weighted" weights each class with its number of samples.
-    beta : float
-        Above 0; how much more recall counts than precision.
-    threshold : float, optional
-        Predictions above it are positive. By default the largest of each row is.
-
-    Notes
-    -----
-    `y_true` and `y_pred` have shape (samples, classes).
-    """
-
-    _direction = "up"
-
-    def __init__(
-        self,
-        average: str | None = None,
-        beta: float = 1.0,
-        threshold: float | None = None,
-        name: str = "fbeta_score",
-        dtype: str | None = None,
-    ) -> None:
-        super().__init__(name, dtype)
-        if average not in (None, "micro", "macro", "weighted"):
-            raise unknown_name("average", average, ("micro", "macro", "weighted"))
-        if not beta > 0:
-            raise ValueError(f"beta must be above 0, received {shown(beta)}")
-        self.average, self.beta = average, float(beta)
-        self.threshold = None if threshold is None else checked_threshold(threshold)
-        self.reset_state()
-
-    def reset_state(self) -> None:
-        # Empty until the first batch says how many classes there are.
-        self.true_positives = self.said = self.real = np.zeros(0)
-
-    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-        labels, pred = np.asarray(y_true), np.asarray(y_pred)
-        if pred.ndim != 2 or labels.shape != pred.shape:
-            raise ValueError(
-                f"{type(self).__name__}: y_true and y_pred must have one shape (samples, classes), "
-                f"received shapes {labels.shape} and {pred.shape}"
-            )
-        if not self.real.size:
-            self.true_positives, self.said, self.real = np.zeros((3, pred.shape[1]))
-        if self.threshold is None:
-            # A row of zeros has no largest: none of it is positive.
-            positive = (pred >= pred.max(-1, keepdims=True)) & (np.abs(pred) > 1e-9)
-        else:
-            positive = pred > self.threshold
-        weights: Any = 1.0
-        if sample_weight is not None:
-            _, row_weights = weighted(np.zeros(len(pred)), sample_weight)
-            weights = row_weights[:, None]
-        true = labels.astype(np.float64) * weights
-        self.true_positives = self.true_positives + (positive * true).sum(0)
-        self.said = self.said + (positive * weights).sum(0)
-        self.real = self.real + true.sum(0)
-
-    def result(self) -> Result:
-        tp, said, real = self.true_positives, self.said, self.real
-        if self.average == "micro":
-            tp, said, real = tp.sum(), said.sum(), real.sum()
-        precision, recall = tp / (said + EPSILON), tp / (real + EPSILON)
-        scores = (1 + self.beta**2) * precision * recall / (self.beta**2 * precision + recall + EPSILON)
-        if self.average is None:
-            return scores
-        if self.average == "weighted":
-            return float((scores * real).sum() / (real.sum() + EPSILON))
-        return float(np.mean(scores)) if np.size(scores) else 0.0
-
-    def get_config(self) -> dict[str, Any]:
-        return {"average": self.average, "beta": self.beta, "threshold": self.threshold, **super().get_config()}
-
-
-class F1Score(FBetaScore):
-    """The harmonic mean of precision and recall: `FBetaScore` with beta 1."""
-
-    def __init__(
-        self,
-        average: str | None = None,
-        threshold: float | None = None,
-        name: str = "f1_score",
-        dtype: str | None = None,
-    ) -> None:
-        super().__init__(average, 1.0, threshold, name, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["beta"]
-        return config
 
 
 def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,9 +8,9 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import shown
 from ..shapes import whole_number
-from .base import Metric, Result
+from .base import Metric, Result, checked_threshold
+from .inputs import check_length, class_numbers, sample_weights
 
 
 def confusion_matrix(
@@ -33,19 +33,22 @@ def confusion_matrix(
     array of shape (num_classes, num_classes)
         Row: the true class; column: the predicted one. int64, or float64 with weights.
     """
-    true, true_width = _classes(y_true, "y_true")
-    pred, pred_width = _classes(y_pred, "y_pred")
-    if len(true) != len(pred):
-        raise ValueError(f"y_true and y_pred must have the same length, received {len(true)} and {len(pred)}")
+    return _matrix(class_numbers(y_true, "y_true"), class_numbers(y_pred, "y_pred"), num_classes, sample_weight)
+
+
+def _matrix(
+    labels: tuple[NDArray[np.int64], int],
+    predictions: tuple[NDArray[np.int64], int],
+    num_classes: int | None,
+    sample_weight: ArrayLike | None,
+) -> NDArray[Any]:
+    (true, true_width), (pred, pred_width) = labels, predictions
+    check_length(true, pred)
     largest = max((int(c.max()) + 1 for c in (true, pred) if c.size), default=0)
     count = max(largest, true_width, pred_width) if num_classes is None else whole_number(num_classes, "num_classes")
     if largest > count:
         raise ValueError(f"classes must be from 0 to {count - 1} (num_classes={count}), received {largest - 1}")
-    weights = None
-    if sample_weight is not None:
-        weights = np.asarray(sample_weight, np.float64)
-        if weights.shape != true.shape:
-            raise ValueError(f"sample_weight must have shape {true.shape}, received {weights.shape}")
+    weights = None if sample_weight is None else sample_weights(sample_weight, len(true))
     return np.bincount(true * count + pred, weights, count * count).reshape(count, count)
 
 
@@ -57,6 +60,7 @@ def classification_report(
     *,
     digits: int = ...,
     output_dict: Literal[False] = ...,
+    sample_weight: ArrayLike | None = ...,
 ) -> str: ...
 @overload
 def classification_report(
@@ -66,6 +70,7 @@ def classification_report(
     *,
     digits: int = ...,
     output_dict: Literal[True],
+    sample_weight: ArrayLike | None = ...,
 ) -> dict[str, Any]: ...
 def classification_report(
     y_true: ArrayLike,
@@ -74,6 +79,7 @@ def classification_report(
     *,
     digits: int = 2,
     output_dict: bool = False,
+    sample_weight: ArrayLike | None = None,
 ) -> str | dict[str, Any]:
     """Precision, recall, F1 and number of samples of each class, accuracy, and the averages over classes.
 
@@ -89,6 +95,8 @@ def classification_report(
     output_dict : bool
         Return ``{class: {"precision", "recall", "f1-score", "support"}, …, "accuracy": float, "macro avg": {…},
         "weighted avg": {…}}`` instead of the text.
+    sample_weight : array, shape (samples,), optional
+        What each sample counts, in ratios and numbers of samples ("support").
 
     Returns
     -------
@@ -97,7 +105,7 @@ def classification_report(
         "weighted avg" weights each with its samples.
     """
     names = None if target_names is None else [str(name) for name in target_names]
-    matrix = confusion_matrix(y_true, y_pred, None if names is None else max(1, len(names)))
+    matrix = confusion_matrix(y_true, y_pred, None if names is None else max(1, len(names)), sample_weight)
     if names is None:
         shown_classes = np.flatnonzero(matrix.sum(0) + matrix.sum(1))
         names = [str(c) for c in shown_classes]
@@ -105,8 +113,8 @@ def classification_report(
         shown_classes = np.arange(len(names))
     correct, said, real = matrix.diagonal()[shown_classes], matrix.sum(0)[shown_classes], matrix.sum(1)[shown_classes]
     columns = np.stack([_ratio(correct, said), _ratio(correct, real), _ratio(2 * correct, said + real)])
-    total = int(real.sum())
-    rows = {name: _row(columns[:, i], int(real[i])) for i, name in enumerate(names)}
+    total = real.sum().item()
+    rows = {name: _row(columns[:, i], real[i].item()) for i, name in enumerate(names)}
     accuracy = float(correct.sum() / total) if total else 0.0
     macro = columns.mean(1) if columns.size else np.zeros(3)
     averages = {"macro avg": _row(macro, total), "weighted avg": _row(_ratio(columns @ real, np.full(3, total)), total)}
@@ -122,20 +130,29 @@ class ConfusionMatrix(Metric):
     ----------
     num_classes : int, optional
         By default as many as have been seen.
+    threshold : float
+        Predictions (samples,) or (samples, 1) may be probabilities of class 1, numbers from 0 to 1: it is what a
+        probability must be above to count as class 1.
     """
 
     def __init__(
-        self, num_classes: int | None = None, name: str = "confusion_matrix", dtype: str | None = None
+        self,
+        num_classes: int | None = None,
+        threshold: float = 0.5,
+        name: str = "confusion_matrix",
+        dtype: str | None = None,
     ) -> None:
         super().__init__(name, dtype)
         self.num_classes = None if num_classes is None else whole_number(num_classes, "num_classes")
+        self.threshold = checked_threshold(threshold)
         self.reset_state()
 
     def reset_state(self) -> None:
         self._matrix: NDArray[Any] = np.zeros((self.num_classes or 0,) * 2, np.int64)
 
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
-        batch = confusion_matrix(y_true, y_pred, self.num_classes, sample_weight)
+        predictions = class_numbers(y_pred, "y_pred", self.threshold)
+        batch = _matrix(class_numbers(y_true, "y_true"), predictions, self.num_classes, sample_weight)
         small, large = sorted((self._matrix, batch), key=len)
         total = large.astype(np.result_type(small, large))
         total[: len(small), : len(small)] += small
@@ -146,36 +163,14 @@ class ConfusionMatrix(Metric):
         return self._matrix.copy()
 
     def get_config(self) -> dict[str, Any]:
-        return {"num_classes": self.num_classes, **super().get_config()}
-
-
-def _classes(y: ArrayLike, name: str) -> tuple[NDArray[np.int64], int]:
-    """Class numbers, and how many classes the array's width says there are (0: it doesn't)."""
-    array = np.asarray(y)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    width = 0
-    if array.ndim == 2 and array.shape[1]:
-        width = array.shape[1]
-        array = array.argmax(1)
-    if array.ndim != 1 or array.dtype.kind not in "iufb":
-        raise ValueError(
-            f"{name} must hold class numbers, shape (samples,), or rows (samples, classes), "
-            f"received shape {array.shape} of {array.dtype}"
-        )
-    with np.errstate(invalid="ignore"):  # NaN becomes some integer, which the comparison turns away
-        whole = array.astype(np.int64)
-    wrong = (whole != array) | (whole < 0)
-    if wrong.any():
-        raise ValueError(f"{name} must hold class numbers from 0, received {shown(array[wrong][0].item())}")
-    return whole, width
+        return {"num_classes": self.num_classes, "threshold": self.threshold, **super().get_config()}
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
     return np.divide(part, whole, out=np.zeros(part.shape), where=whole != 0)
 
 
-def _row(values: NDArray[np.float64], support: int) -> dict[str, float]:
+def _row(values: NDArray[np.float64], support: float) -> dict[str, float]:
     precision, recall, f1 = (float(v) for v in values)
     return {"precision": precision, "recall": recall, "f1-score": f1, "support": support}
 
@@ -184,17 +179,18 @@ def _text(
     rows: list[tuple[str, dict[str, float]]],
     accuracy: float,
     averages: dict[str, dict[str, float]],
-    total: int,
+    total: float,
     digits: int,
 ) -> str:
     """The report as a table, columns as scikit-learn lays them out."""
+    samples = "d" if isinstance(total, int) else f".{digits}f"  # with weights it is no whole number
     width = max(digits, *(len(name) for name, _ in rows), *(len(name) for name in averages))
 
     def line(name: str, row: dict[str, float]) -> str:
         ratios = "".join(f" {row[key]:>9.{digits}f}" for key in ("precision", "recall", "f1-score"))
-        return f"{name:>{width}} {ratios} {row['support']:>9}"
+        return f"{name:>{width}} {ratios} {row['support']:>9{samples}}"
 
     head = " " * (width + 1) + "".join(f" {title:>9}" for title in ("precision", "recall", "f1-score", "support"))
-    overall = f"{'accuracy':>{width}} {'':>20} {accuracy:>9.{digits}f} {total:>9}"
+    overall = f"{'accuracy':>{width}} {'':>20} {accuracy:>9.{digits}f} {total:>9{samples}}"
     body = [line(name, row) for name, row in rows]
     return "\n".join([head, "", *body, "", overall, *(line(name, row) for name, row in averages.items())]) + "\n"
