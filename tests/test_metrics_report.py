@@ -106,7 +106,7 @@ def test_rich_table() -> None:
         assert str(rows[name]["support"]) in line
     console = rich.console.Console(record=True, file=io.StringIO(), width=80)
     console.print(metrics.report_table(TRUE, PRED, names))
-    shown = console.export_html()
+    shown = console.export_html(inline_styles=True)
     worst = min(names, key=lambda n: rows[n]["f1-score"])
     assert worst == "coat"  # never predicted
     assert re.search(r'color: #800000[^>]*"> *coat *<', shown)
