@@ -59,7 +59,7 @@ from .losses import (
 )
 from .moving import crop2d, upsample2d, zero_pad2d
 from .norm import batch_norm, batch_norm_backward, moments
-from .optimizers import adadelta, adagrad, adam, lion, rmsprop, sgd
+from .optimizers import adadelta, adagrad, adam, clip_norm, lion, moving_average, rmsprop, sgd
 from .pool import (
     avg_pool2d,
     avg_pool2d_backward,
@@ -92,6 +92,7 @@ __all__ = [
     "binary_focal_loss_backward",
     "categorical_targets",
     "clip",
+    "clip_norm",
     "column_sums",
     "conv1d",
     "conv2d",
@@ -128,6 +129,7 @@ __all__ = [
     "max_pool2d_index",
     "mish",
     "moments",
+    "moving_average",
     "normals",
     "philox4x32",
     "pointwise_loss",

@@ -131,3 +131,18 @@ def lion(
     w, g, m = _decayed(w, lr, weight_decay), real(g, "g"), real(m, "m")
     w = w - lr * np.sign(beta_1 * m + (1.0 - beta_1) * g)
     return w, beta_2 * m + (1.0 - beta_2) * g
+
+
+def clip_norm(g: ArrayLike, limit: float) -> Array:
+    """g, or where its norm is above `limit`, g scaled to have that norm; all NaN where the norm is NaN.
+
+    Pascanu et al. 2013, "On the difficulty of training recurrent neural networks", algorithm 1.
+    """
+    g = real(g, "g")
+    norm = np.sqrt(np.sum(np.square(g)))
+    return g if norm <= limit else g * (limit / norm)
+
+
+def moving_average(average: ArrayLike, w: ArrayLike, momentum: float = 0.99) -> Array:
+    """The average of the weights w after one more step (Polyak and Juditsky 1992, with weights that fade)."""
+    return momentum * real(average, "average") + (1.0 - momentum) * real(w, "w")

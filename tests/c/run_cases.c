@@ -291,15 +291,20 @@ static void compare_floats(const buffer *b, int number) {
     const int last = current.steps[current.step_count - 1].kernel;
     char text[160];
     for (int64_t i = 0; i < b->count; i++) {
-        float got;
-        double wanted;
-        memcpy(&got, b->state[END] + 4 * i, 4);
+        float single;
+        double got, wanted;
+        if (b->item == 8)
+            memcpy(&got, b->state[END] + 8 * i, 8);
+        else {
+            memcpy(&single, b->state[END] + 4 * i, 4);
+            got = single;
+        }
         memcpy(&wanted, data + b->expected + 8 * i, 8);
         const double error = fabs(got - wanted), allowed = current.atol + current.rtol * fabs(wanted);
-        if ((isnan(got) && isnan(wanted)) || (double)got == wanted) continue;
+        if ((isnan(got) && isnan(wanted)) || got == wanted) continue;
         if (!(error <= allowed) || isinf(wanted)) {
             snprintf(text, sizeof text, "buffer %d, element %lld is %.9g, expected %.9g", number,
-                     (long long)i, (double)got, wanted);
+                     (long long)i, got, wanted);
             fail(text);
             return;
         }
@@ -320,7 +325,7 @@ static void compare(void) {
                 fail(text);
             }
         if (b->expected < 0) continue;
-        if (!strcmp(b->type, "float"))
+        if (!strcmp(b->type, "float") || !strcmp(b->type, "double"))
             compare_floats(b, i);
         else if (memcmp(b->state[END], data + b->expected, size)) {
             snprintf(text, sizeof text, "buffer %d is not as expected", i);

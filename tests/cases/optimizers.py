@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from fastcnn import reference as ref
 
-from .case import Case, Problem, floats
+from .case import Case, Problem, Step, floats
 from .elementwise import LARGE, TAILS
 
 LR, DECAY, MOMENTUM, EPSILON = 0.05, 0.01, 0.9, 1e-4
@@ -112,7 +113,55 @@ def _begin(rng: np.random.Generator, which: str) -> Problem:
     return Problem().add(kernel, {**arrays, "hyper": numbers}, after, count=37, **switches)
 
 
+#: Sizes of weights that lie one behind the other; parts have at most 16384 floats.
+_WEIGHTS = {"tails": (1, 37, 16384, 5), "large": (40000, 3, 100000, 16385)}
+
+
+def _clip(rng: np.random.Generator, sizes: tuple[int, ...], together: bool) -> Problem:
+    """The norms of all weights' gradients, half of which are above the limit, and what clipping makes of them."""
+    bounds, groups, starts = [0], [], np.cumsum((0, *sizes))
+    for start, end in itertools.pairwise(starts):
+        first = len(bounds) - 1
+        bounds += [*range(start + 16384, end, 16384), end]
+        groups += [(first, len(bounds) - 1)] * (len(bounds) - 1 - first)
+    if together:
+        groups = [(0, len(groups))] * len(groups)
+    g = floats(rng, starts[-1])
+    for i, (start, end) in enumerate(itertools.pairwise(starts)):
+        g[start:end] *= (0.5 if i % 2 else 2.0) / np.linalg.norm(g[start:end])
+    sums = np.array([np.sum(np.square(g[a:b], dtype=np.float64)) for a, b in itertools.pairwise(bounds)])
+    whole = [(0, starts[-1])] if together else list(itertools.pairwise(starts))
+    clipped = np.concatenate([ref.clip_norm(g[a:b], 1.0) for a, b in whole])
+    places = np.array(bounds, np.int64)
+    problem = Problem(atol=1e-6)  # the numbers of long vectors of norm 1 are small
+    problem.add("square_sums", {"x": g, "bounds": places}, {"sums": sums}, count=len(g), parts=len(groups))
+    inputs = {"g": g, "groups": np.array(groups, np.int64).reshape(-1)}
+    problem.inputs.update(inputs)
+    problem.expected["g"] = clipped
+    step = {"g": "g", "bounds": "bounds", "groups": "groups", "sums": "sums"}
+    problem.steps.append(Step("clip_norms", {**step, "count": len(g), "parts": len(groups), "limit": 1.0}))
+    return problem
+
+
+def _average(rng: np.random.Generator, counts: tuple[int, ...]) -> Problem:
+    problem = Problem()
+    for count in counts:
+        arrays = {"y": floats(rng, count), "x": floats(rng, count)}
+        after = {"y": ref.moving_average(arrays["y"], arrays["x"], 0.9)}
+        numbers = hyper(momentum=0.9)
+        problem.add("moving_average", {**arrays, "hyper": numbers}, after, f"_{count}", count=count)
+    return problem
+
+
 def cases() -> Iterator[Case]:
+    for size, sizes in _WEIGHTS.items():
+        for which, together in (("each", False), ("together", True)):
+            make = lambda rng, s=sizes, t=together: _clip(rng, s, t)  # noqa: E731
+            yield Case(f"clip_norms/{which}/{size}", ("square_sums", "clip_norms"), make, size == "large")
+    for name, counts in (("tails", TAILS), ("large", LARGE)):
+        yield Case(
+            f"moving_average/{name}", ("moving_average",), lambda rng, c=counts: _average(rng, c), name == "large"
+        )
     for which, (kernel, *_) in STEPS.items():
         for name, counts in (("tails", TAILS), ("large", LARGE)):
             yield Case(
