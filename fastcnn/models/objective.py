@@ -207,6 +207,8 @@ class Objective:
             self.optimizer.prepare_step()
             self.rng[1] += np.uint64(1)
         outputs = plan.compute(arrays)
+        if training:
+            self.optimizer.finish_step()
         return float(outputs[0].item()), outputs[1:]
 
 

@@ -162,6 +162,7 @@ def _compile_config(model: Model) -> dict[str, Any] | None:
         return {
             "optimizer": optimizers.serialize(model.optimizer),
             "iterations": model.optimizer.iterations,
+            "accumulated": model.optimizer.accumulated,
             "loss": _plain(config["loss"], losses.Loss, losses.serialize),
             "loss_weights": _plain(config["loss_weights"], Real, float),
             "metrics": _plain(config["metrics"], metrics.Metric, metrics.serialize),
@@ -241,15 +242,16 @@ def _restore_compiled(model: Model, header: Mapping[str, str], file: Any, filepa
         loss = _objects(config["loss"], losses.get)
         plain, weighted = (_objects(config[k], metrics.get) for k in ("metrics", "weighted_metrics"))
         iterations = whole_number(config["iterations"], "iterations", 0)
+        accumulated = whole_number(config.get("accumulated", 0), "accumulated", 0)
         trained = {key: weights[key] for key in config["trained"]}
         model.compile(optimizer, loss, config["loss_weights"], plain, weighted, config.get("recompute", False))
     except _BAD_CONFIG as error:
         raise ModelFileError(f"{filepath}: how it was compiled can't be restored: {error}") from error
-    wanted = {_state_key(slot, key): v for key, v in trained.items() for slot in optimizer.slots}
+    wanted = {_state_key(slot, key): v for key, v in trained.items() for slot in optimizer.all_slots}
     _check_tensors(file, filepath, "optimizer array", present, wanted)
-    optimizer.iterations = iterations
+    optimizer.iterations, optimizer.accumulated = iterations, accumulated
     for key, variable in trained.items():
-        optimizer.set_state(variable, {slot: file.get_tensor(_state_key(slot, key)) for slot in optimizer.slots})
+        optimizer.set_state(variable, {slot: file.get_tensor(_state_key(slot, key)) for slot in optimizer.all_slots})
 
 
 def _objects(item: Any, make: Any) -> Any:

@@ -257,6 +257,8 @@ class Trainer(Predictor):
             listeners.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
+        if self.optimizer is not None:
+            self.optimizer.finalize_variable_values()
         listeners.on_train_end(logs)
         self.history = listeners.history
         return self.history

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..utils.registry import Registry
+from . import schedules
 from .kinds import SGD, Adadelta, Adagrad, Adam, AdamW, Lion, RMSprop
 from .optimizer import Optimizer
 
@@ -31,5 +32,6 @@ __all__ = [
     "Optimizer",
     "RMSprop",
     "get",
+    "schedules",
     "serialize",
 ]

@@ -3,33 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from ..errors import shown
 from ..shapes import real_number
-from .optimizer import Optimizer, Schedule
-
-T = TypeVar("T")
-
-
-class _Fixed(Generic[T]):
-    """An argument that decides which state an optimizer keeps: set once, when it is made."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, optimizer: Any, owner: type) -> T:
-        if optimizer is None:
-            raise AttributeError(f"{self._name} belongs to the objects of {owner.__name__}, not to the class")
-        return optimizer.__dict__[self._name]
-
-    def __set__(self, optimizer: Any, value: T) -> None:
-        if self._name in optimizer.__dict__:
-            raise AttributeError(
-                f"{self._name} can't be changed, for the optimizer's state depends on it: make a new "
-                f"{type(optimizer).__name__}({self._name}={shown(value)})"
-            )
-        optimizer.__dict__[self._name] = value
+from .optimizer import Fixed, Optimizer, Schedule
 
 
 class SGD(Optimizer):
@@ -42,10 +19,12 @@ class SGD(Optimizer):
         0 <= momentum <= 1.
     nesterov : bool
     weight_decay : float, optional
+    **options
+        As for `Optimizer`: clipping, averages of the weights, accumulated gradients.
     """
 
-    momentum = _Fixed[float]()
-    nesterov = _Fixed[bool]()
+    momentum = Fixed[float]()
+    nesterov = Fixed[bool]()
 
     def __init__(
         self,
@@ -54,8 +33,9 @@ class SGD(Optimizer):
         nesterov: bool = False,
         weight_decay: float | None = None,
         name: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay, name)
+        super().__init__(learning_rate, weight_decay, name, **options)
         self.momentum = real_number(momentum, "momentum", high=1.0)
         self.nesterov = bool(nesterov)
         self.kernel = "sgd_momentum" if self.momentum else "sgd"
@@ -83,11 +63,13 @@ class RMSprop(Optimizer):
     centered : bool
         Normalise by the variance instead of the uncentered second moment.
     weight_decay : float, optional
+    **options
+        As for `Optimizer`: clipping, averages of the weights, accumulated gradients.
     """
 
     kernel = "rmsprop"
-    momentum = _Fixed[float]()
-    centered = _Fixed[bool]()
+    momentum = Fixed[float]()
+    centered = Fixed[bool]()
 
     def __init__(
         self,
@@ -98,8 +80,9 @@ class RMSprop(Optimizer):
         centered: bool = False,
         weight_decay: float | None = None,
         name: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay, name)
+        super().__init__(learning_rate, weight_decay, name, **options)
         self.rho, self.epsilon = real_number(rho, "rho", high=1.0), real_number(epsilon, "epsilon")
         self.momentum, self.centered = real_number(momentum, "momentum", high=1.0), bool(centered)
         self.slots = ("v", *(["m"] if self.momentum else []), *(["d"] if self.centered else []))
@@ -122,6 +105,8 @@ class Adam(Optimizer):
         Decay of the first and second moments.
     epsilon : float
     weight_decay : float, optional
+    **options
+        As for `Optimizer`: clipping, averages of the weights, accumulated gradients.
     """
 
     kernel = "adam"
@@ -135,8 +120,9 @@ class Adam(Optimizer):
         epsilon: float = 1e-7,
         weight_decay: float | None = None,
         name: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay, name)
+        super().__init__(learning_rate, weight_decay, name, **options)
         self.beta_1 = real_number(beta_1, "beta_1", high=1.0, closed=False)
         self.beta_2 = real_number(beta_2, "beta_2", high=1.0, closed=False)
         self.epsilon = real_number(epsilon, "epsilon")
@@ -157,6 +143,8 @@ class AdamW(Adam):
     learning_rate, beta_1, beta_2, epsilon
         As for `Adam`.
     weight_decay : float
+    **options
+        As for `Optimizer`.
     """
 
     def __init__(
@@ -167,8 +155,9 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         name: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay, name)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay, name, **options)
 
 
 class Adagrad(Optimizer):
@@ -179,6 +168,8 @@ class Adagrad(Optimizer):
     learning_rate : float or callable
     initial_accumulator_value, epsilon : float
     weight_decay : float, optional
+    **options
+        As for `Optimizer`: clipping, averages of the weights, accumulated gradients.
     """
 
     kernel = "adagrad"
@@ -191,8 +182,9 @@ class Adagrad(Optimizer):
         epsilon: float = 1e-7,
         weight_decay: float | None = None,
         name: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay, name)
+        super().__init__(learning_rate, weight_decay, name, **options)
         self.initial_accumulator_value = real_number(initial_accumulator_value, "initial_accumulator_value")
         self.epsilon = real_number(epsilon, "epsilon")
 
@@ -215,6 +207,8 @@ class Adadelta(Optimizer):
     learning_rate : float or callable
     rho, epsilon : float
     weight_decay : float, optional
+    **options
+        As for `Optimizer`: clipping, averages of the weights, accumulated gradients.
     """
 
     kernel = "adadelta"
@@ -227,8 +221,9 @@ class Adadelta(Optimizer):
         epsilon: float = 1e-7,
         weight_decay: float | None = None,
         name: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay, name)
+        super().__init__(learning_rate, weight_decay, name, **options)
         self.rho, self.epsilon = real_number(rho, "rho", high=1.0), real_number(epsilon, "epsilon")
 
     def hyper(self, lr: float, step: int) -> dict[str, float]:
@@ -246,6 +241,8 @@ class Lion(Optimizer):
     learning_rate : float or callable
     beta_1, beta_2 : float
     weight_decay : float, optional
+    **options
+        As for `Optimizer`: clipping, averages of the weights, accumulated gradients.
     """
 
     kernel = "lion"
@@ -258,8 +255,9 @@ class Lion(Optimizer):
         beta_2: float = 0.99,
         weight_decay: float | None = None,
         name: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(learning_rate, weight_decay, name)
+        super().__init__(learning_rate, weight_decay, name, **options)
         self.beta_1, self.beta_2 = real_number(beta_1, "beta_1", high=1.0), real_number(beta_2, "beta_2", high=1.0)
 
     def hyper(self, lr: float, step: int) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._ops import core
-from ..graph import Value, Variable, gradients
+from ..graph import Value, Variable, clock, gradients
 from .lowering import Lowering, Step
 from .memory import Buffer
 from .passes import fuse_step
@@ -46,6 +46,19 @@ class FlatStore:
         return len(variables) == len(self.variables) and all(
             a is b and a.storage is view for a, b, view in zip(self.variables, variables, self._views)
         )
+
+    def values(self) -> np.ndarray:
+        """A flat copy of the weights, wherever they live now."""
+        flat = np.zeros(max(1, self.size), np.float32)
+        for variable, part in zip(self.variables, self.split(flat)):
+            part[...] = variable.storage
+        return flat
+
+    def assign(self, memory: np.ndarray) -> None:
+        """Set the weights from another flat array."""
+        for variable, part in zip(self.variables, self.split(memory)):
+            variable.storage[...] = part
+        clock.values_changed()
 
     def split(self, memory: np.ndarray) -> list[np.ndarray]:
         """One view of another flat array (optimizer state) for each variable."""
