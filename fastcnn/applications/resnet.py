@@ -14,7 +14,7 @@ from typing import Any
 from .. import layers
 from ..graph import Value
 from ..models import Model
-from .blocks import Part, Style, application, classifier
+from .blocks import Style, application, classifier
 from .imagenet_utils import decode_predictions, preprocess_input
 
 _STYLE = Style()
@@ -40,18 +40,8 @@ def ResNet18(  # noqa: N802
     include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
         As for `VGG16`; without a top, maps of 512 channels.
     """
-    return application(
-        name,
-        _features(basic, (2, 2, 2, 2)),
-        classifier(classes, classifier_activation),
-        224,
-        torch_name,
-        include_top=include_top,
-        weights=weights,
-        input_tensor=input_tensor,
-        input_shape=input_shape,
-        pooling=pooling,
-    )
+    how = (name, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation)
+    return _network(basic, (2, 2, 2, 2), *how)
 
 
 def ResNet34(  # noqa: N802
@@ -71,18 +61,8 @@ def ResNet34(  # noqa: N802
     include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
         As for `VGG16`; without a top, maps of 512 channels.
     """
-    return application(
-        name,
-        _features(basic, (3, 4, 6, 3)),
-        classifier(classes, classifier_activation),
-        224,
-        torch_name,
-        include_top=include_top,
-        weights=weights,
-        input_tensor=input_tensor,
-        input_shape=input_shape,
-        pooling=pooling,
-    )
+    how = (name, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation)
+    return _network(basic, (3, 4, 6, 3), *how)
 
 
 def ResNet50(  # noqa: N802
@@ -102,10 +82,33 @@ def ResNet50(  # noqa: N802
     include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
         As for `VGG16`; without a top, maps of 2048 channels.
     """
+    how = (name, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation)
+    return _network(_bottleneck, (3, 4, 6, 3), *how)
+
+
+def _network(
+    block: _Block,
+    counts: Sequence[int],
+    name: str,
+    include_top: bool,
+    weights: str | os.PathLike[str] | None,
+    input_tensor: Value | None,
+    input_shape: tuple[int, ...] | None,
+    pooling: str | None,
+    classes: int,
+    activation: Any,
+) -> Model:
+    """Four rows of blocks behind a convolution and a pooling, which together make maps a quarter as large."""
+
+    def features(x: Value) -> Value:
+        x = _STYLE.relu(_STYLE.convolve(x, 64, 7, 2, name="conv1"), "conv1")
+        x = layers.MaxPooling2D(3, 2, padding=1, name="pool1_pool")(x)
+        return stages(x, block, 64, counts, start=2)
+
     return application(
         name,
-        _features(_bottleneck, (3, 4, 6, 3)),
-        classifier(classes, classifier_activation),
+        features,
+        classifier(classes, activation),
         224,
         torch_name,
         include_top=include_top,
@@ -114,15 +117,6 @@ def ResNet50(  # noqa: N802
         input_shape=input_shape,
         pooling=pooling,
     )
-
-
-def _features(block: _Block, counts: Sequence[int]) -> Part:
-    def features(x: Value) -> Value:
-        x = _STYLE.relu(_STYLE.convolve(x, 64, 7, 2, name="conv1"), "conv1")
-        x = layers.MaxPooling2D(3, 2, padding=1, name="pool1_pool")(x)
-        return stages(x, block, 64, counts, start=2)
-
-    return features
 
 
 def stages(x: Value, block: _Block, filters: int, counts: Sequence[int], start: int) -> Value:

@@ -16,6 +16,7 @@ from onnx.reference import ReferenceEvaluator
 
 from ..errors import shown
 from ..graph import Spec
+from .host_convolution import CONVOLUTIONS
 from .host_limits import check_result
 from .host_node import Attributes, HostNode, make_proto, schema_of
 from .host_old import OLDER
@@ -40,7 +41,12 @@ _NAMES = """
 OPERATORS = frozenset(_NAMES.split())
 
 #: Operators with NumPy of our own: (first opset, last opset or None) and the function.
-OWN: dict[str, list[tuple[int, int | None, Callable[..., Any]]]] = {**OLDER, **WINDOWS, **SAMPLING}
+OWN: dict[str, list[tuple[int, int | None, Callable[..., Any]]]] = {
+    **OLDER,
+    **WINDOWS,
+    **CONVOLUTIONS,
+    **SAMPLING,
+}
 
 
 #: What NumPy and the reference implementation raise for bad input.

@@ -153,23 +153,50 @@ def _unpool(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
 
 
 def _windows(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
-    """Convolutions and pooling: what is padded must fit."""
-    x = inputs[0]
+    """Pooling: what is padded must fit."""
+    _check_windows(node, inputs[0].ndim - 2)
+    return [*inputs[0].shape[:2], *_padded(node, inputs[0].shape[2:], node["kernel_shape"])]
+
+
+def _convolution(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
+    """What is padded, the results, and the products that are added to them."""
+    x, w = (inputs[0], inputs[3]) if node.op_type == "QLinearConv" else (inputs[0], inputs[1])
     rank = x.ndim - 2
+    _check_windows(node, rank)
+    if w.ndim != x.ndim:
+        raise ValueError(f"{node.label}: weights of shape {w.shape} don't fit an input of shape {x.shape}")
+    steps, gaps = node["strides"] or [1] * rank, node["dilations"] or [1] * rank
+    if node.op_type == "ConvTranspose":
+        spatial = [(s - 1) * t + (k - 1) * d + 1 for s, t, d, k in zip(x.shape[2:], steps, gaps, w.shape[2:])]
+        extra = [max(a, b) for a, b in zip(spatial, node["output_shape"] or [0] * rank)]
+        # With what each place of the window adds, an image for each of its pixels.
+        return [x.shape[0], w.shape[1] * node["group"], 2 * math.prod(extra)]
+    padded = _padded(node, x.shape[2:], w.shape[2:])
+    reach = [(k - 1) * d for k, d in zip(w.shape[2:], gaps)]
+    outputs = [max(size - r - 1, 0) // step + 1 for size, r, step in zip(padded, reach, steps)]
+    places = x.shape[1] * (math.prod(padded) + math.prod(outputs)) + 2 * w.shape[0] * math.prod(outputs)
+    # Whole numbers are computed in eight bytes each, half precision in four.
+    size = max(a.dtype.itemsize for a in inputs if a is not None)
+    wide = 8 if node.op_type != "Conv" else max(size, 4)
+    return [x.shape[0], -(-places * wide // size)]
+
+
+def _padded(node: HostNode, spatial: Sequence[int], window: Sequence[int]) -> list[int]:
+    rank = len(spatial)
+    pads = node["pads"] or [0] * (2 * rank)
+    if (node["auto_pad"] or "NOTSET").startswith("SAME"):
+        gaps = node["dilations"] or [1] * rank
+        return [s + (k - 1) * d for s, k, d in zip(spatial, window, gaps)]
+    return [s + pads[i] + pads[i + rank] for i, s in enumerate(spatial)]
+
+
+def _check_windows(node: HostNode, rank: int) -> None:
     for key in ("strides", "dilations", "kernel_shape"):
         if node[key] is not None and (len(node[key]) != rank or min(node[key], default=1) < 1):
             raise ValueError(f"{node.label}: {key} must be {rank} numbers of at least 1, received {node[key]}")
-    pads = node["pads"] if node["pads"] is not None else [0] * (2 * rank)
-    if len(pads) != 2 * rank or min(pads, default=0) < 0:
+    pads = node["pads"]
+    if pads is not None and (len(pads) != 2 * rank or min(pads, default=0) < 0):
         raise ValueError(f"{node.label}: pads must be {2 * rank} numbers of at least 0, received {pads}")
-    sizes = [s + pads[i] + pads[i + rank] for i, s in enumerate(x.shape[2:])]
-    if node.op_type == "ConvTranspose":
-        weights = inputs[1]
-        steps, gaps = node["strides"] or [1] * rank, node["dilations"] or [1] * rank
-        spatial = [(s - 1) * t + (k - 1) * d + 1 for s, t, d, k in zip(x.shape[2:], steps, gaps, weights.shape[2:])]
-        extra = [max(a, b) for a, b in zip(spatial, node["output_shape"] or [0] * rank)]
-        return [x.shape[0], weights.shape[1] * node["group"], *extra]
-    return [*x.shape[:2], *sizes]
 
 
 def _matmul(node: HostNode, inputs: Arrays) -> Sequence[int] | None:
@@ -230,9 +257,8 @@ _SIZES: dict[str, Callable[[HostNode, Arrays], Sequence[int] | None]] = {
     "Gather": _gather,
     "GatherND": _gather_nd,
     "GridSample": _grid_sample,
-    **dict.fromkeys(
-        ("Conv", "ConvInteger", "QLinearConv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool"), _windows
-    ),
+    **dict.fromkeys(("Conv", "ConvInteger", "QLinearConv", "ConvTranspose"), _convolution),
+    **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), _windows),
     # Of several inputs, but none larger than their sum.
     **dict.fromkeys(("Gemm", "GatherElements", "ScatterND", "ScatterElements", "Scatter"), lambda n, x: None),
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,24 @@ from onnx import AttributeProto, defs, helper
 from ..errors import shown
 from ..graph import Spec
 
-_NUMBERS = {AttributeProto.INT: int, AttributeProto.FLOAT: float}
-_LISTS = {AttributeProto.INTS: int, AttributeProto.FLOATS: float, AttributeProto.STRINGS: str}
+
+def _float(value: Any) -> float:
+    if not isinstance(value, (int, float, np.number)):
+        raise TypeError
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+#: An integer is never made of a float: it would lose what is behind the point.
+_NUMBERS: dict[Any, Callable[[Any], Any]] = {AttributeProto.INT: operator.index, AttributeProto.FLOAT: _float}
+_LISTS: dict[Any, Callable[[Any], Any]] = {
+    AttributeProto.INTS: operator.index, AttributeProto.FLOATS: _float, AttributeProto.STRINGS: _text,
+}  # fmt: skip
 
 
 @functools.cache
@@ -55,7 +72,7 @@ def converted(value: Any, kind: Any, what: str) -> Any:
     try:
         if kind in _NUMBERS:
             return _NUMBERS[kind](value)
-        if kind in _LISTS:
+        if kind in _LISTS and not isinstance(value, str):
             return [_LISTS[kind](v) for v in value]
         if kind == AttributeProto.STRING and isinstance(value, str):
             return value

@@ -16,7 +16,7 @@ from .host_node import HostNode
 
 
 class Windows:
-    """Where windows lie over an array of shape (batch, channels, ...).
+    """Where windows lie over an array of shape (batch, channels, ...); of the node's kernel_shape, or of `sizes`.
 
     Attributes
     ----------
@@ -28,8 +28,8 @@ class Windows:
         How many windows fit along each axis.
     """
 
-    def __init__(self, node: HostNode, shape: Sequence[int]) -> None:
-        spatial, sizes = list(shape[2:]), list(node["kernel_shape"])
+    def __init__(self, node: HostNode, shape: Sequence[int], sizes: Sequence[int] | None = None) -> None:
+        spatial, sizes = list(shape[2:]), list(node["kernel_shape"] if sizes is None else sizes)
         rank = len(spatial)
         if len(sizes) != rank:
             raise ValueError(f"kernel_shape must have {rank} numbers, received {sizes}")
@@ -157,72 +157,10 @@ def local_response(node: HostNode, x: np.ndarray) -> np.ndarray:
     return (x / (node["bias"] + node["alpha"] / size * sums) ** node["beta"]).astype(x.dtype)
 
 
-def conv_transpose(node: HostNode, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    """Each element lays down a window of weights, strides apart; what overlaps is added.
-
-    Parameters
-    ----------
-    x : ndarray
-        (batch, channels, ...)
-    w : ndarray
-        (channels, results / groups, ...)
-    b : ndarray, optional
-        (results,)
-    """
-    rank, groups = x.ndim - 2, node["group"]
-    strides, dilations = node["strides"] or [1] * rank, node["dilations"] or [1] * rank
-    extra = node["output_padding"] or [0] * rank
-    if x.shape[1] != w.shape[0] or x.shape[1] % groups:
-        raise ValueError(f"{x.shape[1]} channels don't fit weights {w.shape} in {groups} groups")
-    full = [
-        (size - 1) * stride + (k - 1) * dilation + 1
-        for size, stride, k, dilation in zip(x.shape[2:], strides, w.shape[2:], dilations)
-    ]
-    starts, sizes = _cut(node, x.shape[2:], full, strides, extra)
-    wide = np.float32 if x.dtype.itemsize < 4 else x.dtype
-    parts = x.reshape(x.shape[0], groups, x.shape[1] // groups, -1).astype(wide, copy=False)
-    kernel = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).astype(wide, copy=False)
-    room = [max(f, start + size) for f, start, size in zip(full, starts, sizes)]
-    y = np.zeros((x.shape[0], groups, w.shape[1], *room), wide)
-    for places in np.ndindex(*w.shape[2:]):
-        spot: Any = (slice(None),) * 3 + places
-        taps = kernel[spot]
-        product = np.matmul(taps.transpose(0, 2, 1), parts).reshape(*y.shape[:3], *x.shape[2:])
-        key: Any = (slice(None),) * 3 + tuple(
-            slice(place * d, place * d + (size - 1) * s + 1, s)
-            for place, d, s, size in zip(places, dilations, strides, x.shape[2:])
-        )
-        y[key] += product
-    kept: Any = (slice(None),) * 3 + tuple(slice(start, start + size) for start, size in zip(starts, sizes))
-    result = y[kept].reshape(x.shape[0], groups * w.shape[1], *sizes)
-    if b is not None:
-        result = result + b.reshape(-1, *[1] * rank)
-    return result.astype(x.dtype)
-
-
-def _cut(
-    node: HostNode, spatial: Sequence[int], full: list[int], strides: list[int], extra: list[int]
-) -> tuple[list[int], list[int]]:
-    """What is kept of the full result: where it starts and how large it is, along each axis."""
-    rank = len(full)
-    auto, wanted = node["auto_pad"] or "NOTSET", node["output_shape"]
-    if wanted is None and auto in ("SAME_UPPER", "SAME_LOWER"):
-        wanted = [size * stride for size, stride in zip(spatial, strides)]
-    if wanted is None:
-        pads = node["pads"] if node["pads"] is not None and auto == "NOTSET" else [0] * (2 * rank)
-        sizes = [full[a] + extra[a] - pads[a] - pads[a + rank] for a in range(rank)]
-        return list(pads[:rank]), sizes
-    totals = [max(full[a] + extra[a] - wanted[a], 0) for a in range(rank)]
-    # Half of what is cut off goes at each end; the odd one in front, unless SAME_UPPER puts it behind.
-    starts = [total // 2 if auto == "SAME_UPPER" else total - total // 2 for total in totals]
-    return starts, list(wanted)
-
-
 WINDOWS: dict[str, list[tuple[int, int | None, Callable[..., Any]]]] = {
     "MaxPool": [(1, None, max_pool)],
     "AveragePool": [(1, None, average_pool)],
     "LpPool": [(2, None, lp_pool)],
     "GlobalLpPool": [(2, None, global_lp_pool)],
     "LRN": [(1, None, local_response)],
-    "ConvTranspose": [(1, None, conv_transpose)],
 }

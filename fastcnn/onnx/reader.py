@@ -28,7 +28,7 @@ from .fold import folded_sizes
 from .host import HostOperator
 from .operator import Operator
 from .source import Source, SourceInput, SourceNode, read_source
-from .tensors import SAMPLES, Order, Size, Tensor, as_in_file, channels_last
+from .tensors import SAMPLES, Order, Size, Tensor, as_in_file, channels_last, has_samples
 
 #: Weights come from the file, which has been held against its data: more than any machine has.
 _ANY_SIZE = 2**60
@@ -377,35 +377,10 @@ class Reader:
     def sizes_of(self, tensor: Tensor) -> list[int | Size]:
         """A tensor's sizes; open ones by what they are."""
         shape = tensor.shape
-        samples = self._samples and shape[:1] == (None,) and tensor.order[0] == 0 and _has_samples(tensor.value)
+        samples = self._samples and shape[:1] == (None,) and tensor.order[0] == 0 and has_samples(tensor.value)
         return [
             s if s is not None else SAMPLES if i == 0 and samples else Size(tensor.name, i) for i, s in enumerate(shape)
         ]
-
-
-#: Operations that give a row for each row of their first input of open length.
-_KEEP_ROWS = frozenset((
-    "identity", "dropout", "unary", "affine", "binary", "conv2d", "conv2d_transpose", "dense", "batch_norm",
-    "group_norm", "layer_norm", "softmax", "max_pool2d", "avg_pool2d", "pad2d", "upsample2d", "resize",
-))  # fmt: skip
-
-
-def _has_samples(value: Value) -> bool:
-    """Whether axis 0, of open length, still counts the inputs' samples: what moved axes may have another there."""
-    while value.node is not None:
-        name, attrs = value.node.op.name, value.node.attrs
-        kept = (
-            name in _KEEP_ROWS
-            or (name == "permute" and attrs["axes"][0] == 0)
-            or (name == "reshape" and "shape" in attrs)
-            or (name == "concatenate" and attrs["axis"] != 0)
-            or (name == "reduce" and 0 not in attrs["axes"])
-        )
-        before = next((v for v in value.node.inputs if v is not None and v.shape[:1] == (None,)), None)
-        if not kept or before is None or (name == "binary" and before.ndim != value.ndim):
-            return False
-        value = before
-    return True
 
 
 def _clean(name: str) -> str:

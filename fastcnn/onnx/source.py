@@ -111,11 +111,14 @@ def read_source(model: Any) -> Source:
 def _check_external(graph: onnx.GraphProto) -> None:
     """Data in other files fits into memory: many tensors may lie in one place, or a file be larger than its disk."""
     outside = [t for t in graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
-    numbers = sum(math.prod(max(d, 0) for d in t.dims) for t in outside)  # of a byte or more, but for few types
-    if numbers > memory_limit():
+    needed = 0
+    for tensor in outside:
+        what = f"tensor {tensor.name!r}"
+        needed += _bytes_of(tensor, _dtype_of(tensor, what), what)
+    if needed > memory_limit():
         raise ValueError(
-            f"tensors {_some([t.name for t in outside])}: {numbers} numbers lie in other files; this process can have "
-            f"{memory_limit()} bytes"
+            f"tensors {_some([t.name for t in outside])}: {needed} bytes lie in other files; this process can have "
+            f"{memory_limit()}"
         )
 
 
@@ -271,20 +274,33 @@ def _value_info(value: onnx.ValueInfoProto) -> SourceInput:
 _FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")
 
 
-def read_tensor(tensor: onnx.TensorProto, folder: Path | None, what: str = "") -> np.ndarray:
-    """A stored array; its sizes are held against its data before anything is allocated."""
-    what = what or f"tensor {tensor.name!r}"
+def _dtype_of(tensor: onnx.TensorProto, what: str) -> np.dtype[Any]:
     if tensor.data_type in (onnx.TensorProto.UNDEFINED, onnx.TensorProto.STRING):
         raise ValueError(f"{what}: must hold numbers, its type is {tensor.data_type}")
     try:
-        dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
+        return helper.tensor_dtype_to_np_dtype(tensor.data_type)
     except (KeyError, ValueError, TypeError):
         raise ValueError(f"{what}: unknown type {tensor.data_type}") from None
+
+
+def _bits(dtype: np.dtype[Any]) -> int:
+    """Of a number in a file."""
+    return {"int4": 4, "uint4": 4, "float4_e2m1fn": 4, "int2": 2, "uint2": 2}.get(dtype.name, 8 * dtype.itemsize)
+
+
+def _bytes_of(tensor: onnx.TensorProto, dtype: np.dtype[Any], what: str) -> int:
+    """What a tensor of these sizes takes in a file."""
     if any(not 0 <= d <= MAX_SIZE for d in tensor.dims):
         raise ValueError(f"{what}: sizes must be from 0 to {MAX_SIZE}, received {list(tensor.dims)}")
-    count = math.prod(tensor.dims)
-    bits = {"int4": 4, "uint4": 4, "float4_e2m1fn": 4, "int2": 2, "uint2": 2}.get(dtype.name, 8 * dtype.itemsize)
-    nbytes = -(-count * bits // 8)
+    return -(-math.prod(tensor.dims) * _bits(dtype) // 8)
+
+
+def read_tensor(tensor: onnx.TensorProto, folder: Path | None, what: str = "") -> np.ndarray:
+    """A stored array; its sizes are held against its data before anything is allocated."""
+    what = what or f"tensor {tensor.name!r}"
+    dtype = _dtype_of(tensor, what)
+    nbytes = _bytes_of(tensor, dtype, what)
+    count, bits = math.prod(tensor.dims), _bits(dtype)
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         data = external_bytes(tensor, folder, nbytes, what)
         return np.frombuffer(data, dtype.newbyteorder("<")).reshape(list(tensor.dims)).astype(dtype, copy=False)

@@ -111,3 +111,28 @@ class Tensor:
 def in_file_order(shape: Sequence[Any], order: Order) -> tuple[Any, ...]:
     """Sizes of a value's axes, as the file has them."""
     return tuple(shape[order.index(axis)] for axis in range(len(order)))
+
+
+#: Operations that give a row for each row of their first input of open length.
+_KEEP_ROWS = frozenset((
+    "identity", "dropout", "unary", "affine", "binary", "conv2d", "conv2d_transpose", "dense", "batch_norm",
+    "group_norm", "layer_norm", "softmax", "max_pool2d", "avg_pool2d", "pad2d", "upsample2d", "resize",
+))  # fmt: skip
+
+
+def has_samples(value: Value) -> bool:
+    """Whether axis 0, of open length, still counts the inputs' samples: what moved axes may have another there."""
+    while value.node is not None:
+        name, attrs = value.node.op.name, value.node.attrs
+        kept = (
+            name in _KEEP_ROWS
+            or (name == "permute" and attrs["axes"][0] == 0)
+            or (name == "reshape" and "shape" in attrs)
+            or (name == "concatenate" and attrs["axis"] != 0)
+            or (name == "reduce" and 0 not in attrs["axes"])
+        )
+        before = next((v for v in value.node.inputs if v is not None and v.shape[:1] == (None,)), None)
+        if not kept or before is None or (name == "binary" and before.ndim != value.ndim):
+            return False
+        value = before
+    return True

@@ -78,9 +78,9 @@ class Report:
             shapes = f"{match.stored.shape}" + (
                 "" if match.stored.shape == match.variable.shape else f" -> {match.variable.shape}"
             )
-            lines.append(f"  {match.weight:{width}} <- {match.tensor} {shapes}")
+            lines.append(f"  {match.weight:{width}} <- {printable(match.tensor)} {shapes}")
         lines += [f"  missing: {weight} ({why})" for weight, why in self.missing.items()]
-        lines += [f"  unused:  {tensor}" for tensor in self.unused]
+        lines += [f"  unused:  {printable(tensor)}" for tensor in self.unused]
         return "\n".join(lines)
 
     def problems(self, count: int = 5) -> str:
@@ -92,6 +92,11 @@ class Report:
             for what, items in (("missing", missing), ("unused", unused))
             if items
         )
+
+
+def printable(name: str) -> str:
+    """A name as it is, or quoted where it has characters that a terminal might obey, or is longer than a line."""
+    return name if name.isprintable() and len(name) <= 200 else shown(name, 200)
 
 
 class _Wanted(NamedTuple):
@@ -216,9 +221,9 @@ def _assign(
     if stored is None or name is None:
         report.missing[key] = why or f"the file has no {shown(name)}"
     elif stored.shape != how.shape:
-        report.missing[key] = f"{name} has shape {shown(stored.shape)}, not {how.shape}"
+        report.missing[key] = f"{printable(name)} has shape {shown(stored.shape)}, not {how.shape}"
     elif not stored.floating:
-        report.missing[key] = f"{name} holds {stored.dtype}, not floating-point numbers"
+        report.missing[key] = f"{printable(name)} holds {stored.dtype}, not floating-point numbers"
     else:
         report.matched.append(Match(key, variable, name, stored, how))
 

@@ -49,6 +49,17 @@ CASES = {
         "AveragePool", 13, {"kernel_shape": [4, 2], "strides": [3, 2], "auto_pad": "SAME_LOWER"}, [IMAGE]
     ),
     "AveragePool-3d": Case("AveragePool", 13, {"kernel_shape": [2, 3, 2]}, [f32(1, 2, 5, 6, 4)]),
+    "Conv": Case("Conv", 13, {"strides": [2, 1], "pads": [1, 0, 2, 1]}, [IMAGE, f32(4, 6, 3, 2), f32(4)]),
+    "Conv-groups": Case("Conv", 13, {"group": 3, "dilations": [2, 3]}, [IMAGE, f32(6, 2, 3, 2)]),
+    "Conv-same": Case("Conv", 13, {"strides": [2, 2], "auto_pad": "SAME_LOWER"}, [IMAGE, f32(4, 6, 4, 4), f32(4)]),
+    "Conv-3d": Case("Conv", 13, {"strides": [1, 2, 1]}, [f32(2, 2, 3, 4, 5), f32(3, 2, 2, 2, 2)]),
+    "ConvInteger": Case("ConvInteger", 10, {"pads": [1, 1, 0, 0]}, [
+        ints(0, 255, 2, 3, 7, 6, dtype=np.uint8), ints(0, 255, 4, 3, 3, 2, dtype=np.uint8),
+        np.array(120, np.uint8), np.array(130, np.uint8)]),
+    "QLinearConv": Case("QLinearConv", 10, {"strides": [2, 1], "group": 3}, [
+        ints(0, 255, 2, 3, 7, 6, dtype=np.uint8), np.array(0.1, np.float32), np.array(120, np.uint8),
+        ints(-100, 100, 6, 1, 3, 2, dtype=np.int8), RNG.uniform(0.01, 0.05, 6).astype(np.float32), np.zeros(6, np.int8),
+        np.array(0.3, np.float32), np.array(100, np.uint8), ints(-500, 500, 6, dtype=np.int32)]),
     "ConvTranspose": Case("ConvTranspose", 13, {"strides": [2, 3]}, [IMAGE, f32(6, 4, 3, 2), f32(4)]),
     "ConvTranspose-groups": Case(
         "ConvTranspose", 13, {"strides": [2, 2], "group": 3, "pads": [1, 0, 0, 1]}, [IMAGE, f32(6, 4, 3, 3), f32(12)]

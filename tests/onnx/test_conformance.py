@@ -10,7 +10,7 @@ def test_conformance() -> None:
     print(conformance.table(outcomes))
     assert conformance.unforeseen(outcomes) == {}
     counted = [o for o in outcomes if o.group == "node" and not o.excluded]
-    assert len(counted) > 1000
+    assert len(counted) > 900  # with the oldest release of ONNX
     assert sum(not o.error for o in counted) >= 0.98 * len(counted)
     assert sum(o.on_kernels for o in counted) > 0.4 * len(counted)
     names = {o.name for o in outcomes}

@@ -56,7 +56,8 @@ def test_hostile_sizes(name: str) -> None:
 def test_every_operator_is_known_at_some_opset() -> None:
     assert len(OPERATORS) == 133
     newest = onnx.defs.onnx_opset_version()
-    assert [op for op in sorted(OPERATORS) if not any(supports(op, "", v) for v in range(6, newest + 1))] == []
+    unknown = [op for op in sorted(OPERATORS) if not any(supports(op, "", v) for v in range(6, newest + 1))]
+    assert unknown == ([] if newest >= 24 else ["Swish"])  # which the package onnx has since 1.19
 
 
 @pytest.mark.parametrize(

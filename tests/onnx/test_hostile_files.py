@@ -41,7 +41,9 @@ def model_of(
         NODE("MaxPool", ["x"], ["y"], name="bad", kernel_shape=3),
         NODE("MaxPool", ["x"], ["y"], name="bad", kernel_shape=[3, 3], strides=["a", "b"]),
         NODE("MaxPool", ["x"], ["y"], name="bad", kernel_shape=[3, 3], strides=1.5),
+        NODE("MaxPool", ["x"], ["y"], name="bad", kernel_shape=[3, 3], strides=[1.5, 1.5]),
         NODE("Concat", ["x", "x"], ["y"], name="bad", axis=float("inf")),
+        NODE("Concat", ["x", "x"], ["y"], name="bad", axis=1.9),
         NODE("LRN", ["c"], ["y"], name="bad", size=0),
         NODE("Split", ["x"], ["y", "z"], name="bad", num_outputs=2**62),
         NODE("Resize", ["c", "", "f"], ["y"], name="bad", mode="linear"),
@@ -110,8 +112,16 @@ def test_more_data_than_memory(tmp_path: Path) -> None:
     """Each of the tensors could be: they all lie in the same place of a file that takes no room on the disk."""
     with open(tmp_path / "data", "wb") as file:
         file.truncate(2**31)
-    with pytest.raises(ValueError, match=r"w0.*numbers lie in other files"):
+    with pytest.raises(ValueError, match=r"w0.*bytes lie in other files"):
         fastcnn.onnx.load(outside(tmp_path, "data", (2**29,), count=20_000))
+
+
+def test_more_bytes_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of fewer numbers than that."""
+    monkeypatch.setattr("fastcnn.onnx.source.memory_limit", lambda: 1000)
+    (tmp_path / "data").write_bytes(bytes(600))
+    with pytest.raises(ValueError, match=r"w0.*1200 bytes lie in other files; this process can have 1000"):
+        fastcnn.onnx.load(outside(tmp_path, "data", (150,), count=2))
 
 
 def test_a_folder_is_no_model(tmp_path: Path) -> None:
@@ -155,6 +165,18 @@ BOMBS = {
             NODE("Add", ["x", "o"], ["y"]),
         ],
         {"i": np.zeros((1, 1, 8, 8), np.float32), "r": np.float32([[0, 0, 8, 8]]), "b": constant([0])},
+    ),
+    "many results of a convolution": (
+        [NODE("Conv", ["i", "w"], ["o"], name="n", pads=[40] * 4), NODE("Add", ["x", "o"], ["y"])],
+        {"i": np.zeros((1, 1, 128, 128), np.float32), "w": np.zeros((16384, 1, 1, 1), np.float32)},
+    ),
+    "whole numbers, which are computed in wider ones": (
+        [
+            NODE("ConvInteger", ["i", "w"], ["o"], name="n"),
+            NODE("Cast", ["o"], ["f"], to=1),
+            NODE("Add", ["x", "f"], ["y"]),
+        ],
+        {"i": np.zeros((1, 1, 200, 200), np.uint8), "w": np.zeros((2048, 1, 1, 1), np.uint8)},
     ),
     "a large region": (
         [NODE("RoiAlign", ["i", "r", "b"], ["o"], name="n", output_width=2), NODE("Add", ["x", "o"], ["y"])],

@@ -228,6 +228,15 @@ def test_report(tmp_path: Path) -> None:
     assert lines[-2:] == ["  missing: last/bias (the file has no 'last.bias')", "  unused:  more.weight"]
 
 
+def test_names_that_a_terminal_would_obey(tmp_path: Path) -> None:
+    hostile = "\x1b[2Jmore.weight"
+    path = saved(tmp_path, {**changed(last__bias=None), hostile: drawn(2)})
+    report = weights.compare(model(), path)
+    assert report.unused == [hostile]
+    assert "\x1b" not in str(report)
+    assert "  unused:  '\\x1b[2Jmore.weight'" in str(report).splitlines()
+
+
 def test_takes_a_built_model(tmp_path: Path) -> None:
     path = saved(tmp_path, arrays())
     with pytest.raises(TypeError, match="model must be a Model"):
