@@ -1,0 +1,170 @@
+"""Picture files as rows of a pipeline: decoded by several threads, each picture straight into its batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .._ops.arrays import check_memory
+from ..errors import unknown_name
+from .decoding import Decoder, PictureError
+from .files import Tree
+from .nodes import Node, Reader, Reading, Rows
+from .placing import Placement
+from .structure import Element, rows
+
+ON_ERROR = ("raise", "skip")
+#: A thread is given so many parts of a batch: the last ones to finish wait for less than a whole share.
+_PARTS = 4
+
+
+class PictureRows(Rows):
+    """Pictures in files, and what is known of each.
+
+    Parameters
+    ----------
+    tree : Tree
+    names : sequence of str
+        Of files in the tree.
+    decoder : Decoder
+    columns : tuple of Element
+        What comes behind the pictures in each batch; nothing: batches are arrays, not tuples.
+    workers : int
+        Threads that decode.
+    on_error : {"raise", "skip"}
+        What becomes of files that can't be read as pictures. Those left out are in `problems`.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        names: Sequence[str],
+        decoder: Decoder,
+        columns: tuple[Element, ...] = (),
+        workers: int = 1,
+        on_error: str = "raise",
+    ) -> None:
+        if on_error not in ON_ERROR:
+            raise unknown_name("on_error", on_error, ON_ERROR)
+        self.tree, self.names, self.decoder, self.columns = tree, list(names), decoder, columns
+        self.workers, self.skip = workers, on_error == "skip"
+        #: What is wrong with files, by their numbers.
+        self.problems: dict[int, str] = {}
+        self._store: _Store | None = None
+
+    def length(self) -> int:
+        return len(self.names)
+
+    def order(self, epoch: int) -> np.ndarray:
+        return np.arange(len(self.names), dtype=np.int64)
+
+    def cached(self) -> Node | None:
+        if self._store is None:
+            again = type(self).__new__(type(self))
+            again.__dict__.update(self.__dict__)
+            again._store = _Store(len(self.names), self.decoder.shape)
+            return again
+        return self
+
+    @contextmanager
+    def reader(self) -> Iterator[Reader]:
+        if self.workers == 1:
+            yield _Alone(self)
+            return
+        pool = ThreadPoolExecutor(self.workers, "fastcnn-pictures")
+        try:
+            yield _Together(self, pool)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def element(self, images: np.ndarray, index: np.ndarray, placements: list[Placement]) -> Element:
+        """A batch of the pictures `index`, which lie in theirs as the placements say."""
+        return (images, *(rows(column, index) for column in self.columns)) if self.columns else images
+
+    def decode(self, index: np.ndarray, out: np.ndarray, placements: list[Placement | None], first: int) -> None:
+        """Pictures into rows of a batch, from `first` on; the placement None for those that are left out."""
+        for place, number in enumerate(index, first):
+            placements[place] = self._decoded(int(number), out[place])
+
+    def _decoded(self, number: int, out: np.ndarray) -> Placement | None:
+        if number in self.problems:
+            return None
+        if self._store is not None and (known := self._store.placements[number]) is not None:
+            out[:] = self._store.images[number]
+            return known
+        try:
+            placement = self.decoder.read(self.tree, self.names[number], out)
+        except PictureError as error:
+            if not self.skip:
+                raise
+            self.problems[number] = str(error)
+            return None
+        if self._store is not None:
+            self._store.images[number] = out
+            self._store.placements[number] = placement  # the last, as other threads look at it
+        return placement
+
+    def finished(self, images: np.ndarray, index: np.ndarray, placements: list[Placement | None]) -> Reading:
+        """What has been decoded, without those that couldn't be."""
+        good = [p for p in placements if p is not None]
+        if len(good) == len(index):
+            return Reading(self.element(images, index, good))
+        kept = np.array([i for i, p in enumerate(placements) if p is not None], np.int64)
+        return Reading(self.element(images[kept], index[kept], good), kept)
+
+
+class _Store:
+    """Pictures that have been decoded, for other epochs."""
+
+    def __init__(self, count: int, shape: tuple[int, ...]) -> None:
+        check_memory((-(-count * math.prod(shape) // 4),), f"{count} pictures of shape {shape} in memory")
+        self.images = np.empty((count, *shape), np.uint8)
+        self.placements: list[Placement | None] = [None] * count
+
+
+class _Alone:
+    """Reads when asked."""
+
+    ahead = 1
+
+    def __init__(self, pictures: PictureRows) -> None:
+        self.pictures = pictures
+
+    def begin(self, index: np.ndarray) -> Callable[[], Reading]:
+        def read() -> Reading:
+            images = np.empty((len(index), *self.pictures.decoder.shape), np.uint8)
+            placements: list[Placement | None] = [None] * len(index)
+            self.pictures.decode(index, images, placements, 0)
+            return self.pictures.finished(images, index, placements)
+
+        return read
+
+
+class _Together:
+    """Reads with several threads, which go on with the next batch while this one's last pictures are waited for."""
+
+    ahead = 2
+
+    def __init__(self, pictures: PictureRows, pool: ThreadPoolExecutor) -> None:
+        self.pictures, self.pool = pictures, pool
+
+    def begin(self, index: np.ndarray) -> Callable[[], Reading]:
+        images = np.empty((len(index), *self.pictures.decoder.shape), np.uint8)
+        placements: list[Placement | None] = [None] * len(index)
+        part = max(1, len(index) // (_PARTS * self.pictures.workers))
+        futures: list[Future[Any]] = [
+            self.pool.submit(self.pictures.decode, index[i : i + part], images, placements, i)
+            for i in range(0, len(index), part)
+        ]
+
+        def wait() -> Reading:
+            for future in futures:
+                future.result()
+            return self.pictures.finished(images, index, placements)
+
+        return wait
