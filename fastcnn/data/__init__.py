@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .dataset import Dataset
     from .decoding import PictureError, open_picture, read_picture
-    from .nodes import Sampler
+    from .folders import image_dataset_from_directory
+    from .sampling import RandomOverSampler, RandomUnderSampler, Sampler, WeightedRandomSampler
 
 #: Loaded when first used: who only predicts needs neither Pillow nor threads.
 _HOMES = {
     "Dataset": "dataset", "PictureError": "decoding", "open_picture": "decoding", "read_picture": "decoding",
-    "Sampler": "nodes",
+    "image_dataset_from_directory": "folders", "RandomOverSampler": "sampling", "RandomUnderSampler": "sampling",
+    "Sampler": "sampling", "WeightedRandomSampler": "sampling",
 }  # fmt: skip
 
 
@@ -30,4 +32,14 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *_HOMES])
 
 
-__all__ = ["Dataset", "PictureError", "Sampler", "open_picture", "read_picture"]
+__all__ = [
+    "Dataset",
+    "PictureError",
+    "RandomOverSampler",
+    "RandomUnderSampler",
+    "Sampler",
+    "WeightedRandomSampler",
+    "image_dataset_from_directory",
+    "open_picture",
+    "read_picture",
+]

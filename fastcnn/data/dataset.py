@@ -14,7 +14,7 @@ from .. import random
 from .._ops import get_num_threads
 from ..errors import shown
 from ..shapes import whole_number
-from .nodes import ArrayRows, Item, Node, Part, Position, Repeated, Rows, Sampled, Sampler, Shuffled
+from .nodes import ArrayRows, Item, Node, Part, Position, Repeated, Rows, Sampled, SamplerLike, Shuffled
 from .steps import Batch, Cache, Generated, Map, Prefetch, Repeat, ShuffleBuffer, Skip, Take
 from .structure import Element, changed, checked, joined, leaves
 
@@ -50,7 +50,7 @@ class Dataset:
     # ---- sources
 
     @classmethod
-    def from_arrays(cls, *arrays: Any, sampler: Sampler | None = None) -> Dataset:
+    def from_arrays(cls, *arrays: Any, sampler: SamplerLike | None = None) -> Dataset:
         """Samples in arrays, one in each row.
 
         Parameters
@@ -58,7 +58,7 @@ class Dataset:
         *arrays : array_like, or tuple or dict of these
             ``x``, ``x, y`` or ``x, y, sample_weight``. Arrays are not copied; those that NumPy maps from a file
             (``np.load(path, mmap_mode="r")``) may be larger than memory.
-        sampler : Sampler, optional
+        sampler : SamplerLike, optional
             Chooses each epoch's samples, in its order.
 
         Raises

@@ -226,7 +226,7 @@ class Repeated(_Reordered):
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
-class Sampler(Protocol):
+class SamplerLike(Protocol):
     """What chooses an epoch's samples: some more than once, some not at all. A `seed` of it is kept with the position
     of the dataset.
     """
@@ -241,7 +241,7 @@ class Sampler(Protocol):
 class Sampled(_Reordered):
     """In the order that a sampler gives."""
 
-    def __init__(self, upstream: Rows, sampler: Sampler) -> None:
+    def __init__(self, upstream: Rows, sampler: SamplerLike) -> None:
         super().__init__(upstream)
         if not callable(getattr(sampler, "order", None)) or not hasattr(sampler, "__len__"):
             raise TypeError(f"sampler must have order(epoch) and a length, received {shown(sampler)}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import random
 from .._ops import arrays, core
+from ..data.dataset import Dataset
 from ..errors import shown
 from ..utils import imbalance
 
@@ -279,7 +280,8 @@ def _gathered(column: Column, order: np.ndarray, batch_size: int) -> Iterator[np
 def raw_batches(source: Any, steps: int | None = None) -> Iterator[Any]:
     """What an iterable, or an object with ``__len__`` and ``__getitem__``, gives: at most `steps` items.
 
-    A generator is not asked for more than that, and is left open: the next epoch goes on where this one ended.
+    A generator is not asked for more than that, and is left open: the next epoch goes on where this one ended. A
+    `Dataset` begins its next epoch then.
     """
     if isinstance(source, Sized) and hasattr(source, "__getitem__"):
         count = len(source) if steps is None else min(steps, len(source))
@@ -293,6 +295,8 @@ def raw_batches(source: Any, steps: int | None = None) -> Iterator[Any]:
         except StopIteration:
             return
         yield item
+    if isinstance(source, Dataset):
+        source.next_epoch()
 
 
 class Stream:

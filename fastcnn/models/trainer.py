@@ -9,6 +9,7 @@ import numpy as np
 from .. import callbacks as cb
 from .. import losses, optimizers
 from .. import metrics as metrics_module
+from ..data.dataset import Dataset, sample_shape
 from ..errors import shown
 from ..graph import clock
 from ..losses import Loss
@@ -189,9 +190,9 @@ class Trainer(Predictor):
 
         Parameters
         ----------
-        x : array, list or dict of arrays, or iterable of batches
-            An iterable (generator, or object with ``__len__`` and ``__getitem__``) gives (x, y) or
-            (x, y, sample_weight).
+        x : array, list or dict of arrays, Dataset, or iterable of batches
+            A `fastcnn.data.Dataset` and any other iterable (generator, or object with ``__len__`` and ``__getitem__``)
+            give (x, y) or (x, y, sample_weight).
         y : array, list or dict of arrays
             With x as arrays.
         batch_size : int
@@ -284,6 +285,9 @@ class Trainer(Predictor):
         return tally.logs()
 
     def _build_from(self, x: Any) -> None:
+        if isinstance(x, Dataset):
+            self.build((None, *sample_shape(x)))
+            return
         if not is_arrays(x):
             raise ValueError(
                 f"model {self.name!r} isn't built yet and x is an iterable of batches: give the first layer "
