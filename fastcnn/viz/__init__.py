@@ -1,8 +1,28 @@
-"""Pictures: of what a training did, and of models."""
+"""Pictures: of what a training did, of how good a model is, of models, and boxes in images.
+
+matplotlib draws all but boxes (Pillow) and `plot_model` (graphviz); no window is opened, no state is kept.
+"""
 
 from __future__ import annotations
 
+from . import figures
+from .boxes import draw_boxes
 from .history import plot_history
+from .judging import plot_confusion_matrix, plot_precision_recall, plot_reliability, plot_roc
+from .mistakes import plot_confused_pairs, plot_filters, plot_mistakes
 from .network import model_to_dot, plot_model
 
-__all__ = ["model_to_dot", "plot_history", "plot_model"]
+__all__ = [
+    "draw_boxes",
+    "figures",
+    "model_to_dot",
+    "plot_confused_pairs",
+    "plot_confusion_matrix",
+    "plot_filters",
+    "plot_history",
+    "plot_mistakes",
+    "plot_model",
+    "plot_precision_recall",
+    "plot_reliability",
+    "plot_roc",
+]
