@@ -59,7 +59,7 @@ def _train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> arg
         formatter_class=_Formatter,
         epilog="examples:\n"
         "  fastcnn train\n"
-        "  fastcnn train sample --epochs 3 --output /tmp/quick\n"
+        "  fastcnn train sample --epochs 3 --output /tmp/quick --report /tmp/quick/report.html\n"
         "  fastcnn train pictures/ --image-size 64 --validation-split 0.2\n\n"
         "Ctrl-C stops early and keeps what was learned until then as model-interrupted.safetensors.",
     )
@@ -69,6 +69,9 @@ def _train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> arg
     command.add_argument("--learning-rate", type=_positive, default=0.001, metavar="R", help="Adam's (0.001)")
     command.add_argument("--seed", type=_whole(0), metavar="N", help="the same seed, the same model, bit for bit")
     command.add_argument("--output", default="out", metavar="FOLDER", help="where the files go (./out)")
+    command.add_argument(
+        "--report", metavar="FILE", help="write an HTML page too: curves, confusions, mistakes, settings (out.html)"
+    )
     command.add_argument(
         "--validation-split",
         type=_share,

@@ -15,7 +15,7 @@ import numpy as np
 from .. import callbacks, optimizers, utils
 from ..utils.files import atomic_write
 from . import data as sources
-from . import pictures
+from . import pictures, report_page
 from .classic import classic_cnn
 from .report import print_report
 
@@ -27,6 +27,8 @@ def run(options: argparse.Namespace) -> int:
     """Train as the options say; the exit code."""
     output = Path(options.output)
     output.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
+    if options.report is not None:
+        report_page.prepare(options.report)
     data = sources.load(options.data, options.image_size, 1 if options.gray else None)
     _say(data)
     if options.seed is not None:
@@ -42,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         metrics=["accuracy"],
     )
     model.metadata.update(_metadata(data))
-    history = callbacks.History()
+    history, times = callbacks.History(), report_page.EpochTimes()
     start = time.perf_counter()
     try:
         model.fit(
@@ -51,16 +53,28 @@ def run(options: argparse.Namespace) -> int:
             batch_size=options.batch_size,
             epochs=options.epochs,
             validation_data=validation,
-            callbacks=[history],
+            callbacks=[history, times],
         )
     except KeyboardInterrupt:
         _keep_interrupted(model, history, output)
         raise
     print(f"trained {options.epochs} epochs in {time.perf_counter() - start:.1f} s\n")
     _save(model, history, output, data.title)
-    what = "validation pictures" if data.test is None else "test pictures"
-    print_report(model, what, *(data.test or validation), data.class_names)
+    what, judged = ("validation pictures", validation) if data.test is None else ("test pictures", data.test)
+    print_report(model, what, *judged, data.class_names)
+    if options.report is not None:
+        settings = _settings(data, options, len(x), len(validation[0]))
+        title = f"Classic CNN on {data.title}"
+        report_page.write(
+            options.report,
+            report_page.Trained(
+                title, settings, model, history.history, times.seconds, *judged, data.class_names, what
+            ),
+        )
     _say_where(data, output)
+    if options.report is not None:
+        print(f"{'report':<16} {options.report}")
+    print(f"\nTry: fastcnn predict {shlex.quote(str(output / 'model.safetensors'))} PICTURE...")
     return 0
 
 
@@ -87,6 +101,21 @@ def _metadata(data: sources.Data) -> dict[str, Any]:
     }
 
 
+def _settings(data: sources.Data, options: argparse.Namespace, trained_on: int, validated_on: int) -> dict[str, object]:
+    """What was chosen, for the report."""
+    height, width, channels = data.train[0].shape[1:]
+    return {
+        "data": data.source,
+        "pictures": f"{trained_on:,} to train on, {validated_on:,} to validate on",
+        "size": f"{height}x{width}, {'gray' if channels == 1 else 'colour'}",
+        "epochs": options.epochs,
+        "batch size": options.batch_size,
+        "optimizer": f"Adam, learning rate {options.learning_rate:g}",
+        "loss": "sparse_categorical_crossentropy",
+        "seed": "none" if options.seed is None else options.seed,
+    }
+
+
 def _save(model: Any, history: Any, output: Path, title: str) -> None:
     model.save(output / "model.safetensors")
     with atomic_write(output / "history.json", "w") as file:
@@ -105,7 +134,6 @@ def _say_where(data: sources.Data, output: Path) -> None:
         if (output / name).exists():
             print(f"{label:<16} {output / name}")
     print(f"{'history':<16} {output / 'history.json'}")
-    print(f"\nTry: fastcnn predict {shlex.quote(str(output / 'model.safetensors'))} PICTURE...")
 
 
 def _keep_interrupted(model: Any, history: Any, output: Path) -> None:
