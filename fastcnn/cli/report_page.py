@@ -195,9 +195,9 @@ def _confusions(matrix: np.ndarray, names: Sequence[str]) -> list[Markup]:
     wrong = matrix * (1 - np.eye(len(matrix), dtype=matrix.dtype))
     order = np.argsort(-wrong, axis=None, kind="stable")[:_PAIRS]
     pairs = [np.unravel_index(k, wrong.shape) for k in order if wrong.flat[k]]
-    rows = [(names[i], names[j], f"{wrong[i, j]:,}", f"{wrong[i, j] / matrix[i].sum():.1%}") for i, j in pairs]
-    if rows:
-        parts.append(table(("right", "named", "pictures", "of that class"), rows, "numbers"))
+    listed = [(names[i], names[j], f"{wrong[i, j]:,}", f"{wrong[i, j] / matrix[i].sum():.1%}") for i, j in pairs]
+    if listed:
+        parts.append(table(("right", "named", "pictures", "of that class"), listed, "numbers"))
     return parts
 
 
