@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Reals = NDArray[np.float64]
 
 COORDINATES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric")
-MODES = ("nearest", "linear", "cubic")
+MODES = ("nearest", "linear", "cubic", "area")
 ROUNDINGS = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 
 
@@ -30,8 +30,9 @@ class Resampling:
 
     Parameters
     ----------
-    mode : {"nearest", "linear", "cubic"}
-        "cubic" is Keys' convolution ("Cubic convolution interpolation for digital image processing", 1981).
+    mode : {"nearest", "linear", "cubic", "area"}
+        "cubic" is Keys' convolution ("Cubic convolution interpolation for digital image processing", 1981). "area" is
+        the mean over what the result's pixel covers of the image; ONNX has no such mode.
     coordinates : str
         One of `COORDINATES`: where the result's pixels lie in the image.
     rounding : str
@@ -61,15 +62,16 @@ class Resampling:
                 raise unknown_name(kind, name, known)
 
     def smooth(self) -> Resampling:
-        """The same with antialiasing, by what lies inside of the image; of the nearest pixel there is no such thing."""
-        return self if self.mode == "nearest" else replace(self, antialias=True, exclude_outside=True)
+        """The same with antialiasing, by what lies inside of the image; the nearest pixel and areas stay as they are."""
+        return self if self.mode in ("nearest", "area") else replace(self, antialias=True, exclude_outside=True)
 
 
-#: Keras' ways by their names. Its nearest pixel is the later one of two at the same distance.
+#: Keras' ways by their names, and TensorFlow's "area". The nearest pixel is the later one of two at the same distance.
 KERAS = {
     "nearest": Resampling("nearest", rounding="round_prefer_ceil"),
     "bilinear": Resampling("linear"),
     "bicubic": Resampling("cubic", cubic_a=-0.5, exclude_outside=True),
+    "area": Resampling("area"),
 }
 
 
@@ -117,6 +119,15 @@ def _kernel(t: Reals, how: Resampling) -> Reals:
     return np.where(t <= 1, near, np.where(t < 2, far, 0.0))
 
 
+def _covered(out: int, length: float) -> tuple[Reals, Reals]:
+    """The pixels that each of the result's covers, `length` of them, and how much of each."""
+    begin = np.arange(out, dtype=np.float64)[:, None] * length
+    index: Reals = np.floor(begin) + np.arange(int(np.ceil(length)) + 1)
+    covered = np.minimum(index + 1, begin + length) - np.maximum(index, begin)
+    # What is left of a whole number of pixels by rounding alone is nothing.
+    return index, np.where(covered > 1e-9 * length, covered, 0.0) / length
+
+
 @functools.lru_cache(maxsize=256)
 def taps(size: int, out: int, how: Resampling, scale: float | None = None, backward: bool = False) -> Taps:
     """The taps of an axis.
@@ -134,6 +145,8 @@ def taps(size: int, out: int, how: Resampling, scale: float | None = None, backw
     x = _positions(size, out, factor, how.coordinates)
     if how.mode == "nearest":
         index, weight = _nearest(x, how.rounding)[:, None], np.ones((out, 1))
+    elif how.mode == "area":
+        index, weight = _covered(out, 1 / factor)
     else:
         stretch = max(1.0, 1.0 / factor) if how.antialias else 1.0
         reach = (1 if how.mode == "linear" else 2) * stretch

@@ -9,17 +9,34 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .colors import (
+        channels_first,
+        channels_last,
+        convert_dtype,
+        grayscale,
+        normalize,
+        reverse_channels,
+        standardize,
+    )
     from .dataset import Dataset
     from .decoding import PictureError, open_picture, read_picture
     from .folders import image_dataset_from_directory
+    from .placing import Placement
     from .sampling import RandomOverSampler, RandomUnderSampler, Sampler, WeightedRandomSampler
+    from .transforms import center_crop, corner_crops, letterbox, pad, random_crop, resize
 
-#: Loaded when first used: who only predicts needs neither Pillow nor threads.
-_HOMES = {
-    "Dataset": "dataset", "PictureError": "decoding", "open_picture": "decoding", "read_picture": "decoding",
-    "image_dataset_from_directory": "folders", "RandomOverSampler": "sampling", "RandomUnderSampler": "sampling",
-    "Sampler": "sampling", "WeightedRandomSampler": "sampling",
+#: Names by the module that has them, loaded when first used: who only predicts needs neither Pillow nor threads.
+_PARTS = {
+    "colors": ("channels_first", "channels_last", "convert_dtype", "grayscale", "normalize", "reverse_channels",
+               "standardize"),
+    "dataset": ("Dataset",),
+    "decoding": ("PictureError", "open_picture", "read_picture"),
+    "folders": ("image_dataset_from_directory",),
+    "placing": ("Placement",),
+    "sampling": ("RandomOverSampler", "RandomUnderSampler", "Sampler", "WeightedRandomSampler"),
+    "transforms": ("center_crop", "corner_crops", "letterbox", "pad", "random_crop", "resize"),
 }  # fmt: skip
+_HOMES = {name: module for module, names in _PARTS.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
@@ -35,11 +52,25 @@ def __dir__() -> list[str]:
 __all__ = [
     "Dataset",
     "PictureError",
+    "Placement",
     "RandomOverSampler",
     "RandomUnderSampler",
     "Sampler",
     "WeightedRandomSampler",
+    "center_crop",
+    "channels_first",
+    "channels_last",
+    "convert_dtype",
+    "corner_crops",
+    "grayscale",
     "image_dataset_from_directory",
+    "letterbox",
+    "normalize",
     "open_picture",
+    "pad",
+    "random_crop",
     "read_picture",
+    "resize",
+    "reverse_channels",
+    "standardize",
 ]

@@ -29,6 +29,7 @@ from .dense import Dense
 from .depthwise import DepthwiseConv2D, SeparableConv2D
 from .group_normalization import GroupNormalization, LayerNormalization
 from .input import Input, InputLayer
+from .margins import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPadding2D
 from .merging import (
     Add,
     Average,
@@ -53,7 +54,7 @@ from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2
 from .pooling1d import AveragePooling1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D
 from .preprocessing import Normalization
 from .reshaping import Permute
-from .resizing import Cropping1D, Cropping2D, Resizing, UpSampling2D, ZeroPadding1D, ZeroPadding2D
+from .resizing import CenterCrop, Resizing, UpSampling2D
 from .simple import Dropout, Flatten, Rescaling, Reshape
 
 AvgPool1D = AveragePooling1D
@@ -72,7 +73,8 @@ CLASSES: dict[str, type[Layer]] = {
         InputLayer, Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D, Dense,
         MaxPooling1D, AveragePooling1D, GlobalMaxPooling1D, GlobalAveragePooling1D,
         MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D, GlobalAveragePooling2D,
-        ZeroPadding1D, Cropping1D, ZeroPadding2D, Cropping2D, UpSampling2D, Resizing, Flatten, Reshape, Permute,
+        ZeroPadding1D, Cropping1D, ZeroPadding2D, Cropping2D, UpSampling2D, Resizing, CenterCrop,
+        Flatten, Reshape, Permute,
         LayerNormalization, GroupNormalization, Normalization, GaussianNoise, SpatialDropout1D, SpatialDropout2D,
         BatchNormalization, Activation, ReLU, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU,
         HardSwish, HardSigmoid, Mish, Softplus, Softmax, Dropout, Rescaling,
@@ -135,6 +137,7 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "BatchNormalization",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv2D",

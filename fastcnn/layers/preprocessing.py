@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._ops.arrays import real_array
+from ..data.dataset import Dataset
 from ..errors import shown
 from ..graph import Spec, Value, constant, emit
 from ..graph.functional import binary, unary
@@ -93,8 +94,9 @@ class Normalization(SingleInputLayer):
 
         Parameters
         ----------
-        data : array_like, (samples, …)
-            Of the rank of the layer's input.
+        data : array_like, (samples, …), or Dataset
+            Of the rank of the layer's input; a `fastcnn.data.Dataset` of batches is read for one epoch, of ``(x, y)``
+            x is taken.
 
         Raises
         ------
@@ -104,19 +106,36 @@ class Normalization(SingleInputLayer):
         where = f"layer {self.name!r}: "
         if self._given is not None:
             raise ValueError(f"{where}mean and variance were given, there is nothing to adapt")
+        batches = data if isinstance(data, Dataset) else [data]
+        count, mean, spread = 0, np.zeros(()), np.zeros(())
+        for batch in batches:
+            x = self._samples(batch[0] if isinstance(batch, tuple) else batch)
+            kept = self._kept(x.ndim)
+            others = tuple(i for i in range(x.ndim) if i not in kept)
+            more = x.size // max(1, self.mean.size)
+            center, width = x.mean(axis=others, dtype=np.float64), x.var(axis=others, dtype=np.float64)
+            # Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979
+            distance, total = center - mean, count + more
+            spread = spread + width * more + distance * distance * (count * more / total)
+            mean, count = mean + distance * (more / total), total
+        if count == 0:
+            raise ValueError(f"{where}data must have at least one sample, received a dataset without any")
+        self.mean.assign(mean.astype(np.float32))
+        self.variance.assign((spread / count).astype(np.float32))
+        self.count.assign(np.float32(count))
+
+    def _samples(self, data: Any) -> np.ndarray:
+        """Data to adapt to, checked."""
+        where = f"layer {self.name!r}: "
         x = real_array(data, f"{where}data")
         if x.ndim < 2 or x.size == 0:
             raise ValueError(f"{where}data must be (samples, …) with at least one sample, received shape {x.shape}")
         self.ensure_built([(None, *x.shape[1:])])
-        kept = self._kept(x.ndim)
-        if tuple(x.shape[a] for a in kept) != self.mean.shape:
+        if tuple(x.shape[a] for a in self._kept(x.ndim)) != self.mean.shape:
             raise ValueError(
                 f"{where}data of shape {x.shape} doesn't fit statistics of shape {self.mean.shape} of axis {self.axis}"
             )
-        others = tuple(i for i in range(x.ndim) if i not in kept)
-        self.mean.assign(x.mean(axis=others, dtype=np.float64).astype(np.float32))
-        self.variance.assign(x.var(axis=others, dtype=np.float64).astype(np.float32))
-        self.count.assign(np.float32(x.size // max(1, self.mean.size)))
+        return x
 
     def call(self, inputs: Value) -> Value:
         given = self._constants if self._given is not None else [v.value() for v in (self.mean, self.variance)]

@@ -1,145 +1,16 @@
-"""Layers that add to images, cut them or enlarge them, without weights."""
+"""Layers that bring images to another size, without weights."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .._ops.resampling import KERAS, Resampling
+from ..data.placing import largest_within, smallest_around
 from ..errors import shown, unknown_name
 from ..graph import Value, emit
-from ..shapes import check_padding, pair, whole_number
-from .base import SingleInputLayer, check_format
-
-
-class _Margins(SingleInputLayer):
-    """Rows and columns at the four sides."""
-
-    input_rank = 4
-    input_words = "(batch, height, width, channels)"
-
-    def _sides(self, value: Any, name: str) -> tuple[tuple[int, int], tuple[int, int]]:
-        """An int, (rows, columns) or ((top, bottom), (left, right)), as the last."""
-        name = f"layer {self.name!r}: {name}"
-        if isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(v, int) for v in value):
-            rows, columns = pair(value, name, 0)
-            return (rows, rows), (columns, columns)
-        sides = check_padding(value, name) if not isinstance(value, str) else value
-        if isinstance(sides, str):
-            raise ValueError(
-                f"{name} must be an int, (rows, columns) or ((top, bottom), (left, right)), received {value!r}"
-            )
-        return sides
-
-
-class ZeroPadding2D(_Margins):
-    """Rows and columns of zeros around images.
-
-    Parameters
-    ----------
-    padding : int, (int, int) or ((int, int), (int, int))
-        At all sides, for (rows, columns), or ((top, bottom), (left, right)).
-    """
-
-    def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        check_format(data_format, self.name)
-        self.padding = self._sides(padding, "padding")
-
-    def call(self, inputs: Value) -> Value:
-        return emit("pad2d", [inputs], {"pads": self.padding}, self.name)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "padding": [list(side) for side in self.padding]}
-
-
-class Cropping2D(_Margins):
-    """Images without their outer rows and columns.
-
-    Parameters
-    ----------
-    cropping : int, (int, int) or ((int, int), (int, int))
-        At all sides, for (rows, columns), or ((top, bottom), (left, right)).
-
-    Raises
-    ------
-    ValueError
-        Nothing would be left.
-    """
-
-    def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        check_format(data_format, self.name)
-        self.cropping = self._sides(cropping, "cropping")
-
-    def call(self, inputs: Value) -> Value:
-        (top, bottom), (left, right) = self.cropping
-        return emit("pad2d", [inputs], {"pads": ((-top, -bottom), (-left, -right))}, self.name)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "cropping": [list(side) for side in self.cropping]}
-
-
-class _Margins1D(SingleInputLayer):
-    """Steps at both ends."""
-
-    input_rank = 3
-    input_words = "(batch, steps, channels)"
-
-    def _ends(self, value: Any, name: str) -> tuple[int, int]:
-        """An int or (first, last), as the latter."""
-        return pair(value, f"layer {self.name!r}: {name}", 0)
-
-
-class ZeroPadding1D(_Margins1D):
-    """Zeros before and after sequences.
-
-    Parameters
-    ----------
-    padding : int or (int, int)
-        How many at both ends, or (before, after).
-    """
-
-    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        check_format(data_format, self.name)
-        self.padding = self._ends(padding, "padding")
-
-    def call(self, inputs: Value) -> Value:
-        return emit("pad", [inputs], {"pads": ((0, 0), self.padding, (0, 0)), "value": 0.0}, self.name)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "padding": list(self.padding)}
-
-
-class Cropping1D(_Margins1D):
-    """Sequences without their first and last steps.
-
-    Parameters
-    ----------
-    cropping : int or (int, int)
-        How many at both ends, or (first, last).
-
-    Raises
-    ------
-    ValueError
-        Nothing would be left.
-    """
-
-    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cropping = self._ends(cropping, "cropping")
-
-    def call(self, inputs: Value) -> Value:
-        first, last = self.cropping
-        steps, channels = inputs.shape[1:]
-        if steps is not None and first + last >= steps:
-            raise ValueError(f"cropping takes more than there is of {steps} steps")
-        images = emit("reshape", [inputs], {"shape": (1, steps, channels)}, self.name)
-        y = emit("pad2d", [images], {"pads": ((0, 0), (-first, -last))}, self.name)
-        return emit("reshape", [y], {"shape": y.shape[2:]}, self.name)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "cropping": list(self.cropping)}
+from ..shapes import pair, real_number, whole_number
+from .base import Layer, SingleInputLayer, check_format
 
 
 def _resampling(interpolation: Any, layer: str) -> Resampling:
@@ -178,7 +49,7 @@ class UpSampling2D(SingleInputLayer):
         if rows is None or columns is None:
             raise ValueError(f"UpSampling2D must know the images' size to interpolate, received shape {inputs.shape}")
         size = (rows * self.size[0], columns * self.size[1])
-        return emit("resize", [inputs], {"size": size, "how": self._how, "scales": None}, self.name)
+        return resized(inputs, size, self._how, self.name)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": list(self.size), "interpolation": self.interpolation}
@@ -188,20 +59,27 @@ class Resizing(SingleInputLayer):
     """Images of a fixed size from images of any.
 
     Pixels are taken for squares, so that corners of both images lie on each other ("half_pixel" in ONNX's words).
+    `fastcnn.data.resize` does the same to arrays.
 
     Parameters
     ----------
     height, width : int
-    interpolation : "bilinear", "nearest" or "bicubic"
+    interpolation : "bilinear", "nearest", "bicubic" or "area"
+        "area" is the mean over all that a pixel covers.
     crop_to_aspect_ratio : bool
         First cut off, at two sides evenly, what another ratio of height to width leaves over.
+    pad_to_aspect_ratio : bool
+        First add, at two sides evenly, what another ratio of height to width lacks.
+    fill_mode : "constant"
+    fill_value : float
+        What is added.
     antialias : bool
         Where images become smaller, take the mean over all pixels between instead of leaving most out.
 
     Raises
     ------
     ValueError
-        A size that is not positive, or another interpolation.
+        A size that is not positive, another interpolation, or both of cropping and padding.
     """
 
     input_rank = 4
@@ -213,38 +91,45 @@ class Resizing(SingleInputLayer):
         width: int,
         interpolation: str = "bilinear",
         crop_to_aspect_ratio: bool = False,
+        pad_to_aspect_ratio: bool = False,
+        fill_mode: str = "constant",
+        fill_value: float = 0.0,
         antialias: bool = False,
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        where = f"layer {self.name!r}: "
         check_format(data_format, self.name)
-        self.height = whole_number(height, f"layer {self.name!r}: height")
-        self.width = whole_number(width, f"layer {self.name!r}: width")
+        self.height = whole_number(height, f"{where}height")
+        self.width = whole_number(width, f"{where}width")
         self.interpolation = interpolation
-        for name, value in (("crop_to_aspect_ratio", crop_to_aspect_ratio), ("antialias", antialias)):
+        for name, value in (
+            ("crop_to_aspect_ratio", crop_to_aspect_ratio),
+            ("pad_to_aspect_ratio", pad_to_aspect_ratio),
+            ("antialias", antialias),
+        ):
             if not isinstance(value, bool):
-                raise TypeError(f"layer {self.name!r}: {name} must be True or False, received {shown(value)}")
-        self.crop_to_aspect_ratio = crop_to_aspect_ratio
+                raise TypeError(f"{where}{name} must be True or False, received {shown(value)}")
+        if crop_to_aspect_ratio and pad_to_aspect_ratio:
+            raise ValueError(f"{where}crop_to_aspect_ratio and pad_to_aspect_ratio can't both be True")
+        if fill_mode != "constant":
+            raise ValueError(f'{where}fill_mode must be "constant", received {shown(fill_mode)}')
+        self.crop_to_aspect_ratio, self.pad_to_aspect_ratio = crop_to_aspect_ratio, pad_to_aspect_ratio
+        self.fill_mode, self.fill_value = fill_mode, real_number(fill_value, f"{where}fill_value", -math.inf)
         self.antialias = antialias
         how = _resampling(interpolation, self.name)
         self._how = how.smooth() if antialias else how
 
     def call(self, inputs: Value) -> Value:
         if self.crop_to_aspect_ratio:
-            inputs = self._cropped(inputs)
-        attrs = {"size": (self.height, self.width), "how": self._how, "scales": None}
-        return emit("resize", [inputs], attrs, self.name)
-
-    def _cropped(self, inputs: Value) -> Value:
-        rows, columns = inputs.shape[1:3]
-        if rows is None or columns is None:
-            raise ValueError(f"crop_to_aspect_ratio must know the images' size, received shape {inputs.shape}")
-        height = max(1, min(rows, columns * self.height // self.width))
-        width = max(1, min(columns, rows * self.width // self.height))
-        top, left = (rows - height) // 2, (columns - width) // 2
-        pads = ((-top, top + height - rows), (-left, left + width - columns))
-        return emit("pad2d", [inputs], {"pads": pads}, self.name)
+            inputs = cropped(inputs, largest_within(*known_size(inputs, self), self.height, self.width), self)
+        elif self.pad_to_aspect_ratio:
+            margins = smallest_around(*known_size(inputs, self), self.height, self.width)
+            if any(side for sides in margins for side in sides):
+                attrs = {"pads": ((0, 0), *margins, (0, 0)), "value": self.fill_value}
+                inputs = emit("pad", [inputs], attrs, self.name)
+        return resized(inputs, (self.height, self.width), self._how, self.name)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -253,5 +138,64 @@ class Resizing(SingleInputLayer):
             "width": self.width,
             "interpolation": self.interpolation,
             "crop_to_aspect_ratio": self.crop_to_aspect_ratio,
+            "pad_to_aspect_ratio": self.pad_to_aspect_ratio,
+            "fill_mode": self.fill_mode,
+            "fill_value": self.fill_value,
             "antialias": self.antialias,
         }
+
+
+class CenterCrop(SingleInputLayer):
+    """The middle of images. Smaller ones are resized, after what makes them too long is cut off, as Keras does.
+
+    `fastcnn.data.center_crop` does the same to arrays.
+
+    Parameters
+    ----------
+    height, width : int
+
+    Raises
+    ------
+    ValueError
+        A size that is not positive.
+    """
+
+    input_rank = 4
+    input_words = "(batch, height, width, channels)"
+
+    def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        check_format(data_format, self.name)
+        self.height = whole_number(height, f"layer {self.name!r}: height")
+        self.width = whole_number(width, f"layer {self.name!r}: width")
+
+    def call(self, inputs: Value) -> Value:
+        rows, columns = known_size(inputs, self)
+        if rows >= self.height and columns >= self.width:
+            top, left = (rows - self.height) // 2, (columns - self.width) // 2
+            return cropped(inputs, (top, left, self.height, self.width), self)
+        part = cropped(inputs, largest_within(rows, columns, self.height, self.width), self)
+        return resized(part, (self.height, self.width), KERAS["bilinear"], self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "height": self.height, "width": self.width}
+
+
+def known_size(inputs: Value, layer: Layer) -> tuple[int, int]:
+    """The images' rows and columns, which must not be open."""
+    rows, columns = inputs.shape[1:3]
+    if rows is None or columns is None:
+        raise ValueError(f"{type(layer).__name__} must know the images' size, received shape {inputs.shape}")
+    return rows, columns
+
+
+def cropped(inputs: Value, part: tuple[int, int, int, int], layer: Layer) -> Value:
+    """A part of images: its top, left, rows and columns."""
+    (rows, columns), (top, left, height, width) = known_size(inputs, layer), part
+    pads = ((-top, top + height - rows), (-left, left + width - columns))
+    return emit("pad2d", [inputs], {"pads": pads}, layer.name)
+
+
+def resized(inputs: Value, size: tuple[int, int], how: Resampling, name: str) -> Value:
+    """Images of another size."""
+    return emit("resize", [inputs], {"size": size, "how": how, "scales": None}, name)

@@ -200,6 +200,8 @@ def _resampling(node: HostNode) -> Resampling | None:
     if node.op_type == "Upsample" or node.opset < 11:
         return Resampling(mode, "asymmetric", "floor") if mode in ("nearest", "linear") else None
     where = attributes.get("coordinate_transformation_mode", "half_pixel")
+    if mode not in ("nearest", "linear", "cubic"):
+        return None
     if where == "tf_crop_and_resize" or attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
         return None
     try:

@@ -98,6 +98,8 @@ def expand(w: Writer, node: Node) -> None:
 def resize(w: Writer, node: Node) -> None:
     x, y, how = operand(node), node.outputs[0], node.attrs["how"]
     name, size = w.get(x, channels_first(4)), node.attrs["size"]
+    if how.mode == "area":
+        raise ValueError(f'layer {node.name!r}: ONNX has no interpolation "area"; take "bilinear" with antialias=True')
     for needed, wanted in ((18, how.antialias), (19, how.coordinates == "half_pixel_symmetric")):
         if wanted and w.opset < needed:
             raise ValueError(f"layer {node.name!r}: this way of resizing needs opset {needed}, not {w.opset}")

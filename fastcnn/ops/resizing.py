@@ -32,7 +32,8 @@ def resize(
     size : int or (int, int)
         Rows and columns of the result.
     interpolation : str or Resampling
-        "bilinear", "nearest" or "bicubic", as Keras has them; a `Resampling` for other ways.
+        "bilinear", "nearest" or "bicubic", as Keras has them; "area", the mean over what a pixel covers; a `Resampling`
+        for other ways.
     antialias : bool
         Where images become smaller, take the mean over all pixels between. Not of a `Resampling`, which says so itself.
     out : ndarray, (n, rows, columns, c), optional

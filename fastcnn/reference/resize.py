@@ -60,6 +60,10 @@ def resize_matrix(
     matrix = np.zeros((out, size))
     for i in range(out):
         x = _position(i, size, out, factor, coordinates)
+        if mode == "area":
+            for place in range(size):
+                matrix[i, place] = max(0.0, min(place + 1, (i + 1) / factor) - max(place, i / factor)) * factor
+            continue
         if mode == "nearest":
             matrix[i, min(max(_rounded(x, rounding), 0), size - 1)] = 1
             continue

@@ -81,6 +81,14 @@ def resizing() -> Iterator[LayerCase]:
                 f"Resizing {interpolation} antialias", lambda i=interpolation: L.Resizing(3, 4, i, antialias=True),
                 IMAGE, lambda x, h=smooth: resampled(x, (3, 4), **h),
             )  # fmt: skip
+    yield LayerCase("Resizing area", lambda: L.Resizing(3, 4, "area"), IMAGE,
+                    lambda x: resampled(x, (3, 4), mode="area"))  # fmt: skip
+    yield LayerCase("Resizing padded", lambda: L.Resizing(4, 8, pad_to_aspect_ratio=True, fill_value=2), IMAGE,
+                    lambda x: resampled(np.pad(x, ((0, 0), (0, 0), (4, 4), (0, 0)), constant_values=2), (4, 8))
+                    )  # fmt: skip
+    yield LayerCase("CenterCrop", lambda: L.CenterCrop(4, 3), IMAGE, lambda x: x[:, 1:5, 1:4])
+    yield LayerCase("CenterCrop enlarged", lambda: L.CenterCrop(9, 3), IMAGE,
+                    lambda x: resampled(x[:, :, 2:4], (9, 3)))  # fmt: skip
     yield LayerCase("Resizing cropped", lambda: L.Resizing(4, 8, crop_to_aspect_ratio=True), IMAGE,
                     lambda x: resampled(x[:, 2:5], (4, 8)))  # fmt: skip
     yield LayerCase("Resizing cropped columns", lambda: L.Resizing(9, 3, crop_to_aspect_ratio=True), IMAGE,

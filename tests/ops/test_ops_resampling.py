@@ -49,7 +49,7 @@ def test_transpose(shape, axes):
 
 WAYS = {
     "bilinear": {}, "nearest": {"mode": "nearest", "rounding": "round_prefer_ceil"},
-    "bicubic": {"mode": "cubic", "cubic_a": -0.5, "exclude_outside": True},
+    "bicubic": {"mode": "cubic", "cubic_a": -0.5, "exclude_outside": True}, "area": {"mode": "area"},
 }  # fmt: skip
 
 
