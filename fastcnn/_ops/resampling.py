@@ -62,7 +62,7 @@ class Resampling:
                 raise unknown_name(kind, name, known)
 
     def smooth(self) -> Resampling:
-        """The same with antialiasing, by what lies inside of the image; the nearest pixel and areas stay as they are."""
+        """The same with antialiasing, by what lies inside of the image; nearest pixels and areas stay as they are."""
         return self if self.mode in ("nearest", "area") else replace(self, antialias=True, exclude_outside=True)
 
 
