@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,6 +48,24 @@ def generator() -> Generator:
     if _generator is None:
         _generator = np.random.default_rng()
     return _generator
+
+
+def get_state() -> dict[str, Any]:
+    """Where `generator` is: plain data for `set_state`, and for `generator_at`."""
+    return dict(generator().bit_generator.state)
+
+
+def set_state(state: Mapping[str, Any]) -> None:
+    """Let `generator` go on where it was."""
+    global _generator
+    _generator = generator_at(state)
+
+
+def generator_at(state: Mapping[str, Any]) -> Generator:
+    """Another generator, which gives what `generator` gave from there on."""
+    found = np.random.default_rng()
+    found.bit_generator.state = state
+    return found
 
 
 def next_seed() -> int:

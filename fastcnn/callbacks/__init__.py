@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from .backup import BackupAndRestore
 from .callback import Callback, History, LambdaCallback
 from .callback_list import CallbackList
-from .monitor import EarlyStopping, ModelCheckpoint, MonitorCallback, ReduceLROnPlateau
+from .checkpoint import ModelCheckpoint
+from .monitor import EarlyStopping, MonitorCallback, ReduceLROnPlateau
 from .progbar import ProgbarLogger
 from .training import CSVLogger, LearningRateScheduler, TerminateOnNaN
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",

@@ -18,7 +18,8 @@ class Callback:
         The model being trained, evaluated or asked; set before the first hook. ``model.stop_training = True`` ends a
         training after the present batch.
     params : dict
-        ``verbose``, ``epochs``, ``steps`` (None where unknown), and where known ``batch_size`` and ``samples``.
+        ``verbose``, ``epochs``, ``steps`` (None where unknown), and where known ``batch_size`` and ``samples``;
+        ``resumed`` is True where a training goes on from a backup.
 
     Notes
     -----
@@ -34,6 +35,15 @@ class Callback:
 
     def set_params(self, params: dict[str, Any]) -> None:
         self.params = params
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it keeps from hook to hook, as plain data (numbers, strings, lists, dicts, arrays), for backups."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with what `state_dict` gave, in a training that goes on; called after `on_train_begin`, and within an
+        epoch after `on_epoch_begin`.
+        """
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""
@@ -103,6 +113,12 @@ class History(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.epoch = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"history": self.history, "epoch": self.epoch}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.history, self.epoch = state["history"], state["epoch"]
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch.append(epoch)

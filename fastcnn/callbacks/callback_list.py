@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .backup import BackupAndRestore
 from .callback import Callback, History, Logs
 from .progbar import ProgbarLogger
 
@@ -43,6 +45,7 @@ class CallbackList(Callback):
             self.callbacks.append(self.history)
         if add_progbar and not any(isinstance(c, ProgbarLogger) for c in self.callbacks):
             self.callbacks.append(ProgbarLogger())
+        self._backup_last()
         if model is not None:
             self.set_model(model)
         self.set_params(params)
@@ -55,7 +58,34 @@ class CallbackList(Callback):
             if self.model is not None:
                 added.set_model(self.model)
             self.callbacks.append(added)
+        self._backup_last()
         self._find_hooks()
+
+    def _backup_last(self) -> None:
+        """What is written to a backup is what the others' hooks have made of it."""
+        backups = [c for c in self.callbacks if isinstance(c, BackupAndRestore)]
+        if len(backups) > 1:
+            raise ValueError(f"callbacks must hold at most one BackupAndRestore, received {len(backups)}")
+        self.backup = backups[0] if backups else None
+        self.callbacks.sort(key=lambda c: c is self.backup)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The callbacks' states: by class, in their order."""
+        states: dict[str, Any] = {}
+        for callback in self.callbacks:
+            states.setdefault(type(callback).__name__, []).append(callback.state_dict())
+        return states
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Give each callback the state that the one of its class and place had; what is left over is warned of."""
+        left = {name: list(states) for name, states in state.items()}
+        for callback in self.callbacks:
+            if found := left.get(type(callback).__name__):
+                callback.load_state_dict(found.pop(0))
+        if lost := sorted(name for name, states in left.items() if any(states)):
+            warnings.warn(
+                f"the backup holds the state of {', '.join(lost)}, which is not among the callbacks now", stacklevel=4
+            )
 
     def _find_hooks(self) -> None:
         """Which callbacks listen to batches at all: a list that is mostly empty, walked at every step.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,6 +54,10 @@ class MonitorCallback(Callback):
         if math.isnan(current):
             return False
         return reference is None or self._sign * (current - reference) > self.min_delta
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def _direction(self) -> int:
         if self.mode != "auto":
@@ -129,6 +131,9 @@ class EarlyStopping(MonitorCallback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._reset()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         current = self.value(logs)
@@ -204,6 +209,9 @@ class ReduceLROnPlateau(MonitorCallback):
         self.wait = self.cooldown_counter = 0
         self.best = None
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"wait": self.wait, "cooldown_counter": self.cooldown_counter, "best": self.best}
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         rate = float(self.model.optimizer.learning_rate)
         if logs is not None:
@@ -226,92 +234,3 @@ class ReduceLROnPlateau(MonitorCallback):
                     say(f"Epoch {epoch + 1}: learning rate lowered to {lower:.6g}")
                 self.cooldown_counter = self.cooldown
                 self.wait = 0
-
-
-class ModelCheckpoint(MonitorCallback):
-    """Saves the model, or its weights, during training.
-
-    Parameters
-    ----------
-    filepath : path-like
-        Where to. It may name values: ``"{epoch:02d}-{val_loss:.2f}.safetensors"``; epochs (and batches) count from 1
-        here. Missing folders are made.
-    monitor, mode
-        See `MonitorCallback`.
-    verbose : int
-        1 says so when it acts.
-    save_best_only : bool
-        Only after epochs that are better than all before.
-    save_weights_only : bool
-        ``model.save_weights`` instead of ``model.save``.
-    save_freq : "epoch" or int
-        After each epoch, or after so many batches.
-    initial_value_threshold : float, optional
-        With `save_best_only`: nothing is saved that isn't better than this.
-    """
-
-    def __init__(
-        self,
-        filepath: str | os.PathLike[str],
-        monitor: str = "val_loss",
-        verbose: int = 0,
-        save_best_only: bool = False,
-        save_weights_only: bool = False,
-        mode: str = "auto",
-        save_freq: str | int = "epoch",
-        initial_value_threshold: float | None = None,
-    ) -> None:
-        super().__init__(monitor, mode)
-        self.filepath = os.fspath(filepath)
-        if isinstance(save_freq, str) and save_freq != "epoch":
-            raise ValueError(f'save_freq must be "epoch" or a number of batches, received {save_freq!r}')
-        self.save_freq = save_freq if isinstance(save_freq, str) else whole_number(save_freq, "save_freq")
-        self.verbose = verbose
-        self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
-        self.best = initial_value_threshold
-        self._epoch = self._batches = 0
-
-    def wants_train_batch(self, batch: int) -> bool:
-        """Count the batch, and say whether it is one to save after: only then its logs are worked out."""
-        self._batches += 1
-        return self.save_freq != "epoch" and self._batches % int(self.save_freq) == 0
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self._epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        self._save({"batch": batch + 1, **(logs or {})}, logs)
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        self._epoch = epoch
-        if self.save_freq == "epoch":
-            self._save(logs or {}, logs)
-
-    def _save(self, values: Logs, logs: Logs | None) -> None:
-        if self.save_best_only and not self._is_best(logs):
-            return
-        try:
-            path = self.filepath.format(**{"epoch": self._epoch + 1, **values})
-        except (KeyError, IndexError, ValueError, TypeError) as error:
-            raise ValueError(
-                f"filepath {self.filepath!r} can't be filled in ({error}); there are: "
-                f"{', '.join(sorted({'epoch', *values}))}"
-            ) from None
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        if self.save_weights_only:
-            self.model.save_weights(path)
-        else:
-            self.model.save(path)
-        if self.verbose:
-            say(f"Epoch {self._epoch + 1}: saved {path}")
-
-    def _is_best(self, logs: Logs | None) -> bool:
-        current = self.value(logs)
-        if current is None:  # warned; better one model too many than none
-            return True
-        if not self.improves(current, self.best):
-            if self.verbose:
-                say(f"Epoch {self._epoch + 1}: {self.monitor} is not better than {self.best}")
-            return False
-        self.best = current
-        return True

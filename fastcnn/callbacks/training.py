@@ -47,11 +47,27 @@ class LearningRateScheduler(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """Ends a training as soon as its loss is NaN or infinite."""
+    """Ends a training as soon as its loss is NaN or infinite.
+
+    Parameters
+    ----------
+    raise_error : bool
+        Raise an error instead, so that nothing goes on with the spoilt weights.
+
+    Raises
+    ------
+    RuntimeError
+        From `fit`, with `raise_error`.
+    """
+
+    def __init__(self, raise_error: bool = False) -> None:
+        self.raise_error = raise_error
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(loss):
+            if self.raise_error:
+                raise RuntimeError(f"batch {batch}: the loss is {loss}")
             say(f"Batch {batch}: the loss is {loss}; the training ends")
             self.model.stop_training = True
 
@@ -83,10 +99,24 @@ class CSVLogger(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._close()
         self._columns = []
-        if self.append and os.path.exists(self.filename):
+        goes_on = bool(self.params.get("resumed"))
+        if self.append and not goes_on and os.path.exists(self.filename):
             with open(self.filename, newline="", encoding="utf-8") as old:
                 self._columns = next(csv.reader(old, delimiter=self.separator), [])
-        self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")  # noqa: SIM115
+        mode = "a" if self.append or goes_on else "w"
+        self._file = open(self.filename, mode, newline="", encoding="utf-8")  # noqa: SIM115
+
+    def state_dict(self) -> dict[str, Any]:
+        size = 0 if self._file is None else os.fstat(self._file.fileno()).st_size
+        return {"columns": self._columns, "size": size}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back the lines of epochs that are trained again."""
+        if self._file is None:
+            return
+        size = min(state["size"], os.fstat(self._file.fileno()).st_size)
+        self._file.truncate(size)
+        self._columns = list(state["columns"]) if size else []
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self._file is None:

@@ -243,6 +243,10 @@ class Arrays:
         #: At most so many batches an epoch.
         self.steps: int | None = None
         self.samples = len(inputs[0])
+        #: The random numbers with which this epoch was shuffled, and how many of its batches have been given.
+        self._begin: dict[str, Any] | None = None
+        self._given = 0
+        self._resumed = False
 
     def __len__(self) -> int:
         batches = -(-self.samples // self.batch_size)
@@ -254,15 +258,39 @@ class Arrays:
         return Arrays(inputs, targets, weights, self.batch_size, self.shuffle)
 
     def __iter__(self) -> Iterator[Batch]:
+        if not self._resumed:
+            self._begin, self._given = random.get_state() if self.shuffle else None, 0
         order = np.arange(self.samples, dtype=np.int64)
-        if self.shuffle:
-            random.generator().shuffle(order)
-        order = order[: len(self) * self.batch_size]
+        if self._begin is not None:
+            (random.generator_at(self._begin) if self._resumed else random.generator()).shuffle(order)
+        self._resumed = False
+        order = order[self._given * self.batch_size : len(self) * self.batch_size]
         columns = [*self.inputs, *self.targets, *(() if self.weights is None else (self.weights,))]
         inputs, known = len(self.inputs), len(self.inputs) + len(self.targets)
         for rows in zip(*(_gathered(c, order, self.batch_size) for c in columns)):
             weights = rows[known] if len(rows) > known else None
+            self._given += 1
             yield Batch(list(rows[:inputs]), list(rows[inputs:known]), weights, len(rows[0]))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where this epoch is, as plain data."""
+        return {"samples": self.samples, "batch_size": self.batch_size, "begin": self._begin, "given": self._given}
+
+    def load_state_dict(self, state: dict[str, Any], within: bool) -> None:
+        """`within` an epoch: let the next iteration be the rest of it. Between epochs there is nothing to do.
+
+        Raises
+        ------
+        ValueError
+            The state is that of other data.
+        """
+        for what, now in (("samples", self.samples), ("batch_size", self.batch_size)):
+            if state.get(what) != now:
+                raise ValueError(
+                    f"the backup is of a training with {what}={shown(state.get(what))}, this one has {now}"
+                )
+        if within:
+            self._begin, self._given, self._resumed = state["begin"], state["given"], True
 
 
 def _gathered(column: Column, order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
@@ -277,18 +305,21 @@ def _gathered(column: Column, order: np.ndarray, batch_size: int) -> Iterator[np
             yield rows[first : first + batch_size]
 
 
-def raw_batches(source: Any, steps: int | None = None) -> Iterator[Any]:
-    """What an iterable, or an object with ``__len__`` and ``__getitem__``, gives: at most `steps` items.
+def raw_batches(source: Any, steps: int | None = None, left_out: int = 0) -> Iterator[Any]:
+    """What an iterable, or an object with ``__len__`` and ``__getitem__``, gives: at most `steps` items, behind the
+    first ones that are `left_out`.
 
     A generator is not asked for more than that, and is left open: the next epoch goes on where this one ended. A
     `Dataset` begins its next epoch then.
     """
     if isinstance(source, Sized) and hasattr(source, "__getitem__"):
-        count = len(source) if steps is None else min(steps, len(source))
-        for i in range(count):
+        count = len(source) if steps is None else min(left_out + steps, len(source))
+        for i in range(left_out, count):
             yield source[i]
         return
     items = iter(source)
+    for _ in itertools.islice(items, left_out):
+        pass
     for _ in itertools.count() if steps is None else range(steps):
         try:
             item = next(items)
@@ -307,6 +338,9 @@ class Stream:
     ) -> None:
         _check_no_name(class_weight)
         self.model, self.source, self.class_weight, self.steps = model, source, class_weight, steps
+        #: Batches given so far: in all epochs, and in this one.
+        self._all = self._given = 0
+        self._resumed = False
 
     def __len__(self) -> int:
         if self.steps is not None:
@@ -316,11 +350,35 @@ class Stream:
         raise TypeError("this source of batches has no length")
 
     def __iter__(self) -> Iterator[Batch]:
-        for number, item in enumerate(raw_batches(self.source, self.steps)):
-            yield self.batch(item, number)
+        left_out = self._left_out()
+        if not self._resumed:
+            self._given = 0
+        self._resumed = False
+        steps = None if self.steps is None else self.steps - self._given
+        for item in raw_batches(self.source, steps, left_out):
+            self._all, self._given = self._all + 1, self._given + 1
+            yield self.batch(item, self._given - 1)
         end = getattr(self.source, "on_epoch_end", None)
         if callable(end):  # objects of batches may shuffle themselves between epochs, as Keras' do
             end()
+
+    def _left_out(self) -> int:
+        """How many batches were given before by a source that can't be told where to go on."""
+        if not self._resumed or hasattr(self.source, "load_state_dict"):
+            return 0
+        # An iterator gives all epochs one after the other; everything else begins each anew.
+        return self._all if isinstance(self.source, Iterator) else self._given
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the source is, as plain data; it is asked if it has such a method itself."""
+        own = self.source.state_dict() if hasattr(self.source, "state_dict") else None
+        return {"all": self._all, "given": self._given, "source": own}
+
+    def load_state_dict(self, state: dict[str, Any], within: bool) -> None:
+        """Let the next iteration be the rest of the epoch if `within` one, else the next epoch."""
+        if state.get("source") is not None and hasattr(self.source, "load_state_dict"):
+            self.source.load_state_dict(state["source"])
+        self._all, self._given, self._resumed = state["all"], state["given"] if within else 0, True
 
     def batch(self, item: Any, number: int) -> Batch:
         if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):

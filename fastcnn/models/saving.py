@@ -85,11 +85,11 @@ def _automatically_named(layer: Layer) -> bool:
 def save_weights(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
     model._require_built()
     tensors = {key: v.numpy() for key, v in weight_keys(model).items()}
-    _write(filepath, tensors, {"format": FORMAT, "version": str(VERSION), "kind": "weights"}, overwrite)
+    write(filepath, tensors, {"format": FORMAT, "version": str(VERSION), "kind": "weights"}, overwrite)
 
 
 def load_weights(model: Model, filepath: str | os.PathLike[str]) -> None:
-    with _opened(filepath) as file:
+    with opened(filepath) as file:
         _assign(model, file, filepath)
 
 
@@ -146,11 +146,11 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
         header["compile"] = json.dumps({**compiled, "trained": trained})
         for key in trained:
             for slot, part in states[keys[key]].items():
-                tensors[_state_key(slot, key)] = part.copy()
-    _write(filepath, tensors, header, overwrite)
+                tensors[state_key(slot, key)] = part.copy()
+    write(filepath, tensors, header, overwrite)
 
 
-def _state_key(slot: str, key: str) -> str:
+def state_key(slot: str, key: str) -> str:
     return f"{_STATE}{slot}/{key}"
 
 
@@ -209,11 +209,11 @@ def load_model(filepath: str | os.PathLike[str], compile: bool = True) -> Model:
     """
     from .model import Model
 
-    with _opened(filepath) as file:
+    with opened(filepath) as file:
         header = file.metadata() or {}
         if header.get("kind") != "model":
             raise ModelFileError(f"{filepath} holds weights alone: build the model and call model.load_weights")
-        data = _json(header, "model", filepath)
+        data = read_json(header, "model", filepath)
         total = sum(int(np.prod(file.get_slice(k).get_shape(), dtype=np.float64)) for k in file.keys())  # noqa: SIM118
         try:
             with weight_budget(total):
@@ -223,7 +223,7 @@ def load_model(filepath: str | os.PathLike[str], compile: bool = True) -> Model:
         if not isinstance(model, Model) or not model.built:
             raise ModelFileError(f"{filepath}: its configuration is not that of a built model")
         _assign(model, file, filepath)
-        model.metadata = _json(header, "metadata", filepath) if "metadata" in header else {}
+        model.metadata = read_json(header, "metadata", filepath) if "metadata" in header else {}
         if compile:
             _restore_compiled(model, header, file, filepath)
     return model
@@ -235,7 +235,7 @@ def _restore_compiled(model: Model, header: Mapping[str, str], file: Any, filepa
     if "compile" not in header:
         _check_tensors(file, filepath, "optimizer array", present, {})
         return
-    config = _json(header, "compile", filepath)
+    config = read_json(header, "compile", filepath)
     weights = weight_keys(model)
     try:
         optimizer = optimizers.get(config["optimizer"])
@@ -247,11 +247,11 @@ def _restore_compiled(model: Model, header: Mapping[str, str], file: Any, filepa
         model.compile(optimizer, loss, config["loss_weights"], plain, weighted, config.get("recompute", False))
     except _BAD_CONFIG as error:
         raise ModelFileError(f"{filepath}: how it was compiled can't be restored: {error}") from error
-    wanted = {_state_key(slot, key): v for key, v in trained.items() for slot in optimizer.all_slots}
+    wanted = {state_key(slot, key): v for key, v in trained.items() for slot in optimizer.all_slots}
     _check_tensors(file, filepath, "optimizer array", present, wanted)
     optimizer.iterations, optimizer.accumulated = iterations, accumulated
-    for key, variable in trained.items():
-        optimizer.set_state(variable, {slot: file.get_tensor(_state_key(slot, key)) for slot in optimizer.all_slots})
+    slots = optimizer.all_slots
+    optimizer.set_states({v: {s: file.get_tensor(state_key(s, k)) for s in slots} for k, v in trained.items()})
 
 
 def _objects(item: Any, make: Any) -> Any:
@@ -268,7 +268,7 @@ def _objects(item: Any, make: Any) -> Any:
 # ---------------------------------------------------------------- files
 
 
-def _write(
+def write(
     filepath: str | os.PathLike[str], tensors: dict[str, np.ndarray], header: dict[str, str], overwrite: bool
 ) -> None:
     from safetensors.numpy import save
@@ -281,7 +281,7 @@ def _write(
 
 
 @contextmanager
-def _opened(filepath: str | os.PathLike[str]) -> Iterator[Any]:
+def opened(filepath: str | os.PathLike[str]) -> Iterator[Any]:
     """A safetensors file of this package, its format and version checked."""
     from safetensors import SafetensorError, safe_open
 
@@ -306,7 +306,7 @@ def _opened(filepath: str | os.PathLike[str]) -> Iterator[Any]:
         raise ModelFileError(f"{path} is not a model file, or is damaged: {error}") from None
 
 
-def _json(header: Mapping[str, str], key: str, filepath: Any) -> Any:
+def read_json(header: Mapping[str, str], key: str, filepath: Any) -> Any:
     text = header.get(key, "")
     try:
         if len(text) > _MAX_CONFIG:

@@ -19,6 +19,7 @@ from .data import Arrays, Batch, check_verbose, checked_batch, is_arrays, sample
 from .objective import Objective, make_losses
 from .predictor import Predictor
 from .progress import NaNWatch, Tally, metric_groups
+from .run import Run
 from .sources import Source, length, make_source, split_validation
 
 
@@ -31,6 +32,8 @@ class Trainer(Predictor):
         self.compiled = False
         self.stop_training = False
         self.history: Any = None
+        #: The training under way, for callbacks; None where there is none.
+        self.run: Run | None = None
         self._compile_config: dict[str, Any] = {}
         self._objective: Objective | None = None
         self._tally: Tally | None = None
@@ -246,43 +249,18 @@ class Trainer(Predictor):
             batch_size=getattr(train, "batch_size", None),
         )
         self.stop_training = False
-        watch = NaNWatch()
-        listeners.on_train_begin()
-        logs: dict[str, float] = {}
-        for epoch in range(initial_epoch, epochs):
-            listeners.on_epoch_begin(epoch)
-            logs = self._train_epoch(train, listeners, watch, epoch)
-            if validation is not None and (epoch + 1) % validation_freq == 0:
-                found = self._evaluate(validation, listeners)
-                logs.update({f"val_{name}": value for name, value in found.items()})
-            listeners.on_epoch_end(epoch, logs)
-            if self.stop_training:
-                break
-        if self.optimizer is not None:
-            self.optimizer.finalize_variable_values()
-        listeners.on_train_end(logs)
+        run = Run(self, train, validation, listeners, initial_epoch, epochs, validation_freq)
+        backup = listeners.backup
+        if backup is not None and backup.found():
+            run.resume(backup.path)
+            listeners.set_params({**listeners.params, "resumed": True})
+        outer, self.run = self.run, run
+        try:
+            run.go()
+        finally:
+            self.run = outer
         self.history = listeners.history
         return self.history
-
-    def _train_epoch(self, train: Source, listeners: Any, watch: NaNWatch, epoch: int) -> dict[str, float]:
-        objective, tally = self._ready(), self._tally
-        assert tally is not None
-        tally.reset()
-        number = -1
-        for number, batch in enumerate(train):
-            listeners.on_train_batch_begin(number)
-            loss, predictions = self._step(batch, objective, True)
-            tally.add(batch, loss, predictions)
-            watch.look(batch, loss, f"epoch {epoch + 1}, batch {number}")
-            listeners.on_train_batch_end(number, tally.logs)
-            if self.stop_training:
-                break
-        if number < 0:
-            raise ValueError(
-                "x gave no batches in this epoch; a generator that is used up can't be read again: give an object with "
-                "__iter__ or with __len__ and __getitem__, or an endless generator and steps_per_epoch"
-            )
-        return tally.logs()
 
     def _build_from(self, x: Any) -> None:
         if isinstance(x, Dataset):

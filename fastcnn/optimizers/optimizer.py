@@ -259,7 +259,7 @@ class Optimizer:
         state = {}
         for slot in self.all_slots:
             memory = core.aligned_empty(4 * max(1, store.size)).view(np.float32)
-            memory[:] = self.slot_start(slot) if slot in self.slots else 0.0
+            memory[:] = self._start(slot)
             for variable, part in zip(store.variables, store.split(memory)):
                 if variable in known:
                     part[...] = known[variable][slot]
@@ -273,6 +273,9 @@ class Optimizer:
             else:
                 self._aside[variable] = {slot: part.copy() for slot, part in parts.items()}
         self._store, self._state = store, state
+
+    def _start(self, slot: str) -> float:
+        return self.slot_start(slot) if slot in self.slots else 0.0
 
     def calls(self, weights: np.ndarray, grads: Buffer) -> Calls:
         """The kernel calls for the plan of a batch: they update all weights, or add the gradients to those before."""
@@ -316,9 +319,17 @@ class Optimizer:
                     found[variable][slot] = part
         return found
 
-    def set_state(self, variable: Variable, state: dict[str, np.ndarray]) -> None:
-        """What to go on with when a weight, not trained at the moment, is trained."""
-        self._aside[variable] = state
+    def set_states(self, states: Mapping[Variable, Mapping[str, np.ndarray]]) -> None:
+        """Go on with these states, as `states` gives them; that of other weights begins anew."""
+        self._aside.clear()
+        known = self.states()
+        for variable, parts in known.items():
+            for slot, part in parts.items():
+                start = variable.storage if slot == "average" else self._start(slot)
+                part[...] = states[variable][slot] if variable in states else start
+        for variable, given in states.items():
+            if variable not in known:
+                self._aside[variable] = {slot: array.copy() for slot, array in given.items()}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} learning_rate={self.learning_rate:g} iterations={self.iterations}>"

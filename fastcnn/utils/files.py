@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 import sys
@@ -59,10 +60,8 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb", encoding: str |
         with open(name, mode, encoding=encoding) as file:
             yield file
         return
-    folder, base = os.path.split(target)
-    # A file name has 255 bytes; long ones lose their end rather than make the temporary name too long.
-    start = os.fsdecode(os.fsencode(base)[:200])
-    temporary = os.path.join(folder, f".{start}.{secrets.token_hex(6)}.tmp")
+    folder, start = _temporary_start(target)
+    temporary = os.path.join(folder, f"{start}{secrets.token_hex(6)}.tmp")
     try:
         handle = os.open(temporary, _NEW_FILE, 0o666)
     except OSError as error:
@@ -85,6 +84,23 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb", encoding: str |
             raise _naming(error, name) from None
         raise
     _sync_folder(folder)
+
+
+def _temporary_start(target: str) -> tuple[str, str]:
+    """The folder, and how names of temporary files for `target` begin."""
+    folder, base = os.path.split(target)
+    # A file name has 255 bytes; long ones lose their end rather than make the temporary name too long.
+    return folder, f".{os.fsdecode(os.fsencode(base)[:200])}."
+
+
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove what processes that were killed within `atomic_write` left beside `path`. Nobody may be writing it."""
+    folder, start = _temporary_start(os.path.realpath(os.fspath(path)))
+    leftover = re.compile(re.escape(start) + r"[0-9a-f]{12}\.tmp")
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            if leftover.fullmatch(name):
+                os.unlink(os.path.join(folder, name))
 
 
 def cache_dir() -> Path:
