@@ -95,6 +95,8 @@ def _row(array: np.ndarray, row: tuple[int | None, ...]) -> tuple[int, ...] | No
 def whole_inputs(model: Network, x: Any) -> list[np.ndarray]:
     """The inputs of a model whose axis 0 doesn't count samples, each as one array of its own shape and dtype."""
     names, found = model.input_names, []
+    if not names and not (isinstance(x, (list, tuple, Mapping)) and len(x) == 0):
+        raise ValueError(f"model {model.name!r} has no inputs: x must be an empty list, received {shown(x)}")
     for name, value, given in zip(names, model.inputs, _named(x, names, "x")):
         label = "x" if len(names) == 1 else f"x[{name!r}]"
         array = arrays.real_array(given, label)

@@ -16,7 +16,7 @@ class Model(Trainer):
     Parameters
     ----------
     inputs : Value or list of Value
-        Results of `Input`.
+        Results of `Input`; an empty list for what depends on nothing, as some ONNX files have it.
     outputs : Value or list of Value
         Results of layers called on them.
     name : str, optional

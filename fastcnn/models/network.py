@@ -30,9 +30,9 @@ class Network(Layer):
         self._single_output = True
 
     def _connect(self, inputs: list[Value], outputs: list[Value]) -> None:
+        if not outputs:
+            raise ValueError(f"model {self.name!r}: outputs must have at least one value, received an empty list")
         for what, values in (("inputs", inputs), ("outputs", outputs)):
-            if not values:
-                raise ValueError(f"model {self.name!r}: {what} must have at least one value, received an empty list")
             for value in values:
                 if not isinstance(value, Value):
                     raise TypeError(f"{what} must be results of Input() and layers, received {type(value).__name__}")

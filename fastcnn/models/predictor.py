@@ -167,7 +167,7 @@ class Predictor(Network):
     @property
     def _by_samples(self) -> bool:
         """Whether inputs are rows of samples, of which any number may be taken at a time."""
-        return all(v.origin.layer.samples for v in self.inputs)
+        return bool(self.inputs) and all(v.origin.layer.samples for v in self.inputs)
 
     def _give(self, outputs: list[np.ndarray]) -> Any:
         return outputs[0] if self._single_output else outputs

@@ -67,7 +67,7 @@ def functional_from_config(config: Mapping[str, Any], known: list[Layer] | None 
             results.append([layer.value])
             continue
         values = [results[i][k] for i, k in call["inputs"]]
-        out = layer(values if len(values) > 1 else values[0])
+        out = layer(values[0] if len(values) == 1 else values)
         results.append(list(out) if isinstance(out, (list, tuple)) else [out])
     outputs = [results[i][k] for i, k in config["outputs"]]
     single = config["single_output"] and len(outputs) == 1

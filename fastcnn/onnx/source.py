@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import defs, helper, numpy_helper
+from onnx import defs, helper
 
-from .._ops.arrays import memory_limit
-from ..errors import shown
 from ..shapes import MAX_SIZE
+from ..weights.onnx_tensors import check_external, parsed, read_tensor, some
 from .checks import check_attributes, check_signature, typed_attributes
-from .external import external_bytes
 from .host import attributes_of, supports
 from .host_node import Attributes
 
@@ -83,7 +79,7 @@ def read_source(model: Any) -> Source:
         It isn't a model that can be trusted and understood; what is wrong and where is said. Operators that nobody
         knows here are all named at once.
     """
-    proto, folder = _parsed(model)
+    proto, folder = parsed(model)
     graph = proto.graph
     opset = _opset(proto)
     if graph.sparse_initializer:
@@ -91,7 +87,7 @@ def read_source(model: Any) -> Source:
     _check_operators(graph, opset)
     _check_names(graph)
     order = _ordered(graph)
-    _check_external(graph)
+    check_external(graph.initializer)
     arrays = {t.name: read_tensor(t, folder) for t in graph.initializer}
     nodes = []
     for node in order:
@@ -106,20 +102,6 @@ def read_source(model: Any) -> Source:
     inputs = [_value_info(v) for v in graph.input if v.name not in arrays]
     outputs = [_value_info(v) for v in graph.output]
     return Source(graph.name, opset, nodes, arrays, inputs, outputs, _metadata(proto))
-
-
-def _check_external(graph: onnx.GraphProto) -> None:
-    """Data in other files fits into memory: many tensors may lie in one place, or a file be larger than its disk."""
-    outside = [t for t in graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
-    needed = 0
-    for tensor in outside:
-        what = f"tensor {tensor.name!r}"
-        needed += _bytes_of(tensor, _dtype_of(tensor, what), what)
-    if needed > memory_limit():
-        raise ValueError(
-            f"tensors {_some([t.name for t in outside])}: {needed} bytes lie in other files; this process can have "
-            f"{memory_limit()}"
-        )
 
 
 def _metadata(proto: onnx.ModelProto) -> dict[str, Any]:
@@ -138,31 +120,6 @@ def label(node: onnx.NodeProto) -> str:
     return node.name or next((o for o in node.output if o), "")
 
 
-def _parsed(model: Any) -> tuple[onnx.ModelProto, Path | None]:
-    if isinstance(model, onnx.ModelProto):
-        return model, None
-    if isinstance(model, (str, os.PathLike)):
-        path = Path(model)
-        try:
-            data, folder, what = path.read_bytes(), path.parent, str(path)
-        except FileNotFoundError:
-            raise FileNotFoundError(f"there is no file {path}") from None
-        except OSError as error:
-            raise ValueError(f"{shown(str(path))} can't be read: {error.strerror}") from None
-    elif isinstance(model, (bytes, bytearray, memoryview)):
-        data, folder, what = bytes(model), None, "the bytes"
-    else:
-        raise TypeError(f"model must be a path, bytes or an onnx.ModelProto, received {shown(model)}")
-    proto = onnx.ModelProto()
-    try:
-        proto.ParseFromString(data)
-    except Exception as error:  # protobuf's DecodeError is another class with each of its implementations
-        raise ValueError(f"{what}: not an ONNX model: {error}") from None
-    if not proto.HasField("graph"):
-        raise ValueError(f"{what}: not an ONNX model: it has no graph")
-    return proto, folder
-
-
 def _opset(proto: onnx.ModelProto) -> int:
     versions = [o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")]
     newest = defs.onnx_opset_version()
@@ -179,12 +136,8 @@ def _check_operators(graph: onnx.GraphProto, opset: int) -> None:
             full = f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
             unknown.setdefault(full, []).append(label(node))
     if unknown:
-        parts = [f"{op} (node{'s' if len(n) > 1 else ''} {_some(n)})" for op, n in sorted(unknown.items())]
+        parts = [f"{op} (node{'s' if len(n) > 1 else ''} {some(n)})" for op, n in sorted(unknown.items())]
         raise ValueError(f"operators that aren't supported at opset {opset}: {'; '.join(parts)}")
-
-
-def _some(names: Sequence[str], limit: int = 5) -> str:
-    return ", ".join(map(repr, names[:limit])) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
 def _check_names(graph: onnx.GraphProto) -> None:
@@ -233,7 +186,7 @@ def _ordered(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
                 ready.append(j)
     if len(order) < len(needs):
         left = [label(graph.node[i]) for i, count in enumerate(waiting) if count]
-        raise ValueError(f"the graph has a cycle through the nodes {_some(left)}")
+        raise ValueError(f"the graph has a cycle through the nodes {some(left)}")
     return [graph.node[i] for i in order]
 
 
@@ -268,53 +221,3 @@ def _value_info(value: onnx.ValueInfoProto) -> SourceInput:
         else:
             sizes.append(d.dim_param if d.HasField("dim_param") and d.dim_param else None)
     return SourceInput(value.name, dtype, tuple(sizes))
-
-
-#: Where a tensor's numbers may lie, besides raw_data.
-_FIELDS = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")
-
-
-def _dtype_of(tensor: onnx.TensorProto, what: str) -> np.dtype[Any]:
-    if tensor.data_type in (onnx.TensorProto.UNDEFINED, onnx.TensorProto.STRING):
-        raise ValueError(f"{what}: must hold numbers, its type is {tensor.data_type}")
-    try:
-        return helper.tensor_dtype_to_np_dtype(tensor.data_type)
-    except (KeyError, ValueError, TypeError):
-        raise ValueError(f"{what}: unknown type {tensor.data_type}") from None
-
-
-def _bits(dtype: np.dtype[Any]) -> int:
-    """Of a number in a file."""
-    return {"int4": 4, "uint4": 4, "float4_e2m1fn": 4, "int2": 2, "uint2": 2}.get(dtype.name, 8 * dtype.itemsize)
-
-
-def _bytes_of(tensor: onnx.TensorProto, dtype: np.dtype[Any], what: str) -> int:
-    """What a tensor of these sizes takes in a file."""
-    if any(not 0 <= d <= MAX_SIZE for d in tensor.dims):
-        raise ValueError(f"{what}: sizes must be from 0 to {MAX_SIZE}, received {list(tensor.dims)}")
-    return -(-math.prod(tensor.dims) * _bits(dtype) // 8)
-
-
-def read_tensor(tensor: onnx.TensorProto, folder: Path | None, what: str = "") -> np.ndarray:
-    """A stored array; its sizes are held against its data before anything is allocated."""
-    what = what or f"tensor {tensor.name!r}"
-    dtype = _dtype_of(tensor, what)
-    nbytes = _bytes_of(tensor, dtype, what)
-    count, bits = math.prod(tensor.dims), _bits(dtype)
-    if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        data = external_bytes(tensor, folder, nbytes, what)
-        return np.frombuffer(data, dtype.newbyteorder("<")).reshape(list(tensor.dims)).astype(dtype, copy=False)
-    if tensor.HasField("raw_data"):
-        present, wanted = len(tensor.raw_data), nbytes
-    else:
-        present, wanted = max(len(getattr(tensor, f)) for f in _FIELDS), count
-        if dtype.kind == "c" or bits < 8:
-            wanted = present if present else wanted  # several numbers share a place, or one has two: NumPy checks
-    if present != wanted:
-        raise ValueError(
-            f"{what}: sizes {list(tensor.dims)} need {wanted} bytes or numbers of data, there are {present}"
-        )
-    try:
-        return np.array(numpy_helper.to_array(tensor))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{what}: {error}") from None

@@ -118,7 +118,7 @@ def test_more_data_than_memory(tmp_path: Path) -> None:
 
 def test_more_bytes_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of fewer numbers than that."""
-    monkeypatch.setattr("fastcnn.onnx.source.memory_limit", lambda: 1000)
+    monkeypatch.setattr("fastcnn.weights.onnx_tensors.memory_limit", lambda: 1000)
     (tmp_path / "data").write_bytes(bytes(600))
     with pytest.raises(ValueError, match=r"w0.*1200 bytes lie in other files; this process can have 1000"):
         fastcnn.onnx.load(outside(tmp_path, "data", (150,), count=2))

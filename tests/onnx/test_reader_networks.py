@@ -96,3 +96,18 @@ def test_fine_tuning() -> None:
     tuned.compile("sgd", "sparse_categorical_crossentropy")
     tuned.fit(images, labels, batch_size=4, verbose=0)
     assert not np.array_equal(before[0], model.get_weights()[0])
+
+
+def test_a_model_without_inputs(tmp_path: Path) -> None:
+    """What depends on nothing is computed once, as the file is read."""
+    numbers = np.arange(6, dtype=np.float32).reshape(2, 3)
+    node = onnx.helper.make_node("Constant", [], ["y"], value=onnx.numpy_helper.from_array(numbers))
+    y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [2, 3])
+    graph = onnx.helper.make_graph([node], "numbers", [], [y])
+    model = fastcnn.onnx.load(onnx.helper.make_model(graph))
+    model.save(tmp_path / "numbers.safetensors")
+    for made in (model, load_model(tmp_path / "numbers.safetensors"), fastcnn.onnx.load(fastcnn.onnx.to_proto(model))):
+        assert made.inputs == []
+        np.testing.assert_array_equal(made.predict([]), numbers)
+    with pytest.raises(ValueError, match="has no inputs: x must be an empty list, received array"):
+        model.predict(numbers)
