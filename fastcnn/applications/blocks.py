@@ -8,12 +8,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from .. import layers, weights
+from .. import layers
 from ..errors import shown
 from ..graph import Value
 from ..initializers import VarianceScaling
 from ..layers.base import weight_budget
 from ..models import Model
+from ..weights import load_best
 
 #: Weights' first values for layers with ReLUs behind them (He et al., "Delving deep into rectifiers", 2015).
 INITIALIZER = "he_normal"
@@ -160,24 +161,17 @@ def application(
             x = layers.GlobalMaxPooling2D(name="max_pool")(x)
         model = Model(image, x, name=name)
     if weights is not None:
-        _load_weights(model, weights, torch_name, include_top)
+        # Modules have the names of PyTorch's collection, those of the layers, or others: then they are taken in order.
+        # A file may have those of a top that the model lacks.
+        load_best(model, weights, [torch_name, None], allow_unused=not include_top)
     return model
-
-
-def _load_weights(model: Model, path: str | os.PathLike[str], torch_name: TorchName, include_top: bool) -> None:
-    """All of the model's weights; a file may have those of a top that the model lacks.
-
-    Where modules have other names than those of PyTorch's collection, they are taken in order.
-    """
-    names = torch_name if weights.compare(model, path, torch_name).matched else None
-    weights.load(model, path, names, allow_unused=not include_top)
 
 
 def _check_weights(path: Any) -> None:
     if path == "imagenet":
         raise ValueError(
             'weights must be None or the path of a file: weights="imagenet" would be a download, which this package '
-            "doesn't do; PyTorch's .pth files and safetensors are read"
+            "doesn't do; PyTorch's .pth files, ONNX and safetensors are read"
         )
     if path is not None and not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"weights must be None or the path of a file, received {type(path).__name__}")

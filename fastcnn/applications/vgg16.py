@@ -38,7 +38,8 @@ def VGG16(  # noqa: N802
     include_top : bool
         Whether the three dense layers are there. Without them the outputs are maps of 512 channels.
     weights : path-like, optional
-        A file to read weights from (see `fastcnn.weights.load`): PyTorch's `.pth`, or safetensors. Random without one.
+        A file to read weights from (see `fastcnn.weights.load`): PyTorch's `.pth`, ONNX or safetensors. Random without
+        one.
     input_tensor : Value, optional
         A result of `Input` to build on.
     input_shape : tuple of int, optional

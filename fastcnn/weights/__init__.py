@@ -1,4 +1,4 @@
-"""Weights from files that others wrote: PyTorch's `.pth` and `.pt`, and safetensors, for models of the same layers.
+"""Weights from files that others wrote, for models of the same layers: PyTorch's `.pth` and `.pt`, ONNX, safetensors.
 
 Neither PyTorch nor anything in the file is run (see `pickles`). Layouts are changed on the way: PyTorch's kernels are
 (out, in, height, width), fastcnn's (height, width, in, out).
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, NDArray[np.generic]]:
     Parameters
     ----------
     path : path-like
-        A safetensors file, or one that PyTorch's `torch.save` wrote with a state dictionary, in either of its formats.
+        A safetensors file, an ONNX one (with its extra: ``pip install 'fastcnn[onnx]'``), or one that PyTorch's
+        `torch.save` wrote with a state dictionary, in either of its formats.
 
     Raises
     ------
@@ -44,10 +46,11 @@ def read(path: str | os.PathLike[str]) -> dict[str, NDArray[np.generic]]:
     """
     with open_tensors(path) as file:
         # Tensors may share their numbers in the file, and don't here.
-        needed = sum(math.prod(tensor.shape) * itemsize(tensor.dtype) for tensor in file.tensors.values())
+        tensors = file.tensors if file.whole is None else file.whole
+        needed = sum(math.prod(tensor.shape) * itemsize(tensor.dtype) for tensor in tensors.values())
         if needed > memory_limit():
             raise ModelFileError(f"its tensors take {needed} bytes, this process can have {memory_limit()}")
-        return {name: tensor.read() for name, tensor in file.tensors.items()}
+        return {name: tensor.read() for name, tensor in tensors.items()}
 
 
 def compare(model: Model, path: str | os.PathLike[str], names: Names | None = None) -> Report:
@@ -75,7 +78,8 @@ def load(
     Where the file calls its modules as the model calls its layers, tensors are assigned by name; otherwise in order:
     the file must then have modules of the same kinds and shapes as the model has layers with weights, one for one. A
     safetensors file, which has its tensors by name, says nothing of their order: it needs `names`, unless fastcnn
-    wrote it.
+    wrote it. An ONNX file has modules in the order of its nodes; where its exporter folded batch normalizations into
+    convolutions, the model's are set to add the convolutions' biases and nothing else (see `Report`).
 
     Parameters
     ----------
@@ -101,8 +105,19 @@ def load(
     ModelFileError
         As `read` raises it, or something doesn't fit.
     """
+    return load_best(model, path, [names], allow_missing, allow_unused)
+
+
+def load_best(
+    model: Model,
+    path: str | os.PathLike[str],
+    candidates: Sequence[Names | None],
+    allow_missing: bool = False,
+    allow_unused: bool = False,
+) -> Report:
+    """`load` with those of several names by which the fewest weights are missing, the first of them."""
     with open_tensors(path) as file:
-        report = match(_built(model), file, names)
+        report = min((match(_built(model), file, names) for names in candidates), key=lambda r: len(r.missing))
         if (report.missing and not allow_missing) or (report.unused and not allow_unused) or not report.matched:
             raise ModelFileError(
                 f"{report.summary()}; nothing was changed. {report.problems()}. print(fastcnn.weights.compare(model, "

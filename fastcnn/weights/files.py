@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property, partial
 from typing import Any
 
@@ -24,7 +24,7 @@ _DTYPES = {
 
 @contextmanager
 def open_tensors(path: str | os.PathLike[str]) -> Iterator[TensorFile]:
-    """The tensors of a file: safetensors, or what PyTorch's `torch.save` wrote.
+    """The tensors of a file: safetensors, ONNX, or what PyTorch's `torch.save` wrote.
 
     Names and shapes are known, and checked against the file's size, before any number is read.
 
@@ -34,6 +34,8 @@ def open_tensors(path: str | os.PathLike[str]) -> Iterator[TensorFile]:
         There is no such file.
     ModelFileError
         It is of another format, truncated or damaged, or holds what is no tensor.
+    ImportError
+        It is an ONNX file, and the package onnx isn't there.
     """
     name = os.fspath(path)
     if not os.path.exists(name):
@@ -43,13 +45,24 @@ def open_tensors(path: str | os.PathLike[str]) -> Iterator[TensorFile]:
     with open(name, "rb") as file:
         start = file.read(9)
     # A safetensors file begins with the length of its header in eight bytes, and the header is a JSON object.
-    reader = _opened_safetensors if start[8:] == b"{" else torch_files.opened
+    # ONNX begins with its version, protocol buffers' field 1.
+    reader = _opened_safetensors if start[8:] == b"{" else _opened_onnx if start[:1] == b"\x08" else torch_files.opened
     try:
         with reader(name) as tensors:
             yield tensors
     except ModelFileError as error:
         text = str(error)
         raise (error if text.startswith(name) else ModelFileError(f"{name}: {text}")) from None
+
+
+def _opened_onnx(path: str) -> AbstractContextManager[TensorFile]:
+    try:
+        from . import onnx_files
+    except ImportError:
+        raise ImportError(
+            f"{path} is an ONNX file, which needs the package onnx: pip install 'fastcnn[onnx]'"
+        ) from None
+    return onnx_files.opened(path)
 
 
 @contextmanager

@@ -27,8 +27,11 @@ class Layout(NamedTuple):
     convert: Callable[[NDArray[Any]], NDArray[Any]]
 
 
-def layout(layer: Layer, variable: Variable) -> Layout:
-    """How PyTorch has this weight: kernels (out, in / groups, height, width), dense ones (out, in)."""
+def layout(layer: Layer, variable: Variable, flat_last: bool = False) -> Layout:
+    """How PyTorch has this weight: kernels (out, in / groups, height, width), dense ones (out, in).
+
+    `flat_last`: pixels of flattened images come with their channels last, as here, not as PyTorch has them.
+    """
     shape, kind = variable.shape, type(layer).__name__
     if variable.name != "kernel":
         # One number a channel, where the layer has axes of size 1 for height and width (PReLU).
@@ -41,7 +44,7 @@ def layout(layer: Layer, variable: Variable) -> Layout:
         return Layout((channels * multiplier, 1, rows, columns), lambda a: a.reshape(filters).transpose(2, 3, 0, 1))
     if kind == "Dense":
         maps = _flattened(layer)
-        if maps is None or math.prod(maps) != shape[0]:
+        if maps is None or math.prod(maps) != shape[0] or flat_last:
             return Layout(shape[::-1], lambda a: a.T)
         # What was flattened is (height, width, channels) here and (channels, height, width) there.
         height, width, channels = maps

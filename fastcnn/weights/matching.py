@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
+
+import numpy as np
 
 from ..errors import shown
 from ..graph import Variable
@@ -49,6 +52,10 @@ class Report:
         Tensors that the model has no weight for.
     ignored : list of str
         Tensors that no model needs, such as counts of batches.
+    folded : dict of str to str
+        Batch normalizations that the file doesn't have, because its exporter put them into the convolutions before
+        them, and the tensors of these convolutions' biases. They are set to add that and nothing else; the statistics
+        of the data are lost, so they are best kept frozen where the model is trained further.
     """
 
     path: str
@@ -57,6 +64,7 @@ class Report:
     missing: dict[str, str] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    folded: dict[str, str] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -69,6 +77,7 @@ class Report:
         parts += [f"{len(self.missing)} missing"] if self.missing else []
         parts += [f"{len(self.unused)} of the file's tensors unused"] if self.unused else []
         parts += [f"{len(self.ignored)} ignored"] if self.ignored else []
+        parts += [f"{len(self.folded)} batch normalizations folded into its convolutions"] if self.folded else []
         return f"{self.path}: {', '.join(parts)}"
 
     def __str__(self) -> str:
@@ -79,6 +88,10 @@ class Report:
                 "" if match.stored.shape == match.variable.shape else f" -> {match.variable.shape}"
             )
             lines.append(f"  {match.weight:{width}} <- {printable(match.tensor)} {shapes}")
+        lines += [
+            f"  folded:  {layer} (only adds {printable(bias)}; keep it frozen in further training)"
+            for layer, bias in self.folded.items()
+        ]
         lines += [f"  missing: {weight} ({why})" for weight, why in self.missing.items()]
         lines += [f"  unused:  {printable(tensor)}" for tensor in self.unused]
         return "\n".join(lines)
@@ -137,10 +150,11 @@ class _Matcher:
 
     def __init__(self, model: Model, file: TensorFile, names: Names | None) -> None:
         self.report = Report(file.path)
-        self.tensors = file.tensors
+        self.tensors, self.is_graph = file.tensors, file.is_graph
         self.report.ignored = [name for name in file.tensors if name.endswith(COUNTER)]
         self.prefix, self.modules = _modules(file.tensors)
         self.used: set[str] = set()
+        self.module_of: dict[int, str] = {}
         self.layers = list(_layers_with_weights(model))
         self.wanted = self._wanted(model)
         by_name = {path: self._module_of(path, layer, names) for path, layer in self.layers}
@@ -150,7 +164,8 @@ class _Matcher:
             self._by_order()
         else:
             self._by_name(by_name)
-        self.report.unused = [t for t in file.tensors if t not in self.used and not t.endswith(COUNTER)]
+        left = [t for t in file.tensors if t not in self.used and not t.endswith(COUNTER)]
+        self.report.unused = [file.tensors[t].name or t for t in left] + list(file.others)
 
     def _wanted(self, model: Model) -> dict[int, list[_Wanted]]:
         """The weights of each layer, by its identity."""
@@ -169,16 +184,21 @@ class _Matcher:
 
     def _by_name(self, by_name: Mapping[str, str]) -> None:
         for path, layer in self.layers:
-            self._assign_layer(layer, by_name[path])
+            if by_name[path] in self.modules or not self._fold(path, layer):
+                self._assign_layer(layer, by_name[path])
 
     def _by_order(self) -> None:
         """The n-th layer with weights is the n-th module, as long as the kinds agree."""
         self.report.by = "order"
-        modules = iter(self.modules)
+        modules = list(self.modules)[::-1]
         agree = True
-        for _, layer in self.layers:
-            module = next(modules, None) if agree else None
+        for path, layer in self.layers:
+            module = modules[-1] if modules and agree else None
             kind = module_kind(self.modules[module]) if module is not None else ""
+            if agree and kind != layer_kind(layer) and self._fold(path, layer):
+                continue
+            if module is not None:
+                modules.pop()
             if module is not None and kind != layer_kind(layer):
                 agree = False
                 why = f"the file's next module {shown(module)} is of another kind ({kind})"
@@ -186,13 +206,40 @@ class _Matcher:
                 why = "the file has no further module" if agree else "behind a module of another kind"
             self._assign_layer(layer, module if agree else None, why)
 
+    def _fold(self, path: str, layer: Layer) -> bool:
+        """Whether a normalization that a graph lacks is in the convolution or dense layer before it, as a bias that
+        this layer has no use for; then that is what it adds.
+        """
+        before = layer.calls[0].inputs[0].origin if self.is_graph and layer_kind(layer) == "norm" else None
+        module = None if before is None else self.module_of.get(id(before.layer))
+        bias = f"{self.prefix}{module}.bias"
+        stored = None if module is None else self.tensors.get(bias)
+        wanted = self.wanted[id(layer)]
+        if stored is None or bias in self.used or any(stored.shape != w.variable.shape for w in wanted):
+            return False
+        neutral = {"weight": 1.0, "running_mean": 0.0, "running_var": 1.0 - getattr(layer, "epsilon", 0.0)}
+        for key, variable, parameter in wanted:
+            how = layout(layer, variable)
+            if parameter == "bias":
+                self.report.matched.append(Match(key, variable, stored.name or bias, stored, how))
+                continue
+            number = neutral[parameter]
+            made = StoredTensor(how.shape, "float32", partial(np.full, how.shape, number, np.float32))
+            self.report.matched.append(Match(key, variable, f"{number:g}", made, how))
+        self.used.add(bias)
+        self.report.folded[path] = stored.name or bias
+        return True
+
     def _assign_layer(self, layer: Layer, module: str | None, why: str = "") -> None:
+        if module is not None:
+            self.module_of[id(layer)] = module
         for key, variable, parameter in self.wanted[id(layer)]:
             name = None if module is None else self.prefix + (f"{module}.{parameter}" if module else parameter)
             stored = None if name is None else self.tensors.get(name)
             if stored is not None and name is not None:
                 self.used.add(name)
-            _assign(self.report, key, variable, name, stored, layout(layer, variable), why)
+            how = layout(layer, variable, stored is not None and stored.flat_last)
+            _assign(self.report, key, variable, name, stored, how, why)
 
 
 def _modules(tensors: Mapping[str, StoredTensor]) -> tuple[str, dict[str, dict[str, int]]]:
@@ -218,6 +265,8 @@ def _assign(
     how: Layout,
     why: str = "",
 ) -> None:
+    if stored is not None and stored.name:
+        name = stored.name
     if stored is None or name is None:
         report.missing[key] = why or f"the file has no {shown(name)}"
     elif stored.shape != how.shape:

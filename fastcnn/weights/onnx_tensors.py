@@ -57,7 +57,7 @@ def check_external(tensors: Iterable[onnx.TensorProto]) -> None:
     needed = 0
     for tensor in outside:
         what = f"tensor {tensor.name!r}"
-        needed += _bytes_of(tensor, _dtype_of(tensor, what), what)
+        needed += _bytes_of(tensor, dtype_of(tensor, what), what)
     if needed > memory_limit():
         raise ValueError(
             f"tensors {some([t.name for t in outside])}: {needed} bytes lie in other files; this process can have "
@@ -65,7 +65,7 @@ def check_external(tensors: Iterable[onnx.TensorProto]) -> None:
         )
 
 
-def _dtype_of(tensor: onnx.TensorProto, what: str) -> np.dtype[Any]:
+def dtype_of(tensor: onnx.TensorProto, what: str) -> np.dtype[Any]:
     if tensor.data_type in (onnx.TensorProto.UNDEFINED, onnx.TensorProto.STRING):
         raise ValueError(f"{what}: must hold numbers, its type is {tensor.data_type}")
     try:
@@ -89,7 +89,7 @@ def _bytes_of(tensor: onnx.TensorProto, dtype: np.dtype[Any], what: str) -> int:
 def read_tensor(tensor: onnx.TensorProto, folder: Path | None, what: str = "") -> np.ndarray:
     """A stored array; its sizes are held against its data before anything is allocated."""
     what = what or f"tensor {tensor.name!r}"
-    dtype = _dtype_of(tensor, what)
+    dtype = dtype_of(tensor, what)
     nbytes = _bytes_of(tensor, dtype, what)
     count, bits = math.prod(tensor.dims), _bits(dtype)
     if tensor.data_location == onnx.TensorProto.EXTERNAL:

@@ -110,7 +110,7 @@ def _zip_tensors(file: IO[bytes], size: int) -> dict[str, StoredTensor]:
 
 def _legacy_tensors(file: IO[bytes], size: int) -> dict[str, StoredTensor]:
     if file.read(1) != b"\x80":
-        raise ModelFileError("it is no file of tensors: neither safetensors nor PyTorch's")
+        raise ModelFileError("it is no file of tensors: neither safetensors nor ONNX nor PyTorch's")
     file.seek(0)
     if pickles.load(file, size) != _MAGIC:
         raise ModelFileError("it is a pickle, but not one that torch.save wrote")

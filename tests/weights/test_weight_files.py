@@ -242,8 +242,8 @@ def test_a_compressed_archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "neither safetensors nor PyTorch's"),
-        (b"hello, world", "neither safetensors nor PyTorch's"),
+        (b"", "neither safetensors nor ONNX nor PyTorch's"),
+        (b"hello, world", "neither safetensors nor ONNX nor PyTorch's"),
         (b"\x80\x02K\x01.", "not one that torch.save wrote"),
         (tw.zipped(tw.number(1), {}), "no state dictionary"),
         (tw.zipped(tw.table({"a": tw.number(1)}), {}), "no state dictionary"),
