@@ -30,9 +30,10 @@ extern "C" {
 typedef enum { FC_PORTABLE, FC_AVX2, FC_AVX512, FC_NEON, FC_ISA_COUNT } fc_isa;
 
 /* Element-wise functions of one argument (unary_* and the epilogue of convolutions), some of which have one
- * or two numbers more, alpha and beta. FC_RELU6 and those before it may be fused into a convolution
- * (fc_conv2d_forward). Where a formula has no value at an infinity (0 times infinity), the function has its
- * limit there. From FC_ELU on they take an exponential or more. */
+ * or two numbers more, alpha and beta. FC_RELU6 and those before it are applied in registers wherever they
+ * are fused into another kernel, and gradients go back through them there. Where a formula has no value at an
+ * infinity (0 times infinity), the function has its limit there. From FC_ELU on they take an exponential or
+ * more. */
 typedef enum {
     FC_LINEAR,     /* x */
     FC_RELU,       /* max(x, 0) */

@@ -63,7 +63,7 @@ FC_INLINE void avg_row(const fc_avg_pool_forward_args *a, int64_t image, int64_t
         const int64_t columns = s.end - s.begin;
         const float scale = avg_scale(rows * columns, a->ph * a->pw, a->include_pad);
         const float *first = x + (j * a->sw - a->pl + s.begin) * c;
-        float *y = a->y + ((image * a->oh + i) * a->ow + j) * c + channel;
+        float *y = a->y + ((image * a->oh + i) * a->ow + j) * a->y_step + channel;
         if (rows == 2 && columns == 2)
             avg_window(first, 2, 2, row_step, c, channels, scale, y);
         else if (rows == 3 && columns == 3)

@@ -102,9 +102,9 @@ static int64_t list_pixels(const fc_correlation *s, block_state *b, int64_t at, 
             const int taps = y->t1 > 0 && x->t1 > 0; /* else there is nothing to point at */
             const float *src = taps ? s->src + ((n * s->h + sy) * s->w + sx) * s->c : s->src;
             const int64_t pixel = n * image_pixels + i * s->x.count + j0 - p0;
-            float *dst =
-                b->buffered ? b->full + pixel * FC_NR : s->dst + ((n * s->oh + dy) * s->ow + dx) * s->k;
-            const int64_t dst_step = b->buffered ? FC_NR : s->x.out_step * s->k;
+            float *dst = b->buffered ? b->full + pixel * FC_NR
+                                     : s->dst + ((n * s->oh + dy) * s->ow + dx) * s->dst_step;
+            const int64_t dst_step = b->buffered ? FC_NR : s->x.out_step * s->dst_step;
             for (int64_t j = 0; j < j1 - j0; j++, at++) {
                 b->src[at] = taps ? src + j * s->x.src_step * s->c : src;
                 b->dst[at] = dst + j * dst_step;
@@ -180,7 +180,8 @@ static void run_chunk(const fc_correlation *s, const block_state *b, const pixel
 
 /* Whether panels as wide as cache lines write whole ones, and these would leave the cache unread. */
 static int streams(const fc_correlation *s) {
-    return !s->pool && (uintptr_t)s->dst % 64 == 0 && s->k % LINE_FLOATS == 0 &&
+    return !s->pool && !fc_acts_late(s->act) && (uintptr_t)s->dst % 64 == 0 &&
+           s->dst_step % LINE_FLOATS == 0 && s->k % LINE_FLOATS == 0 &&
            fc_streams(s->dst, s->n * s->oh * s->ow * s->k);
 }
 
@@ -200,13 +201,15 @@ static void finish_sums(const fc_correlation *s, const float *full, int64_t p0, 
         const int64_t row = p / s->x.count, n = row / s->y.count;
         const int64_t y = s->y.out_start + s->y.out_step * (row % s->y.count);
         const int64_t x = s->x.out_start + s->x.out_step * (p % s->x.count);
-        const int64_t to = ((n * s->oh + y) * s->ow + x) * s->k + col;
+        const int64_t to = ((n * s->oh + y) * s->ow + x) * s->dst_step + col;
         for (int64_t j = 0; j < cols; j += VL) {
             const float *residual = s->residual ? s->residual + to + j : NULL;
             const float *saved = s->saved ? s->saved + to + j : NULL;
             const vf v = fc_finished(vf_load(full + j), residual, saved, cols - j, s->act, alpha);
             vf_store_tail(s->dst + to + j, v, cols - j);
         }
+        if (fc_acts_late(s->act))
+            FC_NAME(fc_activate_late)(s->dst + to, 1, 0, cols, s->act, s->alpha, s->beta);
     }
 }
 
@@ -238,6 +241,7 @@ static void run_unit(const fc_correlation *s, const fc_cut *k, const block_state
     t.a_seg = b->a_seg;
     t.b_seg = b->b_seg;
     t.alpha = s->alpha;
+    t.beta = s->beta;
     t.vectors = fc_panel_vectors(kg, panel);
     t.b_step = t.vectors * VL;
     t.cols = (int)fc_min(kg - col, t.b_step);
@@ -288,7 +292,7 @@ static void pool_unit(const fc_correlation *s, const fc_cut *k, const block_stat
     for (int64_t row = p0 / s->x.count; row < p1 / s->x.count; row += 2, from += row_step)
         for (int64_t j = 0; j < wide; j++, from += 2 * FC_NR) {
             const int64_t n = row / s->y.count, i = row % s->y.count / 2;
-            const int64_t to = ((n * (s->oh / 2) + i) * (s->ow / 2) + j) * s->k + col;
+            const int64_t to = ((n * (s->oh / 2) + i) * (s->ow / 2) + j) * s->dst_step + col;
             for (int64_t c = 0; c < cols; c += VL) {
                 const float *below = from + row_step;
                 vi index;

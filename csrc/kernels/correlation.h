@@ -24,8 +24,9 @@ typedef struct {
     const float *src, *packed,
         *bias; /* packed: [group][panel of k / groups][tap y][tap x][c / groups][width] */
     float *dst;
+    int64_t dst_step; /* floats from pixel to pixel: k, or more where there is neither residual nor saved */
     int act;
-    float alpha;
+    float alpha, beta;
     const float *residual, *saved; /* as in fc_tile; NULL where pool is set */
     /* dst takes the maxima of 2 x 2 positions, [n][oh / 2][ow / 2][k], and index, if there is one, their
      * places. The axes' counts are even, their steps in the output 1. */

@@ -32,8 +32,9 @@ typedef struct {
     int64_t k, kw;      /* weights [kh][kw][k] */
     const float *src, *weights, *bias;
     float *dst;
+    int64_t dst_step; /* floats from pixel to pixel */
     int act;
-    float alpha;
+    float alpha, beta;
 } depthwise;
 
 typedef struct {
@@ -125,7 +126,7 @@ typedef struct {
 FC_INLINE void run_pixels(const band *b, int64_t y, int64_t x, float *dst, const int pixels,
                           const int64_t step) {
     const depthwise *s = b->s;
-    const int64_t w = s->w, dst_step = s->x.out_step * s->oc;
+    const int64_t w = s->w, dst_step = s->x.out_step * s->dst_step;
     vf acc[14];
 #define START(p) acc[p] = b->bias;
     UP_TO_14(START)
@@ -159,11 +160,13 @@ FC_INLINE void run_pixels(const band *b, int64_t y, int64_t x, float *dst, const
     if ((p) < pixels) vf_store_tail(dst + (p)*dst_step, fc_activated(acc[p], s->act, alpha), b->n);
     UP_TO_14(STORE)
 #undef STORE
+    if (fc_acts_late(s->act))
+        FC_NAME(fc_activate_late)(dst, pixels, dst_step, b->n, s->act, s->alpha, s->beta);
 }
 
 FC_INLINE void run_row_of(const band *b, int64_t y, float *dst, const int64_t step) {
     const fc_axis *x = &b->s->x;
-    const int64_t dst_step = x->out_step * b->s->oc, count = x->count;
+    const int64_t dst_step = x->out_step * b->s->dst_step, count = x->count;
     /* Where the last pixels don't fill a register tile, it is moved to the left and computes some of them
      * twice: the same bits each time. */
     for (int64_t j = 0; j < count;) {
@@ -201,7 +204,8 @@ static void run_band(band *b, const cut *k, int64_t image, int64_t first, int64_
     for (int64_t i = first; i < end; i++)
         run_row(b, s->y.src_start + s->y.src_step * i,
                 s->dst +
-                    ((image * s->oh + s->y.out_start + s->y.out_step * i) * s->ow + s->x.out_start) * s->oc +
+                    ((image * s->oh + s->y.out_start + s->y.out_step * i) * s->ow + s->x.out_start) *
+                        s->dst_step +
                     o);
 }
 
@@ -248,8 +252,10 @@ static depthwise forward(const fc_depthwise_forward_args *a) {
                          a->weights,
                          a->bias,
                          a->y,
+                         a->y_step,
                          (int)a->act,
-                         (float)a->alpha};
+                         (float)a->alpha,
+                         (float)a->beta};
     return s;
 }
 
@@ -259,8 +265,10 @@ static depthwise forward(const fc_depthwise_forward_args *a) {
     ((a)->k == (a)->c && fc_unrolled_fits(width, a->c, a->kh, a->kw, a->sh, a->sw, a->dh, a->dw))
 
 static fc_unrolled unrolled_forward(const fc_depthwise_forward_args *a) {
-    const fc_unrolled s = {a->n,  a->h, a->w,    a->oh,      a->ow, a->c, a->kh,       a->sh,          a->pt,
-                           a->pl, a->x, a->bias, a->weights, a->k,  a->y, (int)a->act, (float)a->alpha};
+    const fc_unrolled s = {a->n,          a->h,  a->w,  a->oh,     a->ow,       a->c,
+                           a->kh,         a->sh, a->pt, a->pl,     a->x,        a->bias,
+                           a->weights,    a->k,  a->y,  a->y_step, (int)a->act, (float)a->alpha,
+                           (float)a->beta};
     return s;
 }
 
@@ -303,13 +311,14 @@ static fc_unrolled unrolled_backward(const fc_depthwise_backward_data_args *a) {
                            .weights = turn ? a->weights + (a->kh * a->kw - 1) * a->k : a->weights,
                            .weight_step = turn ? -a->k : a->k,
                            .dst = a->dx,
+                           .dst_step = a->c,
                            .act = FC_LINEAR};
     return s;
 }
 
 static depthwise backward(const fc_depthwise_backward_data_args *a, const fc_phase *p) {
-    const depthwise s = {p->y, p->x,  a->n,  a->oh,      a->ow, a->k,  a->h,      a->w, a->c,
-                         a->k, a->kw, a->dy, a->weights, NULL,  a->dx, FC_LINEAR, 0.0f};
+    const depthwise s = {p->y,  p->x,  a->n,       a->oh, a->ow, a->k, a->h,      a->w, a->c, a->k,
+                         a->kw, a->dy, a->weights, NULL,  a->dx, a->c, FC_LINEAR, 0.0f, 0.0f};
     return s;
 }
 

@@ -72,7 +72,7 @@ FC_INLINE void add_row(vf *acc, const band *b, const float *src, const float *we
 
 FC_INLINE void finish(vf *acc, const band *b, float *dst, const int rows, const int pixels) {
     const fc_unrolled *s = b->s;
-    const int64_t row = s->ow * s->c;
+    const int64_t pixel = s->dst_step, row = s->ow * pixel;
     /* What lies beyond the limits; linear: nothing does. NaN stays. */
     const vf low = vf_set1(s->act == FC_RELU || s->act == FC_RELU6 ? 0.0f : -INFINITY);
     const vf high = vf_set1(s->act == FC_RELU6 ? 6.0f : INFINITY);
@@ -88,16 +88,25 @@ FC_INLINE void finish(vf *acc, const band *b, float *dst, const int rows, const 
         UP_TO_7(LEAK)
 #undef LEAK
     }
+    if (s->act == FC_HARD_SILU) {
+#define GATE(p)                                                                                              \
+    if ((p) < pixels) {                                                                                      \
+        acc[p] = vf_unary(FC_HARD_SILU, acc[p], low, high);                                                  \
+        if (rows > 1) acc[PIXELS + (p)] = vf_unary(FC_HARD_SILU, acc[PIXELS + (p)], low, high);              \
+    }
+        UP_TO_7(GATE)
+#undef GATE
+    }
 #define LIMITED(v) vf_min(high, vf_max(low, v))
 #define STORE(p)                                                                                             \
     if ((p) < pixels) {                                                                                      \
-        vf_store(dst + (p)*s->c, LIMITED(acc[p]));                                                           \
-        if (rows > 1) vf_store(dst + row + (p)*s->c, LIMITED(acc[PIXELS + (p)]));                            \
+        vf_store(dst + (p)*pixel, LIMITED(acc[p]));                                                          \
+        if (rows > 1) vf_store(dst + row + (p)*pixel, LIMITED(acc[PIXELS + (p)]));                           \
     }
 #define STREAM(p)                                                                                            \
     if ((p) < pixels) {                                                                                      \
-        vf_stream(dst + (p)*s->c, LIMITED(acc[p]));                                                          \
-        if (rows > 1) vf_stream(dst + row + (p)*s->c, LIMITED(acc[PIXELS + (p)]));                           \
+        vf_stream(dst + (p)*pixel, LIMITED(acc[p]));                                                         \
+        if (rows > 1) vf_stream(dst + row + (p)*pixel, LIMITED(acc[PIXELS + (p)]));                          \
     }
     if (b->stream) {
         UP_TO_7(STREAM)
@@ -119,7 +128,7 @@ FC_INLINE void run_tile(const band *b, int64_t row, int64_t column, const int ke
     const unsigned columns = fc_inside(x0, stride * (pixels - 1) + kernel, s->w);
     /* May lie before the image; only what the bits allow is added up to an address inside. */
     const int64_t from = (y0 * s->w + x0) * s->c;
-    float *dst = b->dst + (row * s->ow + column) * s->c;
+    float *dst = b->dst + (row * s->ow + column) * s->dst_step;
     /* The source pixels that the next tile of these rows reads for the first time, that is, all but the
      * columns shared with this tile and the rows shared with the band above. */
     const int64_t ahead = from + stride * pixels * s->c;
@@ -147,6 +156,9 @@ FC_INLINE void run_tile(const band *b, int64_t row, int64_t column, const int ke
         if (c + VL >= b->channels) break;
         c = fc_min(c + VL, b->channels - VL);
     }
+    if (!fc_acts_late(s->act)) return;
+    for (int i = 0; i < rows; i++, dst += s->ow * s->dst_step)
+        FC_NAME(fc_activate_late)(dst, pixels, s->dst_step, b->channels, s->act, s->alpha, s->beta);
 }
 
 FC_INLINE void run_rows(const band *b, int64_t row, const int kernel, const int stride, const int rows) {
@@ -187,7 +199,7 @@ int64_t FC_NAME(fc_unrolled_tiles)(const fc_unrolled *s) {
 
 void FC_NAME(fc_unrolled_run)(const fc_unrolled *s, int64_t begin, int64_t end) {
     const fc_unrolled_cut cut = cut_of(s);
-    fc_each_band(s, &cut, bands_of(s), s->h * s->w * s->c, s->oh * s->ow * s->c, begin, end,
+    fc_each_band(s, &cut, bands_of(s), s->h * s->w * s->c, s->oh * s->ow * s->dst_step, begin, end,
                  s->kernel == 3 ? (s->stride == 1 ? run_3_1 : run_3_2)
                                 : (s->stride == 1 ? run_5_1 : run_5_2));
 }

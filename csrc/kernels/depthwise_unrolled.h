@@ -2,7 +2,7 @@
  * tiles (depthwise_unrolled.c), for depthwise.c. */
 #ifndef FC_DEPTHWISE_UNROLLED_H
 #define FC_DEPTHWISE_UNROLLED_H
-#include "kernel.h"
+#include "epilogue.h"
 
 typedef struct {
     int64_t n, h, w, oh, ow; /* source and output images */
@@ -15,8 +15,9 @@ typedef struct {
     const float *weights;
     int64_t weight_step;
     float *dst;
+    int64_t dst_step; /* floats from pixel to pixel; the gradient's are c */
     int act;
-    float alpha;
+    float alpha, beta;
 } fc_unrolled;
 
 FC_INLINE int fc_unrolled_kernel(int64_t kh, int64_t kw, int64_t sh, int64_t sw, int64_t dh, int64_t dw) {
@@ -99,7 +100,8 @@ typedef struct {
 FC_INLINE void fc_each_band(const fc_unrolled *s, const fc_unrolled_cut *cut, int64_t bands,
                             int64_t src_image, int64_t dst_image, int64_t begin, int64_t end,
                             void (*run)(const fc_unrolled_band *, int64_t)) {
-    const int stream = fc_streams(s->dst, s->n * dst_image) && s->c % VL == 0;
+    const int stream = !fc_acts_late(s->act) && fc_streams(s->dst, s->n * dst_image) && s->c % VL == 0 &&
+                       s->dst_step % VL == 0;
     const int ahead = s->n * (src_image + dst_image) >= FC_AHEAD_FLOATS;
     for (int64_t tile = begin; tile < end; tile++) {
         const int64_t block = tile / cut->groups, from = tile % cut->groups * cut->step,

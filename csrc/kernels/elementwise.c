@@ -1,7 +1,7 @@
 /* Functions of one array and of an array and a number. All of it waits for memory once arrays leave the
  * cache: one pass, four vectors a turn so that the loop itself costs nothing, tiles of FC_CHUNK floats,
  * and what is larger than the cache and not in place is written past it. */
-#include "unary.h"
+#include "epilogue.h"
 
 /* Four vectors a turn, or one for functions beside which the loop costs nothing and whose code is long. */
 #define FOR_VECTORS(kind, count, STEP)                                                                       \
@@ -67,16 +67,8 @@ FC_INLINE void unary_gradient_range(int64_t kind, const float *dy, const float *
     CASE(FC_ERF)                                                                                             \
     CASE(FC_POWER)
 
-FC_TILES(unary_forward) { return fc_chunks(a->count); }
-FC_NO_SCRATCH(unary_forward)
-FC_RUN(unary_forward) {
-    (void)scratch;
-    const vf alpha = vf_set1((float)a->alpha), beta = vf_set1((float)a->beta);
-    const int64_t from = begin * FC_CHUNK, count = fc_min(end * FC_CHUNK, a->count) - from;
-    const float *x = a->x + from;
-    float *y = a->y + from;
-    const int stream = a->x != a->y && fc_streams(a->y, a->count);
-    switch (a->kind) {
+static void apply(int64_t kind, const float *x, float *y, int64_t count, vf alpha, vf beta, int stream) {
+    switch (kind) {
 #define CASE(kind)                                                                                           \
     case kind:                                                                                               \
         unary_range(kind, x, y, count, alpha, beta, stream);                                                 \
@@ -84,7 +76,27 @@ FC_RUN(unary_forward) {
         EACH_UNARY(CASE)
 #undef CASE
     }
+}
+
+FC_TILES(unary_forward) { return fc_chunks(a->count); }
+FC_NO_SCRATCH(unary_forward)
+FC_RUN(unary_forward) {
+    (void)scratch;
+    const int64_t from = begin * FC_CHUNK, count = fc_min(end * FC_CHUNK, a->count) - from;
+    const int stream = a->x != a->y && fc_streams(a->y, a->count);
+    apply(a->kind, a->x + from, a->y + from, count, vf_set1((float)a->alpha), vf_set1((float)a->beta),
+          stream);
     if (stream) vf_fence();
+}
+
+void FC_NAME(fc_activate_late)(float *y, int64_t pixels, int64_t step, int64_t channels, int act, float alpha,
+                               float beta) {
+    const vf first = vf_set1(alpha), second = vf_set1(beta);
+    if (step == channels) {
+        apply(act, y, y, pixels * channels, first, second, 0);
+        return;
+    }
+    for (int64_t p = 0; p < pixels; p++) apply(act, y + p * step, y + p * step, channels, first, second, 0);
 }
 
 FC_TILES(unary_backward) { return fc_chunks(a->count); }

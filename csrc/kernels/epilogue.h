@@ -1,12 +1,22 @@
 /* What a convolution does with a vector of its sums before it is stored. */
 #ifndef FC_EPILOGUE_H
 #define FC_EPILOGUE_H
-#include "kernel.h"
+#include "unary.h"
+
+/* Whether an activation isn't applied to vectors in registers: to fc_activated it is linear. */
+FC_INLINE int fc_acts_late(int act) { return act > FC_RELU6 && act != FC_HARD_SILU; }
+
+/* Then its own loop (elementwise.c) is run over what was written just now, a register tile's or a square's
+ * results: these lie in the L1 cache, and the kernels don't grow by two dozen functions.
+ * y [pixels][channels], pixels `step` floats apart. */
+void FC_NAME(fc_activate_late)(float *y, int64_t pixels, int64_t step, int64_t channels, int act, float alpha,
+                               float beta);
 
 FC_INLINE vf fc_activated(vf v, int act, vf alpha) {
-    if (act == FC_LEAKY_RELU) return vf_blend(vm_lt(v, vf_zero()), vf_mul(v, alpha), v);
+    if (act == FC_LEAKY_RELU) return vf_unary(FC_LEAKY_RELU, v, alpha, alpha);
     if (act == FC_RELU || act == FC_RELU6) v = vf_max(vf_zero(), v);
-    return act == FC_RELU6 ? vf_min(vf_set1(6.0f), v) : v;
+    if (act == FC_RELU6) v = vf_min(vf_set1(6.0f), v);
+    return act == FC_HARD_SILU ? vf_unary(FC_HARD_SILU, v, alpha, alpha) : v;
 }
 
 /* A gradient on its way back through an activation whose result was `saved`; at the corners as

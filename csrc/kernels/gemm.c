@@ -21,6 +21,26 @@ static void finish_in_memory(const fc_tile *t, float *const *rows, int64_t count
     }
 }
 
+/* The same for activations that take loops of their own: over the sums while they lie together. */
+static void finish_late(const fc_tile *t, float *const *rows, int64_t count, float *sums) {
+    const int64_t width = t->vectors * VL;
+    if (t->add || t->residual)
+        for (int64_t i = 0; i < count; i++) {
+            const float *c = rows[i] + t->c_offset;
+            const float *residual = t->residual ? t->residual + (c - t->dst) : NULL;
+            for (int j = 0; j < t->cols; j += VL) {
+                vf v = vf_load(sums + i * width + j);
+                if (t->add) v = vf_add(v, vf_load_tail(c + j, t->cols - j));
+                if (residual) v = vf_add(v, vf_load_tail(residual + j, t->cols - j));
+                vf_store(sums + i * width + j, v);
+            }
+        }
+    FC_NAME(fc_activate_late)(sums, 1, 0, count * width, t->act, t->alpha, t->beta);
+    for (int64_t i = 0; i < count; i++)
+        for (int j = 0; j < t->cols; j += VL)
+            vf_store_tail(rows[i] + t->c_offset + j, vf_load(sums + i * width + j), t->cols - j);
+}
+
 /* The address may lie outside of the array: it is only fetched from, which never fails. */
 FC_INLINE void fetch_line(const float *p, int64_t ahead) {
     const uintptr_t at = (uintptr_t)p + (uintptr_t)(ahead * (int64_t)sizeof *p);
@@ -113,11 +133,14 @@ FC_INLINE void finish_tile(const fc_tile *t, vf acc[12][2], float *const *to, co
         EACH_VECTOR(acc[i][j] = vf_add(acc[i][j],
                                        load_part(residual + (to[i] - t->dst) + j * VL, j == nv - 1, width)))
     }
-    if (act != FC_LINEAR) {
+    if (act == FC_RELU || act == FC_RELU6) {
         EACH_VECTOR(acc[i][j] = vf_max(vf_zero(), acc[i][j]))
     }
     if (act == FC_RELU6) {
         EACH_VECTOR(acc[i][j] = vf_min(vf_set1(6.0f), acc[i][j]))
+    }
+    if (act == FC_HARD_SILU) {
+        EACH_VECTOR(acc[i][j] = vf_unary(FC_HARD_SILU, acc[i][j], vf_zero(), vf_zero()))
     }
     if (t->stream) {
         EACH_VECTOR(vf_stream(to[i] + offset + j * VL, acc[i][j]))
@@ -144,7 +167,8 @@ FC_INLINE void tiles_body(const fc_tile *t, const float *const *from, float *con
     start[1] = t->bias && nv > 1 ? vf_load_tail(t->bias + VL, t->cols - VL) : vf_zero();
     const int64_t segs = t->segs, len = t->len, a_step = t->a_step, b_step = t->b_step;
     const int64_t ahead = t->ahead, a_ahead = t->a_ahead;
-    const int in_memory = count < mr || t->act == FC_LEAKY_RELU || t->saved;
+    const int late = fc_acts_late(t->act);
+    const int in_memory = count < mr || t->act == FC_LEAKY_RELU || t->saved || late;
     int64_t every = 1;
     while (every < 8 && 2 * nv * every * mr <= count) every *= 2;
     const int fetches = t->fetch_out && (!t->stream || t->residual || t->saved);
@@ -195,7 +219,10 @@ FC_INLINE void tiles_body(const fc_tile *t, const float *const *from, float *con
         if (in_memory) {
             float sums[FC_MR * FC_NR];
             EACH_VECTOR(vf_store(sums + (i * nv + j) * VL, acc[i][j]))
-            finish_in_memory(t, to, fc_min(rest, mr), sums);
+            if (late)
+                finish_late(t, to, fc_min(rest, mr), sums);
+            else
+                finish_in_memory(t, to, fc_min(rest, mr), sums);
         } else {
             finish_tile(t, acc, to, mr, nv);
         }

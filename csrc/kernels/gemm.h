@@ -39,8 +39,8 @@ typedef struct {
     int rows, vectors, cols; /* rows of a tile, the last one may have fewer; cols <= vectors VL are stored */
     int add;                 /* c += instead of c = */
     const float *bias;       /* cols values that each row's sums start from, or NULL */
-    int act;                 /* fc_unary up to FC_RELU6, applied last */
-    float alpha;
+    int act;                 /* fc_unary, applied last */
+    float alpha, beta;
     /* Or NULL: tensors as large as that which c points into, which starts at dst. The first is added before
      * the activation. With the second, which is an activation's result, sums are gradients to go back through
      * it. */

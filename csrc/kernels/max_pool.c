@@ -50,8 +50,8 @@ FC_INLINE void max_row(const fc_max_pool_forward_args *a, int64_t image, int64_t
     const pool_range r = pool_inside(i, a->sh, a->pt, a->ph, a->h);
     const float *x = a->x + (image * a->h + i * a->sh - a->pt + r.begin) * row_step + channel;
     for (int64_t j = 0; j < a->ow; j++) {
-        const int64_t at = ((image * a->oh + i) * a->ow + j) * c + channel;
-        const max_out out = {a->y + at, a->index8 ? a->index8 + at : NULL,
+        const int64_t pixel = (image * a->oh + i) * a->ow + j, at = pixel * c + channel;
+        const max_out out = {a->y + pixel * a->y_step + channel, a->index8 ? a->index8 + at : NULL,
                              a->index32 ? a->index32 + at : NULL};
         const pool_range s = pool_inside(j, a->sw, a->pl, a->pw, a->w);
         const int64_t rows = r.end - r.begin, columns = s.end - s.begin, place = r.begin * a->pw + s.begin;

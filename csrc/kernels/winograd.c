@@ -338,14 +338,14 @@ FC_INLINE void finish_panel(const int m, const int pool, const args *a, const cu
     const int64_t col = panel * FC_NR, cols = fc_min(FC_NR, a->k - col), by = pool ? 2 : 1, side = m / by;
     const int64_t oh = a->oh / by, ow = a->ow / by;
     fc_wino_target t;
-    t.row = ow * a->k;
-    t.pixel = a->k;
+    t.row = ow * a->y_step;
+    t.pixel = a->y_step;
     t.act = (int)a->act;
     t.alpha = vf_set1((float)a->alpha);
     fc_square q = fc_square_at(m, k->down, k->across, first);
     for (int64_t i = 0; i < count; i++, fc_next_square(m, k->down, k->across, &q)) {
         const int64_t y = q.y / by, x = q.x / by, high = fc_min(side, oh - y), wide = fc_min(side, ow - x);
-        const int64_t to = ((q.image * oh + y) * ow + x) * a->k + col;
+        const int64_t to = ((q.image * oh + y) * ow + x) * a->y_step + col;
         for (int64_t j = 0; j < cols; j += VL) {
             const float *from = s->sums + i * FC_NR + j;
             t.bias = a->bias ? vf_load_tail(a->bias + col + j, cols - j) : vf_zero();
@@ -361,6 +361,7 @@ FC_INLINE void finish_panel(const int m, const int pool, const args *a, const cu
                 finish(m, pool, a, from, k->sum_matrix, &t);
             }
         }
+        if (fc_acts_late(t.act)) fc_wino_activate(a, to, t.row, fc_min(high, side), fc_min(wide, side), cols);
     }
 }
 
@@ -380,7 +381,7 @@ FC_INLINE void run_tiles(const int m, const args *a, int64_t begin, int64_t end,
     const cut k = cut_work(a);
     const space s = lay_out(&k, scratch);
     const fc_wino_images images = {a->x, a->h, a->w, a->c, a->pt, a->pl, k.down, k.across};
-    const fc_wino_images results = {a->y, a->pool ? 0 : a->oh, a->ow, a->k, 0, 0, k.down, k.across};
+    const fc_wino_images results = {a->y, a->pool ? 0 : a->oh, a->ow, a->y_step, 0, 0, k.down, k.across};
     for (int64_t tile = begin; tile < end; tile++) {
         const int64_t block = tile / k.spans, first = k.squares * block / k.blocks;
         const int64_t next = k.squares * (block + 1) / k.blocks, count = next - first;

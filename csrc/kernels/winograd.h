@@ -351,4 +351,12 @@ FC_INLINE void fc_wino_finish(const int m, const fc_winograd_forward_args *a, co
     }
 }
 
+/* What is left to do with a square's results where the activation takes a loop of its own. */
+FC_INLINE void fc_wino_activate(const fc_winograd_forward_args *a, int64_t at, int64_t row, int64_t high,
+                                int64_t wide, int64_t channels) {
+    const float alpha = (float)a->alpha, beta = (float)a->beta;
+    for (float *y = a->y + at; high > 0; high--, y += row)
+        FC_NAME(fc_activate_late)(y, wide, a->y_step, channels, (int)a->act, alpha, beta);
+}
+
 #endif

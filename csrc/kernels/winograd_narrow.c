@@ -94,16 +94,17 @@ FC_INLINE void multiply(const int c, const float *weights, float *points, const 
 FC_INLINE void finish_squares(const int c, const args *a, int64_t down, int64_t across, fc_square q,
                               int64_t count, const float *sums) {
     fc_wino_target t;
-    t.row = a->ow * c;
-    t.pixel = c;
+    t.row = a->ow * a->y_step;
+    t.pixel = a->y_step;
     t.act = (int)a->act;
     t.alpha = vf_set1((float)a->alpha);
     t.n = VL;
     for (int64_t i = 0; i < count; i++, sums += c, fc_next_square(4, down, across, &q)) {
         const int64_t high = a->oh - q.y, wide = a->ow - q.x;
+        const int64_t to = ((q.image * a->oh + q.y) * a->ow + q.x) * a->y_step;
         for (int64_t j = 0; j < c; j += VL) {
             t.bias = a->bias ? vf_load(a->bias + j) : vf_zero();
-            t.at = ((q.image * a->oh + q.y) * a->ow + q.x) * c + j;
+            t.at = to + j;
             if (high >= 4 && wide >= 4) {
                 t.high = t.wide = 4;
                 fc_wino_finish(4, a, sums + j, FC_NARROW_MATRIX(c), &t);
@@ -113,6 +114,7 @@ FC_INLINE void finish_squares(const int c, const args *a, int64_t down, int64_t 
                 fc_wino_finish(4, a, sums + j, FC_NARROW_MATRIX(c), &t);
             }
         }
+        if (fc_acts_late(t.act)) fc_wino_activate(a, to, t.row, fc_min(high, 4), fc_min(wide, 4), c);
     }
 }
 
@@ -121,7 +123,7 @@ FC_INLINE void finish_squares(const int c, const args *a, int64_t down, int64_t 
 FC_INLINE void run(const int c, const args *a, const fc_wino_blocks *k, int64_t begin, int64_t end,
                    float *points) {
     const fc_wino_images images = {a->x, a->h, a->w, c, a->pt, a->pl, k->down, k->across};
-    const fc_wino_images results = {a->y, a->oh, a->ow, c, 0, 0, k->down, k->across};
+    const fc_wino_images results = {a->y, a->oh, a->ow, a->y_step, 0, 0, k->down, k->across};
     for (int64_t block = begin; block < end; block++) {
         const int64_t first = k->squares * block / k->blocks, next = k->squares * (block + 1) / k->blocks;
         const int64_t count = next - first, following = fc_min(next + FC_NARROW_SQUARES, k->squares);

@@ -42,7 +42,7 @@ _SQUARES = 36
 #: csrc/kernels/winograd_weights.c: channels of a span. Reckoned as if each transformed for itself; some share pixels.
 _SPAN = 64
 #: Nothing beside the convolution.
-_PLAIN = {"act": 0, "alpha": 0.0}
+_PLAIN = {"act": 0, "alpha": 0.0, "beta": 0.0}
 #: With fewer channels the register tiles have too little to do between the transforms.
 _LEAST_CHANNELS = 16
 
@@ -67,7 +67,8 @@ class Method:
     pack, kernel : str
         The kernels. `pack` reads `weights` and writes `packed`, of `packed_size` elements.
     pack_args, args : dict
-        Their numbers. A caller may replace `act`, `alpha` and, having asked for it, `pool`.
+        Their numbers. A caller may replace `act`, `alpha`, `beta` and `y_step` where the kernel has them and, having
+        asked for it, `pool`.
     source, result : str
         The kernel's names for the tensor it reads and the one it writes.
     why : str
@@ -124,11 +125,11 @@ class Direct:
         return _START + g.flops / _FLOPS + g.weight_parts * 4 * math.prod(g.w_shape) / _CACHE
 
     def forward(self, g: ConvGeometry) -> Method:
-        args = {**g.fields(), **_PLAIN, "pool": 0}
+        args = {**g.fields(), **_PLAIN, "y_step": g.k, "pool": 0}
         return Method("direct", "conv2d_pack", g.fields(), g.packed_size, "conv2d_forward", "x", "y", args)
 
     def backward_data(self, g: ConvGeometry) -> Method:
-        args, size = {**g.fields(), **_PLAIN}, g.packed_transposed_size
+        args, size = {**g.fields(), "act": 0, "alpha": 0.0}, g.packed_transposed_size
         return Method("direct", "conv2d_pack_transposed", g.fields(), size, "conv2d_backward_data", "dy", "dx", args)
 
     def backward_weights(self, g: ConvGeometry) -> WeightGradient:
@@ -210,7 +211,7 @@ class Winograd:
     def _method(self, g: ConvGeometry, adjoint: int) -> Method:
         pack = {"c": g.c, "k": g.k, "m": self.m, "adjoint": adjoint, "late": int(self.late)}
         size = g.winograd_packed_size(self.m, self.late)
-        numbers = {**g.fields(), **_PLAIN, "m": self.m, "late": int(self.late), "pool": 0}
+        numbers = {**g.fields(), **_PLAIN, "y_step": g.k, "m": self.m, "late": int(self.late), "pool": 0}
         return Method("winograd", "winograd_pack", pack, size, "winograd_forward", "x", "y", numbers)
 
 

@@ -49,7 +49,8 @@ NUMBERS = {
 #: Powers that are exact and quick by another name.
 POWERS = {1.0: "linear", 2.0: "square", 0.5: "sqrt", -1.0: "reciprocal"}
 
-#: Those that a convolution can apply to its result on the way out.
+#: Those that kernels apply in registers, and through which kernels of gradients go back. A convolution can apply any of
+#: `UNARY` to its result on the way out, these also before it takes maxima.
 FUSED = ("linear", "relu", "leaky_relu", "relu6")
 
 #: Those whose gradient the kernels take from the result; the others' from the argument (unary_backward).

@@ -273,7 +273,7 @@ def convolve(
     act = {"act": UNARY[fused], "alpha": LEAKY_SLOPE}
     if g.is_depthwise:
         verbose.say("depthwise_forward", g.fields(), "", where)
-        core.call("depthwise_forward", x=x, weights=w, bias=bias, y=y, **g.fields(), **act)
+        core.call("depthwise_forward", x=x, weights=w, bias=bias, y=y, y_step=g.k, beta=0.0, **g.fields(), **act)
     else:
         by_method(choose.forward(g.flat(), True), x, w, y, where, bias=bias, **act)
     if fused != activation:

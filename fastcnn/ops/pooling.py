@@ -53,7 +53,7 @@ def max_pool2d(
     images = as_images(x, "x")
     g = PoolGeometry.of(images.shape, pool_size, strides, padding, "max_pool2d")
     y = result(out, g.y_shape, [images], "max_pool2d")
-    core.call("max_pool_forward", x=images, y=y, **g.fields())
+    core.call("max_pool_forward", x=images, y=y, y_step=g.c, **g.fields())
     return y
 
 
@@ -118,7 +118,7 @@ def avg_pool2d(
     g = PoolGeometry.of(images.shape, pool_size, strides, padding, "avg_pool2d")
     include = _flag(count_include_pad, "count_include_pad")
     y = result(out, g.y_shape, [images], "avg_pool2d")
-    core.call("avg_pool_forward", x=images, y=y, include_pad=include, **g.fields())
+    core.call("avg_pool_forward", x=images, y=y, y_step=g.c, include_pad=include, **g.fields())
     return y
 
 
@@ -257,7 +257,7 @@ def _max_backward(g: PoolGeometry, dy: Floats, x: Floats, where: str) -> Floats:
     check_memory(g.y_shape, f"{where}: the index")
     index = np.empty(g.y_shape, np.uint8 if g.index_name == "index8" else np.int32)
     scratch = empty(g.y_shape, f"{where}: the maxima")
-    core.call("max_pool_forward", x=x, y=scratch, **{g.index_name: index}, **g.fields())
+    core.call("max_pool_forward", x=x, y=scratch, y_step=g.c, **{g.index_name: index}, **g.fields())
     core.call("max_pool_backward", dy=dy, dx=dx, **{g.index_name: index}, **g.fields())
     return dx
 

@@ -16,13 +16,20 @@ from .memory import Buffer
 
 Rule = Callable[["Lowering", Node], None]
 RULES: dict[str, Rule] = {}
+#: Of operations whose rules heed the `step` of the buffer that their first result is written to: for which nodes.
+WRITES_APART: dict[str, Callable[[Node], bool]] = {}
 
 
-def lowers(op: str) -> Callable[[Rule], Rule]:
-    """Decorator: the function lowers nodes of the operation `op`."""
+def lowers(op: str, writes_apart: Callable[[Node], bool] | None = None) -> Callable[[Rule], Rule]:
+    """Decorator: the function lowers nodes of the operation `op`.
+
+    With `writes_apart`, the pixels of the first result of nodes of which that is true may lie apart (`Buffer.step`).
+    """
 
     def keep(rule: Rule) -> Rule:
         RULES[op] = rule
+        if writes_apart is not None:
+            WRITES_APART[op] = writes_apart
         return rule
 
     return keep
@@ -173,6 +180,18 @@ class Lowering:
         self._bind(value, target)
         return target
 
+    def target(self, value: Value) -> Buffer | None:
+        """The memory that a value was asked to be written to, if any."""
+        return self._targets.get(id(value))
+
+    def aim(self, value: Value, target: Buffer) -> None:
+        """Ask for a value to be written to this memory. Rules that find it elsewhere already leave it there."""
+        self._targets[id(value)] = target
+
+    def reads(self, value: Value) -> int:
+        """How many times a value is read, by the caller as well."""
+        return self._uses.get(id(value), 0)
+
     def alias(self, value: Value, source: Value) -> None:
         """`value` is the same memory as `source`."""
         self._bind(value, self.read(source))
@@ -209,8 +228,16 @@ class Lowering:
 
     # ---- the walk
 
-    def lower(self, late: Sequence[Node] = ()) -> None:
-        """Lower every node that the outputs and pinned values need, `late` ones right before they are needed."""
+    def lower(
+        self,
+        late: Sequence[Node] = (),
+        prepare: Callable[[Lowering, Sequence[Node]], None] | None = None,
+    ) -> None:
+        """Lower every node that the outputs and pinned values need, `late` ones right before they are needed.
+
+        `prepare` is called with the nodes in order before the first is lowered; it may ask for values to be written to
+        certain places (`aim`).
+        """
         wanted = [*self.outputs, *(v for v in self._keep if id(v) in self._targets and v not in self.outputs)]
         order = _put_off(topological(wanted, self.inputs), late)
         for node in order:
@@ -219,6 +246,8 @@ class Lowering:
                     self._uses[id(value)] = self._uses.get(id(value), 0) + 1
         for value in wanted:
             self._uses[id(value)] = self._uses.get(id(value), 0) + 1
+        if prepare is not None:
+            prepare(self, order)
         for node in order:
             RULES[node.op.name](self, node)
             for value in node.inputs:

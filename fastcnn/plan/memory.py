@@ -22,6 +22,8 @@ class Buffer:
         The fixed array (weight, constant, optimizer state) that it is, if any.
     parent, start
         The buffer it is a part of, and at which element.
+    step : int
+        Elements from one of its pixels to the next where other parts of the parent's pixels lie between them, else 0.
     first, last : int
         The steps between which an arena buffer must keep its contents.
     steady : bool
@@ -30,6 +32,7 @@ class Buffer:
 
     __slots__ = (
         "array", "dtype", "first", "last", "name", "offset", "parent", "pending", "size", "slot", "start", "steady",
+        "step",
     )  # fmt: skip
 
     def __init__(
@@ -42,6 +45,7 @@ class Buffer:
         array: np.ndarray | None = None,
         parent: Buffer | None = None,
         start: int = 0,
+        step: int = 0,
     ) -> None:
         self.size = size
         self.dtype = dtype
@@ -50,6 +54,7 @@ class Buffer:
         self.array = array
         self.parent = parent
         self.start = start
+        self.step = step
         self.first = -1
         self.last = -1
         self.offset = -1

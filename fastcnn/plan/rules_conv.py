@@ -26,10 +26,11 @@ def _dense_geometry(x: tuple[int, ...], w: tuple[int, ...]) -> ConvGeometry:
 def convolution_forward(low: Lowering, node: Node, geometry: ConvGeometry, pool: bool = False) -> None:
     """Kernels for the convolution `geometry` of the node's first input with its second."""
     x, w = two(node)
-    args = {**_named(low, node.inputs[2:], "bias", "residual"), **activation(node)}
+    args = {**_named(low, node.inputs[2:], "bias", "residual"), **activation(node), "beta": node.attrs.get("beta", 0.0)}
     if geometry.is_depthwise:
         del args["residual"]
-        low.step("depthwise_forward", node, x=low.read(x), weights=low.read(w), y=low.write(node.outputs[0]),
+        y = low.write(node.outputs[0])
+        low.step("depthwise_forward", node, x=low.read(x), weights=low.read(w), y=y, y_step=y.step or geometry.k,
                  **args, **geometry.fields())  # fmt: skip
         return
     if pool:
@@ -56,7 +57,9 @@ def _by_method(
     packed = low.temporary(method.packed_size, name="packed weights")
     low.step(method.pack, node, low.shape(w), weights=low.read(w), packed=packed, **method.pack_args)
     over = joined if method.kernel == "winograd_forward" else ()
-    tensors = {method.source: low.read(source), method.result: low.write(node.outputs[0], *over)}
+    tensors = {method.source: low.read(source), method.result: (result := low.write(node.outputs[0], *over))}
+    if result.step:
+        args = {**args, "y_step": result.step}
     low.step(method.kernel, node, packed=packed, **tensors, **{**method.args, **args}).why = method.why
 
 
@@ -96,13 +99,18 @@ def _weights(low: Lowering, node: Node, method: choose.WeightGradient, **tensors
         low.step("fold", node, x=target, y=out, parts=parts, count=count)
 
 
-@lowers("conv2d")
+def _has_no_residual(node: Node) -> bool:
+    """Then the result's pixels may lie apart: a residual's would have to lie as they do."""
+    return len(node.inputs) < 4 or node.inputs[3] is None
+
+
+@lowers("conv2d", writes_apart=_has_no_residual)
 def conv2d(low: Lowering, node: Node) -> None:
     x, w = two(node)
     convolution_forward(low, node, _conv_geometry(low.shape(x), low.shape(w), node.attrs))
 
 
-@lowers("conv2d_max_pool2d")
+@lowers("conv2d_max_pool2d", writes_apart=_has_no_residual)
 def conv2d_max_pool2d(low: Lowering, node: Node) -> None:
     x, w = two(node)
     convolution_forward(low, node, _conv_geometry(low.shape(x), low.shape(w), node.attrs), pool=True)
@@ -131,7 +139,7 @@ def conv2d_backward_weights_pooled(low: Lowering, node: Node) -> None:
     _weights(low, node, method, index=low.read(index))
 
 
-@lowers("dense")
+@lowers("dense", writes_apart=_has_no_residual)
 def dense(low: Lowering, node: Node) -> None:
     x, w = two(node)
     convolution_forward(low, node, _dense_geometry(low.shape(x), low.shape(w)))

@@ -18,12 +18,13 @@ def _pool_geometry(x: tuple[int, ...], attrs: dict[str, Any], where: str) -> Poo
     return PoolGeometry.of(x, window, attrs["strides"], attrs["padding"], where)
 
 
-@lowers("max_pool2d")
+@lowers("max_pool2d", writes_apart=lambda node: True)
 def max_pool2d(low: Lowering, node: Node) -> None:
     x = one(node)
     geometry = _pool_geometry(low.shape(x), node.attrs, "max_pool2d")
     index = {geometry.index_name: low.write(node.outputs[1])} if low.wanted(node.outputs[1]) else {}
-    low.step("max_pool_forward", node, x=low.read(x), y=low.write(node.outputs[0]), **index, **geometry.fields())
+    y = low.write(node.outputs[0])
+    low.step("max_pool_forward", node, x=low.read(x), y=y, y_step=y.step or geometry.c, **index, **geometry.fields())
 
 
 @lowers("max_pool2d_backward")
@@ -35,11 +36,12 @@ def max_pool2d_backward(low: Lowering, node: Node) -> None:
     low.step("max_pool_backward", node, dy=low.read(dy), dx=low.write(node.outputs[0]), **places, **geometry.fields())
 
 
-@lowers("avg_pool2d")
+@lowers("avg_pool2d", writes_apart=lambda node: True)
 def avg_pool2d(low: Lowering, node: Node) -> None:
     x = one(node)
     geometry = _pool_geometry(low.shape(x), node.attrs, "avg_pool2d")
-    low.step("avg_pool_forward", node, x=low.read(x), y=low.write(node.outputs[0]),
+    y = low.write(node.outputs[0])
+    low.step("avg_pool_forward", node, x=low.read(x), y=y, y_step=y.step or geometry.c,
              include_pad=int(node.attrs["count_include_pad"]), **geometry.fields())  # fmt: skip
 
 

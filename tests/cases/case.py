@@ -93,6 +93,16 @@ def floats(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> np.ndar
     return np.asarray(rng.standard_normal(shape) * scale, dtype=np.float32)
 
 
+def apart(pixels: np.ndarray, gap: int) -> np.ndarray:
+    """Pixels [...][channels] with `gap` floats between them that nobody may touch: they stay NaN."""
+    if not gap:
+        return pixels
+    channels = pixels.shape[-1]
+    wide = np.full((pixels.size // channels, channels + gap), np.nan)
+    wide[:, :channels] = pixels.reshape(-1, channels)
+    return wide.reshape(-1)[: max(0, wide.size - gap)]
+
+
 def integers(rng: np.random.Generator, *shape: int, limit: int = 4) -> np.ndarray:
     """Whole numbers -limit .. limit as float32: sums of their products are exact."""
     return rng.integers(-limit, limit + 1, shape).astype(np.float32)

@@ -9,10 +9,11 @@ import numpy as np
 
 from fastcnn import reference as ref
 
-from .case import Case, Problem, Step, floats, generator, integers
+from .case import Case, Problem, Step, apart, floats, generator, integers
 from .convolution_shapes import CONVOLUTIONS, DEPTHWISE, EPILOGUES, POOLED, STRIDED_EPILOGUES, WINOGRAD, Conv
 
 SLOPE = 0.25  # of leaky ReLU: exact in binary
+BETA = 0.5  # the second number of activations that have one
 
 
 def _codes(c: Conv) -> dict[str, Any]:
@@ -33,9 +34,10 @@ def _forward(c: Conv, depthwise: bool, exact: bool) -> Problem:
     a = c.arrays(exact)
     sums = ref.conv2d(a["x"], a["w"], a["b"] if c.bias else None, **c.how)
     residual = _like(c, "residual", c.out, exact) if c.residual else np.zeros(c.out, np.float32)
-    y = ref.unary(sums + residual, c.act, SLOPE)
+    y = ref.unary(sums + residual, c.act, SLOPE, BETA)
     problem = Problem(inputs={"x": a["x"], "w": a["w"], "b": a["b"]}, expected={"y": y})
     args: dict[str, Any] = {"x": "x", "bias": "b" if c.bias else None, "y": "y", **c.numbers, **_codes(c)}
+    args |= {"beta": BETA, "y_step": c.k + c.apart}
     if not depthwise:
         args |= _added(c, problem, residual, exact)
     if depthwise:
@@ -43,7 +45,8 @@ def _forward(c: Conv, depthwise: bool, exact: bool) -> Problem:
     else:
         pack = Step("conv2d_pack", {"weights": "w", "packed": "packed", **c.numbers})
         problem.steps = [pack, Step("conv2d_forward", {"packed": "packed", **args})]
-    return _finished(problem, exact)
+    problem.expected["y"] = apart(problem.expected["y"], c.apart)
+    return _finished(problem, exact and not c.late)
 
 
 def _added(c: Conv, problem: Problem, residual: np.ndarray, exact: bool) -> dict[str, Any]:
@@ -54,7 +57,7 @@ def _added(c: Conv, problem: Problem, residual: np.ndarray, exact: bool) -> dict
         y = problem.expected["y"]
         problem.expected["y"] = ref.max_pool2d(y) if min(y.shape[1:3]) > 1 else np.zeros((len(y), 0, 0, c.k))
         # Which of two results that are nearly equal is the larger one is up to rounding; zeros of ReLU are equal.
-        if problem.expected["y"].size and (exact or c.act == "linear"):
+        if problem.expected["y"].size and (exact or c.act == "linear") and not c.apart:
             problem.expected["index"] = ref.max_pool2d_index(y).astype(np.uint8)
     index = "index" if "index" in problem.expected else None
     return {"residual": "residual" if c.residual else None, "pool": int(c.pool), "index": index}
@@ -134,6 +137,7 @@ def winograd_problem(c: Conv, m: int, adjoint: bool, over: str = "", late: int =
     direct = problem.steps[1].args
     tensors: dict[str, Any] = {k: direct.get(k) for k in ("bias", "residual", "saved", "index", "act", "alpha")}
     tensors |= {"x": "dy", "y": "dx", "pool": 0} if adjoint else {"x": "x", "y": "y", "pool": int(c.pool)}
+    tensors |= {"y_step": c.c if adjoint else c.k + c.apart, "beta": BETA}
     if adjoint:
         _, oh, ow, k = c.out
         numbers |= {"h": oh, "w": ow, "c": k, "oh": c.shape[1], "ow": c.shape[2], "k": c.c}
@@ -158,7 +162,8 @@ def winograd_weights_problem(c: Conv, m: int) -> Problem:
 
 
 def _with_norm_error(problem: Problem) -> Problem:
-    largest = max(float(np.abs(y).max(initial=0.0)) for name, y in problem.expected.items() if name != "index")
+    results = [np.abs(y) for name, y in problem.expected.items() if name != "index"]
+    largest = max(float(y.max(initial=0.0, where=y == y)) for y in results)
     problem.atol, problem.rtol = WINOGRAD_ERROR * largest, 0.0
     return problem
 
@@ -176,19 +181,24 @@ def problems(c: Conv, depthwise: bool, exact: bool) -> list[Problem]:
     return [make(c, depthwise, exact) for make, _ in _KINDS.values()]
 
 
+def _only_forward(c: Conv) -> bool:
+    """Whether the gradients are those of another case."""
+    return c.pool or c.late or c.apart > 0
+
+
 def cases() -> Iterator[Case]:
     for depthwise, convolutions in ((False, [*CONVOLUTIONS, *EPILOGUES, *STRIDED_EPILOGUES]), (True, DEPTHWISE)):
         family = "depthwise" if depthwise else "conv2d"
         for c in convolutions:
             for kind, (make, pack) in _KINDS.items():
-                if (c.pool and kind != "forward") or (c.residual and kind == "backward_weights"):
+                if _only_forward(c) and kind != "forward" or (c.residual and kind == "backward_weights"):
                     continue
                 kernels: tuple[str, ...] = (f"{family}_{kind}",)
                 if kind == "backward_weights":
                     kernels = (*kernels, "fold")
                 elif not depthwise:
                     kernels = (pack, *kernels)
-                for exact in (False,) if c.large else (False, True):
+                for exact in (False,) if c.large or c.late else (False, True):
                     yield Case(
                         f"{family}_{kind}/{c.name}{'/integers' * exact}",
                         kernels,
@@ -205,7 +215,7 @@ def cases() -> Iterator[Case]:
             )
     for c in [*WINOGRAD, *EPILOGUES]:
         for m, adjoint in ((4, False), (3, False), (4, True), (3, True)):
-            if c.pool and (adjoint or m == 3):
+            if (c.pool and m == 3) or (_only_forward(c) and adjoint):
                 continue
             for over in ("", "residual", "saved")[: 1 if not c.residual else 3 if adjoint else 2]:
                 yield Case(
@@ -214,14 +224,14 @@ def cases() -> Iterator[Case]:
                     lambda rng, c=c, m=m, adjoint=adjoint, over=over: winograd_problem(c, m, adjoint, over),
                     c.large,
                 )
-        for adjoint in (False, True)[: 1 if c.pool else 2]:
+        for adjoint in (False, True)[: 1 if _only_forward(c) else 2]:
             yield Case(
                 f"winograd_late_{'backward_data' if adjoint else 'forward'}/{c.name}",
                 ("winograd_pack", "winograd_forward"),
                 lambda rng, c=c, adjoint=adjoint: winograd_problem(c, 4, adjoint, late=1),
                 c.large,
             )
-        for m in (4, 3) if not (c.pool or c.residual) else ():
+        for m in (4, 3) if not (_only_forward(c) or c.residual) else ():
             yield Case(
                 f"winograd_backward_weights_{m}/{c.name}",
                 ("winograd_backward_weights", "fold"),

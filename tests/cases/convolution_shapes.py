@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastcnn._ops.kinds import FUSED
 from fastcnn.shapes import check_padding, window_output
 
 from .case import floats, generator, integers
@@ -21,7 +22,8 @@ class Conv:
 
     `parts` is the number of partial sums in the gradient of the weights. With `residual`, something is added before
     the activation, and the gradient with respect to x is added to another and goes back through the same activation,
-    as whose result x then counts. With `pool`, the result is max-pooled by windows of 2x2.
+    as whose result x then counts. With `pool`, the result is max-pooled by windows of 2x2. With `apart`, so many floats
+    lie between the pixels of the result.
     """
 
     name: str
@@ -38,6 +40,12 @@ class Conv:
     large: bool = False
     residual: bool = False
     pool: bool = False
+    apart: int = 0
+
+    @property
+    def late(self) -> bool:
+        """Whether the activation is one through which no kernel of a gradient goes back."""
+        return self.act not in FUSED
 
     @property
     def c(self) -> int:
@@ -222,6 +230,16 @@ DEPTHWISE = [
     Conv("valid_strided", (1, 10, 12, 36), 36, (5, 5), (2, 2), groups=36),
     Conv("blocks", (1, 3, 7, 150), 150, padding="same", groups=150, act="relu"),
     Conv("blocks_5x5_strided", (1, 7, 7, 210), 210, (5, 5), (2, 2), "same", groups=210),
+    *(
+        Conv(f"late_{act}_{k}x{k}_{s}", (2, 9, 11, 37), 37, (k, k), (s, s), "same", groups=37, act=act)
+        for act, k, s in (("hard_silu", 3, 1), ("silu", 3, 2), ("hard_silu", 5, 1), ("clip", 5, 2), ("silu", 4, 3))
+    ),
+    *(
+        Conv(f"apart_{k}x{k}_{s}", (2, 9, 11, 32), 32, (k, k), (s, s), "same", groups=32, act="relu", apart=gap)
+        for k, s, gap in ((3, 1, 16), (3, 2, 1), (5, 1, 32), (5, 2, 3), (2, 1, 5), (7, 2, 16))
+    ),
+    Conv("apart_late", (1, 9, 11, 40), 40, padding="same", groups=40, act="hard_silu", apart=8),
+    Conv("apart_multiplier", (1, 5, 6, 10), 30, groups=10, act="silu", apart=4),
     Conv("batch_0", (0, 5, 5, 8), 8, groups=8),
     Conv("batch_0_wide", (0, 5, 5, 32), 32, groups=32),
     Conv("more_parts_than_pixels", (1, 3, 3, 4), 4, groups=4, parts=7),
@@ -273,6 +291,17 @@ EPILOGUES = [
         Conv(f"{more}_whole_tiles", (2, 10, 12, 16), 64, padding="same", act="relu", **{more: True})
         for more in ("residual", "pool")
     ),
+    *(
+        Conv(f"late_{act}{'_residual' * added}", (2, 6, 9, 20), 37, padding="same", act=act, residual=added)
+        for act in ("hard_silu", "silu", "hard_sigmoid", "elu", "gelu")
+        for added in (False, True)
+    ),
+    Conv("late_narrow_16", (7, 14, 15, 16), 16, padding="same", act="hard_silu"),
+    *(Conv(f"apart_{gap}", (2, 6, 9, 20), 37, padding="same", act="relu", apart=gap) for gap in (1, 27)),
+    Conv("apart_narrow_32", (7, 14, 15, 32), 32, padding="same", apart=16),
+    Conv("apart_late", (2, 7, 6, 16), 40, act="silu", apart=5),
+    Conv("apart_pool", (2, 9, 12, 16), 40, padding="same", act="relu", pool=True, apart=8),
+    Conv("apart_batch_0", (0, 5, 5, 16), 16, apart=3),
     *(Conv(f"residual_narrow_{c}", (7, 14, 15, c), c, padding="same", act="relu", residual=True) for c in (16, 32)),
     Conv("residual_deep", (1, 5, 4, 400), 33, act="relu", residual=True),
     Conv("residual_batch_0", (0, 5, 5, 16), 16, act="relu", residual=True),
@@ -288,6 +317,14 @@ EPILOGUES = [
 #: Of them, what only the direct kernels compute.
 STRIDED_EPILOGUES = [
     Conv("residual_pointwise", (2, 6, 7, 24), 40, (1, 1), act="relu", residual=True),
+    Conv("late_pointwise", (2, 6, 7, 24), 40, (1, 1), act="hard_silu"),
+    Conv("late_pointwise_residual", (2, 6, 7, 24), 70, (1, 1), act="silu", residual=True),
+    Conv("late_taps", (1, 6, 7, 210), 195, padding="same", act="hard_silu", residual=True),
+    Conv("late_groups", (1, 5, 5, 15), 21, groups=3, act="tanh"),
+    Conv("apart_pointwise", (2, 6, 7, 24), 40, (1, 1), apart=24),
+    Conv("apart_taps", (1, 6, 7, 210), 195, padding="same", act="relu", apart=2),
+    Conv("apart_strided", (1, 9, 8, 6), 9, (3, 3), (2, 2), "same", act="hard_silu", apart=7),
+    Conv("apart_groups_of_4", (1, 9, 8, 32), 32, padding="same", groups=8, apart=16),
     Conv("residual_strided", (1, 9, 8, 6), 9, (3, 3), (2, 2), "same", act="relu6", residual=True),
     Conv("residual_groups", (1, 5, 5, 15), 21, groups=3, act="leaky_relu", residual=True),
     *(Conv(f"residual_taps_{a}", (1, 6, 7, 210), 195, padding="same", act=a, residual=True) for a in ("relu", "relu6")),

@@ -11,7 +11,7 @@ import numpy as np
 from fastcnn import reference as ref
 from fastcnn.shapes import check_padding, window_output
 
-from .case import Case, Problem, floats, integers
+from .case import Case, Problem, apart, floats, integers
 
 Pair = tuple[int, int]
 
@@ -26,6 +26,7 @@ class Pool:
     strides: Pair = (2, 2)
     padding: Any = "valid"
     large: bool = False
+    apart: int = 0  # floats between the pixels of the result
 
     @property
     def how(self) -> dict[str, Any]:
@@ -73,6 +74,9 @@ POOLS = [
     Pool("window_of_257", (1, 3, 260, 3), (1, 257), (1, 1)),
     Pool("window_of_image_wide", (2, 17, 16, 275), (17, 16), (1, 1)),
     Pool("window_of_72_wide", (1, 8, 10, 1000), (8, 9), (1, 1)),
+    *(Pool(f"apart_{gap}", (2, 7, 6, 19), (3, 3), (1, 1), "same", apart=gap) for gap in (1, 16)),
+    Pool("apart_windows_of_image", (2, 9, 8, 40), (9, 8), apart=8),
+    Pool("apart_batch_0", (0, 4, 4, 3), apart=2),
     Pool("batch_0", (0, 4, 4, 3)),
     Pool("large", (4, 40, 40, 32), large=True),
     Pool("large_overlapping", (4, 30, 30, 33), (3, 3), (2, 2), "same", large=True),
@@ -85,7 +89,8 @@ def _max_forward(p: Pool, rng: np.random.Generator, indices: tuple[str, ...]) ->
     dtypes = {"index8": np.uint8, "index32": np.int32}
     expected: dict[str, Any] = {"y": ref.max_pool2d(x, **p.how)}
     expected |= {name: ref.max_pool2d_index(x, **p.how).astype(dtypes[name]) for name in indices}
-    return Problem().add("max_pool_forward", {"x": x}, expected, **p.numbers).exactly()
+    expected["y"] = apart(expected["y"], p.apart)
+    return Problem().add("max_pool_forward", {"x": x}, expected, **p.numbers, y_step=p.shape[3] + p.apart).exactly()
 
 
 def _max_backward(p: Pool, rng: np.random.Generator, index: str) -> Problem:
@@ -97,8 +102,9 @@ def _max_backward(p: Pool, rng: np.random.Generator, index: str) -> Problem:
 
 def _avg_forward(p: Pool, rng: np.random.Generator, include: bool) -> Problem:
     x = floats(rng, *p.shape)
-    y = ref.avg_pool2d(x, count_include_pad=include, **p.how)
-    return Problem().add("avg_pool_forward", {"x": x}, {"y": y}, **p.numbers, include_pad=int(include))
+    y = apart(ref.avg_pool2d(x, count_include_pad=include, **p.how), p.apart)
+    numbers = {**p.numbers, "y_step": p.shape[3] + p.apart}
+    return Problem().add("avg_pool_forward", {"x": x}, {"y": y}, **numbers, include_pad=int(include))
 
 
 def _avg_backward(p: Pool, rng: np.random.Generator, include: bool) -> Problem:

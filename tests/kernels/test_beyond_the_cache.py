@@ -17,6 +17,7 @@ KERNEL_H = Path(__file__).parents[2] / "csrc" / "kernels" / "kernel.h"
 IMAGES = 6
 COUNT = 700_001  # floats of an "image" of kernels that know no shape
 SIDE = 149  # pixels of an image with 32 channels
+RELU = {"act": 1, "alpha": 0.0, "beta": 0.0}
 
 Call = tuple[str, dict[str, np.ndarray], dict[str, Any], str]  # kernel, tensors, numbers, the result's name
 
@@ -48,7 +49,7 @@ def convolution(kernel: int, channels: int) -> Call:
     packed = random(call.needed()["packed"] // 4)
     core.call("conv2d_pack", weights=random(kernel, kernel, channels, 32), packed=packed, **conv.numbers)
     tensors = {"x": random(*conv.shape), "packed": packed, "bias": random(32), "y": random(*conv.out)}
-    return "conv2d_forward", tensors, {**conv.numbers, "pool": 0, "act": 1, "alpha": 0.0}, "y"
+    return "conv2d_forward", tensors, {**conv.numbers, "y_step": 32, "pool": 0, **RELU}, "y"
 
 
 def depthwise(direction: str, kernel: int, stride: int) -> Call:
@@ -57,7 +58,7 @@ def depthwise(direction: str, kernel: int, stride: int) -> Call:
     weights, inner, outer = random(kernel, kernel, 32), random(*conv.shape), random(*conv.out)
     if direction == "forward":
         tensors = {"x": inner, "y": outer, "weights": weights, "bias": random(32)}
-        return "depthwise_forward", tensors, {**conv.numbers, "act": 1, "alpha": 0.0}, "y"
+        return "depthwise_forward", tensors, {**conv.numbers, "y_step": 32, **RELU}, "y"
     return "depthwise_backward_data", {"dy": outer, "dx": inner, "weights": weights}, conv.numbers, "dx"
 
 

@@ -41,6 +41,7 @@ def test_pool(kind: str, channels: int, isa: str) -> None:
     """A NaN at each place of the window and in each channel reaches that one output."""
     numbers = {"n": 1, "h": 2, "w": 3, "c": channels, "oh": 1, "ow": 1, "ph": 2, "pw": 3, "sh": 1, "sw": 1}
     rest = {"include_pad": 0} if kind == "avg" else {"index8": np.zeros(channels, np.uint8)}
+    rest["y_step"] = channels
     for row, column in np.ndindex(2, 3):
         for channel in range(channels):
             x = np.ones((2, 3, channels), np.float32)
@@ -52,7 +53,7 @@ def test_pool(kind: str, channels: int, isa: str) -> None:
                 assert rest["index8"][channel] == row * 3 + column
 
 
-@pytest.mark.parametrize("act", ["linear", "relu", "leaky_relu", "relu6"])
+@pytest.mark.parametrize("act", ["linear", "relu", "leaky_relu", "relu6", "hard_silu", "silu"])
 def test_convolution_epilogue(act: str, isa: str) -> None:
     """Through bias and activation: a NaN in one filter's bias reaches that filter's outputs alone."""
     k = 67
@@ -64,9 +65,8 @@ def test_convolution_epilogue(act: str, isa: str) -> None:
     for place in range(k):
         bias, y = np.zeros(k, np.float32), np.zeros((9, k), np.float32)
         bias[place] = np.nan
-        core.call(
-            "conv2d_forward", x=x, packed=packed, bias=bias, y=y, **numbers, pool=0, act=UNARY.index(act), alpha=0.25
-        )
+        core.call("conv2d_forward", x=x, packed=packed, bias=bias, y=y, **numbers, y_step=k, pool=0,
+                  act=UNARY.index(act), alpha=0.25, beta=0.0)  # fmt: skip
         assert np.isnan(y[:, place]).all()
         assert np.isnan(y).sum() == 9
 

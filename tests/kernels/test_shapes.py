@@ -49,9 +49,10 @@ def convolutions(draw: Any, depthwise: bool) -> Conv:
         draw(pads),
         draw(st.tuples(st.integers(1, 3), st.integers(1, 3))),
         groups,
-        draw(st.sampled_from(["linear", "relu", "leaky_relu", "relu6"])),
+        draw(st.sampled_from(["linear", "relu", "leaky_relu", "relu6", "hard_silu", "silu"])),
         draw(st.booleans()),
         draw(st.integers(1, 5)),
+        apart=draw(st.sampled_from([0, 0, 1, 16])),
     )
     assume(_fits(conv))
     return conv
@@ -77,12 +78,13 @@ def test_convolution(data: st.DataObject, exact: bool, depthwise: bool, isa: str
     shape=st.tuples(st.integers(0, 3), st.integers(1, 15), st.integers(1, 15), st.integers(1, 70)),
     k=st.integers(1, 140),
     padding=pads,
-    act=st.sampled_from(["linear", "relu", "leaky_relu", "relu6"]),
+    act=st.sampled_from(["linear", "relu", "leaky_relu", "relu6", "hard_silu"]),
     m=st.sampled_from([3, 4]),
     adjoint=st.booleans(),
+    gap=st.sampled_from([0, 1, 16]),
 )
-def test_winograd(shape: Any, k: int, padding: Any, act: str, m: int, adjoint: bool, isa: str) -> None:
-    conv = Conv("drawn", shape, k, padding=padding, act=act, bias=k % 3 > 0)
+def test_winograd(shape: Any, k: int, padding: Any, act: str, m: int, adjoint: bool, gap: int, isa: str) -> None:
+    conv = Conv("drawn", shape, k, padding=padding, act=act, bias=k % 3 > 0, apart=gap)
     assume(_fits(conv))
     for problem in (winograd_problem(conv, m, adjoint), winograd_weights_problem(conv, m)):
         check(problem, run(problem))
