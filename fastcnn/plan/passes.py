@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from .._ops.kinds import FROM_RESULT, FUSED
+from .._ops.kinds import FROM_RESULT, FUSED, UNARY
 from ..graph import Node, Value, Variable, apply, emit
 from .function_passes import fold_lines, name_functions
 from .norm_passes import batch_norm_in_training, fold_batch_norm, fuse_batch_norm
@@ -41,16 +41,18 @@ def _is_depthwise(node: Node) -> bool:
 # ---------------------------------------------------------------- on the way out
 
 
-def fuse_epilogues(outputs: Sequence[Value]) -> list[Value]:
-    """Let convolution and dense layers add what is added to their result, and apply the activation that follows, in
-    their own pass over the data.
+def fuse_epilogues(outputs: Sequence[Value], activations: Collection[str] = FUSED) -> list[Value]:
+    """Let convolution and dense layers add what is added to their result, and apply the function that follows if it is
+    one of `activations`, in their own pass over the data.
 
     Only where nothing else reads the layer's result before that.
     """
-    return Rewrite(outputs, _fuse_epilogue).outputs
+    return Rewrite(outputs, lambda r, node, inputs: _fuse_epilogue(r, node, inputs, activations)).outputs
 
 
-def _fuse_epilogue(r: Rewrite, node: Node, inputs: list[Value | None]) -> Sequence[Value] | None:
+def _fuse_epilogue(
+    r: Rewrite, node: Node, inputs: list[Value | None], activations: Collection[str]
+) -> Sequence[Value] | None:
     if node.op.name == "binary" and node.attrs["kind"] == "add":
         for mine, other in ((0, 1), (1, 0)):
             layer, source, added = inputs[mine], node.inputs[mine], inputs[other]
@@ -66,13 +68,13 @@ def _fuse_epilogue(r: Rewrite, node: Node, inputs: list[Value | None]) -> Sequen
             if _op(layer) in ("conv2d", "dense") and _takes_residual(layer.node):
                 return [_again(layer.node, [*_padded(layer.node.inputs, 3), added])]
         return None
-    if node.op.name == "unary" and node.attrs["kind"] in FUSED:
+    if node.op.name == "unary" and node.attrs["kind"] in activations:
         layer, source = inputs[0], node.inputs[0]
         if _op(layer) not in ("conv2d", "dense") or source is None or not r.once(source):
             return None
         assert layer is not None and layer.node is not None
         if layer.node.attrs["activation"] == "linear":
-            attrs = {"activation": node.attrs["kind"], "alpha": node.attrs["alpha"]}
+            attrs = {"activation": node.attrs["kind"], **{k: node.attrs.get(k, 0.0) for k in ("alpha", "beta")}}
             return [_again(layer.node, layer.node.inputs, **attrs)]
     return None
 
@@ -116,6 +118,8 @@ def _fuse_pool(r: Rewrite, node: Node, inputs: list[Value | None]) -> Sequence[V
     assert layer is not None and layer.node is not None
     conv = layer.node
     if not _is_2x2(node, source) or len(conv.inputs) > 3 or _is_depthwise(conv):
+        return None
+    if conv.attrs["activation"] not in FUSED:
         return None
     return apply("conv2d_max_pool2d", conv.inputs, conv.attrs, conv.name).outputs
 
@@ -225,7 +229,8 @@ def _add_to_gradient(r: Rewrite, node: Node, inputs: list[Value | None]) -> Sequ
 def fuse_for_prediction(outputs: Sequence[Value]) -> list[Value]:
     """The graph as a prediction computes it."""
     named = name_functions(simplify(outputs))
-    return fuse_pools(fuse_batch_norm(fuse_epilogues(fold_lines(fold_batch_norm(fold_channels(named))))))
+    folded = fold_lines(fold_batch_norm(fold_channels(named)))
+    return fuse_pools(fuse_batch_norm(fuse_epilogues(folded, UNARY)))
 
 
 def fuse_for_training(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from . import (  # noqa: F401  (they register how operations are lowered)
     rules_strided,
     rules_transpose,
 )
+from .joining import join_in_place
 from .lowering import Lowering, Step
 from .memory import Buffer, lay_out
 
@@ -158,11 +160,14 @@ def _describe(step: Step) -> PlanStep:
     call = core.Call(step.kernel, {k: v for k, v in step.args.items() if fields[k].dtype is None})
     given = {k for k, v in step.args.items() if v is not None}
     size = sum(n for k, n in call.needed().items() if k in given)
+    for arg in step.args.values():
+        if isinstance(arg, Buffer) and arg.step:  # what lies between its pixels isn't touched
+            size -= arg.nbytes - 4 * math.prod(step.shape)
     return PlanStep(step.kernel, step.name, step.shape, call.flops, size, step.steady, step.why)
 
 
 def inference_plan(shapes: Mapping[Value, Sequence[int]], outputs: Sequence[Value]) -> Plan:
     """The plan of a prediction: `outputs` from inputs of the given shapes."""
     lowering = Lowering(shapes, outputs, training=False)
-    lowering.lower()
+    lowering.lower(prepare=join_in_place)
     return Plan(lowering)

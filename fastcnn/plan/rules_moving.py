@@ -6,6 +6,7 @@ import math
 
 from .._ops.kinds import BINARY
 from ..graph import Node
+from .joining import parts
 from .lowering import Lowering, lowers, one
 
 
@@ -26,14 +27,17 @@ def _columns(shape: tuple[int, ...], axis: int) -> int:
 
 @lowers("concatenate")
 def concatenate(low: Lowering, node: Node) -> None:
+    """Copies of the parts that aren't there yet (joining.py)."""
     axis, shape = node.attrs["axis"], low.shape(node.outputs[0])
-    y, rows, start = low.write(node.outputs[0]), math.prod(shape[:axis]), 0
-    for value in node.inputs:
-        assert value is not None
+    y = low.write(node.outputs[0])
+    root, rows = y.parent or y, math.prod(shape[:axis])
+    for value, part in parts(low, node, y):
+        given = low.read(value)
+        if (given.parent, given.start, given.step) == (root, part.start, part.step):
+            continue
         columns = _columns(low.shape(value), axis)
-        low.step("copy_columns", node, low.shape(value), x=low.read(value), y=y, rows=rows, cols=columns,
-                 xcols=columns, x0=0, ycols=_columns(shape, axis), y0=start)  # fmt: skip
-        start += columns
+        low.step("copy_columns", node, low.shape(value), x=given, y=root, rows=rows, cols=columns, xcols=columns, x0=0,
+                 ycols=part.step or root.size // max(1, rows), y0=part.start)  # fmt: skip
 
 
 @lowers("split")
