@@ -1,7 +1,7 @@
 """Concatenations whose parts are written where they belong, so that nothing is left to be copied.
 
-A kernel that makes a part gets an address within the whole, and where parts lie side by side in each pixel, the distance
-from one pixel to the next (`Buffer.step`).
+A kernel that makes a part gets an address within the whole, and where parts lie side by side in each pixel, the
+distance from one pixel to the next (`Buffer.step`).
 """
 
 from __future__ import annotations

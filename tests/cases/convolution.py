@@ -191,7 +191,7 @@ def cases() -> Iterator[Case]:
         family = "depthwise" if depthwise else "conv2d"
         for c in convolutions:
             for kind, (make, pack) in _KINDS.items():
-                if _only_forward(c) and kind != "forward" or (c.residual and kind == "backward_weights"):
+                if (_only_forward(c) and kind != "forward") or (c.residual and kind == "backward_weights"):
                     continue
                 kernels: tuple[str, ...] = (f"{family}_{kind}",)
                 if kind == "backward_weights":

@@ -102,10 +102,8 @@ def check(model: Model, batch: int, monkeypatch: pytest.MonkeyPatch, copies: int
         apart.set_weights(model.get_weights())
         for x, y in zip(images, ours, strict=True):
             np.testing.assert_array_equal(y, apart.predict_on_batch(x))
-        joined = [s.kernel for s in apart.plan(max(batch, 1)).steps].count("copy_columns") - kernels.count("copy_columns")
-    assert joined >= 0
-    if copies is not None:
-        assert kernels.count("copy_columns") == copies
+        before = [s.kernel for s in apart.plan(max(batch, 1)).steps].count("copy_columns")
+    assert kernels.count("copy_columns") <= (before if copies is None else copies)
 
 
 @pytest.mark.parametrize("batch", [1, 3])
@@ -128,7 +126,6 @@ def test_along_other_axes_parts_are_pieces_of_memory(monkeypatch: pytest.MonkeyP
 
 def test_a_part_of_weights_alone_stays() -> None:
     """It is computed once; where the whole is then overwritten, in place, it must not be lost."""
-
     rng = np.random.default_rng(0)
     x = Value((1, *SIDE, 4), name="x")
     table, kernel = (constant(rng.standard_normal(shape, np.float32)) for shape in ((1, *SIDE, 4), (1, 1, 4, 5)))
