@@ -16,8 +16,8 @@ from .random import set_seed
 
 #: Loaded when first used, so that `import fastcnn` costs next to nothing.
 _MODULES = (
-    "activations", "applications", "callbacks", "data", "datasets", "initializers", "layers", "losses", "metrics",
-    "models", "onnx", "ops", "optimizers", "random", "reference", "regularizers", "utils", "viz", "weights",
+    "activations", "applications", "callbacks", "data", "datasets", "evaluation", "initializers", "layers", "losses",
+    "metrics", "models", "onnx", "ops", "optimizers", "random", "reference", "regularizers", "utils", "viz", "weights",
 )  # fmt: skip
 _NAMES = {
     "Input": "layers", "Model": "models", "Sequential": "models", "Variable": "graph", "get_num_threads": "_ops",
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         callbacks,
         data,
         datasets,
+        evaluation,
         initializers,
         layers,
         losses,
@@ -76,6 +77,7 @@ __all__ = [
     "callbacks",
     "data",
     "datasets",
+    "evaluation",
     "get_num_threads",
     "get_precision",
     "initializers",

@@ -43,3 +43,15 @@ def test_text(tmp_path: Path) -> None:
     ):
         assert words in printed
     assert (picture == (0x1F, 0x6F, 0xEB)).all(axis=-1).sum() > 1000
+
+
+def test_cross_validation(tmp_path: Path) -> None:
+    program = str(EXAMPLES / "cross_validation.py")
+    command = [sys.executable, program, "--images", "200", "--folds", "2", "--epochs", "1", "--output", "pictures"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    for words in ("Fold 2/2 - ", "roc_auc", "95 %", "Ankle boot", "expected calibration error  0."):
+        assert words in done.stdout
+    if importlib.util.find_spec("matplotlib") is not None:
+        names = {p.name for p in (tmp_path / "pictures").iterdir()}
+        assert {"confusion-matrix.png", "reliability.png", "roc.png", "mistakes.png", "confused-pairs.png"} == names
