@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     )
     from .dataset import Dataset
     from .decoding import PictureError, open_picture, read_picture
+    from .detection import detection_dataset_from_coco, detection_dataset_from_voc
     from .folders import image_dataset_from_directory
+    from .listings import image_dataset_from_csv
     from .placing import Placement
     from .sampling import RandomOverSampler, RandomUnderSampler, Sampler, WeightedRandomSampler
     from .transforms import center_crop, corner_crops, letterbox, pad, random_crop, resize
@@ -31,7 +33,9 @@ _PARTS = {
                "standardize"),
     "dataset": ("Dataset",),
     "decoding": ("PictureError", "open_picture", "read_picture"),
+    "detection": ("detection_dataset_from_coco", "detection_dataset_from_voc"),
     "folders": ("image_dataset_from_directory",),
+    "listings": ("image_dataset_from_csv",),
     "placing": ("Placement",),
     "sampling": ("RandomOverSampler", "RandomUnderSampler", "Sampler", "WeightedRandomSampler"),
     "transforms": ("center_crop", "corner_crops", "letterbox", "pad", "random_crop", "resize"),
@@ -62,7 +66,10 @@ __all__ = [
     "channels_last",
     "convert_dtype",
     "corner_crops",
+    "detection_dataset_from_coco",
+    "detection_dataset_from_voc",
     "grayscale",
+    "image_dataset_from_csv",
     "image_dataset_from_directory",
     "letterbox",
     "normalize",

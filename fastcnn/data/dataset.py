@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -372,24 +372,32 @@ class Dataset:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong with the files that were left out (``on_error="skip"``), as far as they have been read."""
+        """What is wrong with files, as far as is known: those listed wrongly, and those that were left out because they
+        couldn't be read (``on_error="skip"``).
+        """
         *_, source = self._node.chain()
-        return list(getattr(source, "problems", {}).values())
+        return [*getattr(source, "notes", ()), *getattr(source, "problems", {}).values()]
 
     def _report(self) -> None:
         """A warning about files left out since the last one."""
-        found = self.problems
+        *_, source = self._node.chain()
+        found = list(getattr(source, "problems", {}).values())
         if len(found) > self._reported:
             new = found[self._reported :]
             self._reported = len(found)
-            more = f"\n  and {len(new) - _NAMED} more" if len(new) > _NAMED else ""
-            told = "".join(f"\n  {text}" for text in new[:_NAMED])
-            warnings.warn(f"{len(new)} files can't be read as pictures and are left out:{told}{more}", stacklevel=3)
+            which = "1 file" if len(new) == 1 else f"{len(new)} files"
+            warnings.warn(listed(f"left out, as {which} can't be read as pictures:", new), stacklevel=3)
 
     def __repr__(self) -> str:
         steps = [type(node).__name__ for node in self._node.chain()][::-1]
         length = self._node.length()
         return f"<Dataset {' → '.join(steps)}, {'unknown length' if length is None else f'{length} elements'}>"
+
+
+def listed(what: str, problems: Sequence[str]) -> str:
+    """A warning about files, of which the first few are named."""
+    more = f"\n  and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+    return what + "".join(f"\n  {text}" for text in problems[:_NAMED]) + more
 
 
 def sample_shape(dataset: Dataset) -> tuple[int, ...]:

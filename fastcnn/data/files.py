@@ -55,7 +55,7 @@ class Folder:
             return file.read()
 
     def path(self, name: str) -> str:
-        return os.path.join(self.root, *name.split("/"))
+        return os.path.join(self.root, name)
 
 
 class Archive:

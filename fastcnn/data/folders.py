@@ -16,9 +16,7 @@ from ..shapes import pair, real_number, whole_number
 from .dataset import Dataset
 from .decoding import Decoder
 from .files import open_tree, pictures
-from .nodes import Rows, Shuffled
 from .picture_rows import PictureRows
-from .steps import Batch, Prefetch
 
 COLORS = {"grayscale": 1, "rgb": 3, "rgba": 4}
 LABEL_MODES = ("int", "categorical", "binary", None)
@@ -102,27 +100,21 @@ def image_dataset_from_directory(
     Pixels are uint8, where Keras gives float32: models take them as they are, and memory holds four times as many.
     """
     split = _check_split(validation_split, subset)
-    for kind, value, known in (("color_mode", color_mode, COLORS), ("label_mode", label_mode, LABEL_MODES)):
-        if value not in known:
-            raise unknown_name(kind, value, [str(k) for k in known])
-    if crop_to_aspect_ratio and pad_to_aspect_ratio:
-        raise ValueError("crop_to_aspect_ratio and pad_to_aspect_ratio can't both be True")
-    fit = "crop" if crop_to_aspect_ratio else "pad" if pad_to_aspect_ratio else "stretch"
-    decoder = Decoder(*pair(image_size, "image_size"), COLORS[color_mode], interpolation, fit)
-    size = None if batch_size is None else whole_number(batch_size, "batch_size")
-    threads = get_num_threads() if workers is None else whole_number(workers, "workers")
+    check_label_mode(label_mode)
+    decoder = make_decoder(image_size, color_mode, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
+    threads = check_workers(workers)
     tree = open_tree(directory, "directory", follow_links)
     found = find_labelled(tree.names(), labels if label_mode is not None else None, class_names, os.fspath(directory))
     columns = () if found.labels is None else (encoded(found.labels, str(label_mode), len(found.class_names)),)
-    drawn = random.check_seed(seed) if seed is not None else random.next_seed() if shuffle else 0
+    if shuffle and seed is None:
+        drawn: int | None = random.next_seed()  # the same for both parts
+    else:
+        drawn = seed
 
     def dataset(chosen: np.ndarray, mixed: bool) -> Dataset:
         names = [found.names[i] for i in chosen]
-        rows: Rows = PictureRows(tree, names, decoder, tuple(c[chosen] for c in columns), threads, on_error)
-        if mixed:
-            rows = Shuffled(rows, drawn, True)
-        node = Prefetch(rows if size is None else Batch(rows, size, False), 2)
-        return Dataset(node, found.class_names if columns else None, [tree.path(name) for name in names])
+        rows = PictureRows(tree, names, decoder, tuple(c[chosen] for c in columns), threads, on_error)
+        return batches(rows, batch_size, mixed, drawn, found.class_names if columns else None)
 
     everything = np.arange(len(found.names))
     if split is None:
@@ -144,6 +136,38 @@ def _check_split(share: float | None, subset: str | None) -> float | None:
             f"validation_split={shown(share)}, subset={shown(subset)}"
         )
     return real_number(share, "validation_split", 0.0, 1.0, closed=False)
+
+
+def check_label_mode(label_mode: str | None) -> None:
+    if label_mode not in LABEL_MODES:
+        raise unknown_name("label_mode", label_mode, [str(k) for k in LABEL_MODES])
+
+
+def check_workers(workers: int | None) -> int:
+    """How many threads decode."""
+    return get_num_threads() if workers is None else whole_number(workers, "workers")
+
+
+def make_decoder(size: Any, color_mode: str, interpolation: str, crop: bool, pad: bool) -> Decoder:
+    """From the arguments that all functions have which make datasets of pictures."""
+    if color_mode not in COLORS:
+        raise unknown_name("color_mode", color_mode, COLORS)
+    if crop and pad:
+        raise ValueError("crop_to_aspect_ratio and pad_to_aspect_ratio can't both be True")
+    fit = "crop" if crop else "pad" if pad else "stretch"
+    return Decoder(*pair(size, "image_size"), COLORS[color_mode], interpolation, fit)
+
+
+def batches(
+    pictures: PictureRows, batch_size: int | None, shuffle: bool, seed: int | None, class_names: list[str] | None
+) -> Dataset:
+    """Pictures as a dataset that reads ahead."""
+    dataset = Dataset(pictures, class_names, [pictures.tree.path(name) for name in pictures.names])
+    if shuffle:
+        dataset = dataset.shuffle(seed=seed)
+    if batch_size is not None:
+        dataset = dataset.batch(batch_size)
+    return dataset.prefetch()
 
 
 @dataclass(frozen=True)

@@ -298,7 +298,7 @@ def test_cached_pictures_are_decoded_once_and_shuffled(folder: Path) -> None:
     assert first != second
 
 
-@pytest.mark.filterwarnings(r"ignore:\d files")
+@pytest.mark.filterwarnings("ignore:left out, as")
 @pytest.mark.parametrize("batch_size", [2, None])
 @pytest.mark.parametrize("done", [1, 5])
 def test_positions_count_what_was_left_out(folder: Path, batch_size: int | None, done: int) -> None:
