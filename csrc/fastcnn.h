@@ -109,6 +109,92 @@ enum {
     FC_HYPER_COUNT
 };
 
+/* ---- augmentation (kernels/augment*.c): a list of steps, that each image of a batch goes its own way ----
+ */
+
+/* Kinds of steps. v0, v1, ... are what an image draws for it, f0, f1, ... the same for all. Shares are of the
+ * image's height or width, or of the range of its values. */
+typedef enum {
+    /* Geometric (augment_geometry) */
+    FC_AUG_FLIP_COLUMNS, /* left becomes right */
+    FC_AUG_FLIP_ROWS,    /* above becomes below */
+    FC_AUG_ROTATE,       /* counterclockwise about the centre by v0 radians */
+    FC_AUG_TRANSLATE,    /* down by the share v0, right by the share v1 */
+    FC_AUG_ZOOM,         /* height and width of what is seen, about the centre, times v0 and v1 */
+    FC_AUG_SHEAR,        /* about the centre: columns move by v0 a row, rows by v1 a column */
+    FC_AUG_PERSPECTIVE,  /* the corners, clockwise from the upper left, show what lies inwards of them by the
+                          * shares  v0, v1 (down, along) .. v6, v7 */
+    FC_AUG_CROP,         /* what is seen begins at row v0 and column v1 */
+    FC_AUG_RESIZED_CROP, /* a part, with the share v0 of the area and log(width / height) v1, within the
+                          * image: shares v2, v3 of the room that it has lie above it and left of it */
+    /* Linear in a pixel's channels (augment_colors) */
+    FC_AUG_SHIFT,    /* x + the share v0 of the range */
+    FC_AUG_SCALE,    /* x v0 */
+    FC_AUG_CONTRAST, /* mean + (x - mean) v0; f0: the mean is 0 each channel's, 1 that of the gray image */
+    FC_AUG_COLOR,    /* gray + (x - gray) v0 */
+    FC_AUG_INVERT,   /* low + high - x */
+    FC_AUG_STRETCH,  /* each channel from its least and greatest value to the whole range */
+    /* Of one pixel (augment_points) */
+    FC_AUG_HSV,       /* hue + v0 turns, saturation times v1 */
+    FC_AUG_SOLARIZE,  /* x + the share v1 of the range; where that reaches the share v0, low + high - it */
+    FC_AUG_POSTERIZE, /* of 8 bits the round(v0) highest */
+    FC_AUG_NOISE,     /* x + the share v0 of the range times normally distributed numbers */
+    FC_AUG_SALT, /* pixels become low or high, with probability v0 together, of which the share f0 is high */
+    /* Of its surroundings (augment_filter) */
+    FC_AUG_BLUR,    /* Gaussian with standard deviation v0; outside the image its border goes on */
+    FC_AUG_SHARPEN, /* smooth + (x - smooth) v0, smooth the mean of 3 x 3 pixels with weight 5 on the middle
+                     * one; the border stays */
+    /* Others, with a kernel each */
+    FC_AUG_EQUALIZE, /* augment_equalize */
+    FC_AUG_ERASE,    /* a part, sized and placed as for FC_AUG_RESIZED_CROP, becomes f1, or with f0 noise */
+    FC_AUG_CUTOUT,   /* f2 x f3 pixels about the place at the shares v0, v1 become f1, or with f0 noise */
+    FC_AUG_COUNT
+} fc_augment;
+
+/* How an image draws a number from low .. high. u: uniform in 0 .. 1, from 32 bits. */
+typedef enum {
+    FC_DRAW_CONSTANT,    /* low */
+    FC_DRAW_UNIFORM,     /* low + u (high - low) */
+    FC_DRAW_LOG_UNIFORM, /* its logarithm is uniform */
+    FC_DRAW_WHOLE,       /* low + floor(u (high - low + 1)) */
+    FC_DRAW_SIGNED,      /* uniform, from the word's upper 31 bits, and by the lowest one negative */
+    FC_DRAW_LEVELS,      /* one of 31 numbers evenly from low to high */
+    FC_DRAW_SIGNED_LEVELS,
+    FC_DRAW_ABOUT_ONE, /* 1 + what FC_DRAW_SIGNED_LEVELS draws */
+    FC_DRAW_ODDS,      /* f / (1 - f), f uniform, at most 0.999 */
+    FC_DRAW_SAME,      /* the number before it */
+    FC_DRAW_COUNT
+} fc_draw;
+
+/* A step is FC_STEP_SIZE doubles. */
+enum {
+    FC_STEP_KIND,
+    FC_STEP_PROBABILITY, /* that it is done to an image */
+    FC_STEP_GROUP,       /* steps of one group (0, 1, ...): one of them is drawn for each image; -1: none */
+    FC_STEP_INDEX,       /* its number in its group */
+    FC_STEP_OF,          /* how many its group has */
+    FC_STEP_LANE,        /* its random numbers': each step of a list has its own, below 32768 */
+    FC_STEP_DRAWS,       /* FC_STEP_VALUES times: fc_draw, low, high */
+    FC_STEP_VALUES = 8,
+    FC_STEP_HEIGHT = FC_STEP_DRAWS + 3 * FC_STEP_VALUES, /* of the image that it takes */
+    FC_STEP_WIDTH,
+    FC_STEP_NEW_HEIGHT, /* and of what it gives */
+    FC_STEP_NEW_WIDTH,
+    FC_STEP_FIXED, /* f0 .. f3 */
+    FC_STEP_SIZE = FC_STEP_FIXED + 4,
+    FC_DRAWN =
+        1 + FC_STEP_VALUES /* floats that an image draws for a step: whether it is done, and v0 .. v7 */
+};
+
+/* What an image shows of places outside it. */
+typedef enum {
+    FC_BORDER_CONSTANT,
+    FC_BORDER_NEAREST, /* a a | a b c d | d d */
+    FC_BORDER_REFLECT, /* b a | a b c d | d c */
+    FC_BORDER_WRAP,    /* c d | a b c d | a b */
+    FC_BORDER_COUNT
+} fc_border;
+
 /* ---- argument structs: every field is 8 bytes, so that a table of names describes them ---- */
 #define FC_ROUND_UP(n, m) (((n) + (m)-1) / (m) * (m))
 #define FC_KERNEL(name, flops, fields)                                                                       \

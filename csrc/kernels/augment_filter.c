@@ -1,0 +1,120 @@
+/* Pixels and their surroundings: blurred, sharpened. */
+#include "augment.h"
+
+/* y = own x + around (rows (x) columns) x, with taps along both axes. */
+typedef struct {
+    const void *x;
+    void *y;
+    int64_t h, w, c, rows, cols;
+    const float *row_taps, *col_taps;
+    float own, around, low, high;
+    int keep_border;
+} filter;
+
+static int64_t band_rows(int64_t width, int64_t c) { return fc_max(1, FC_CHUNK / fc_max(1, width * c)); }
+static int64_t filter_tiles(int64_t n, int64_t h, int64_t w, int64_t c) {
+    const int64_t rows = band_rows(w, c);
+    return w * c == 0 ? 0 : n * ((h + rows - 1) / rows);
+}
+
+/* Scratch: both axes' taps, a row with what lies left and right of it, and a row of results. */
+static size_t filter_scratch(int64_t rows, int64_t cols, int64_t w, int64_t c) {
+    return (size_t)(rows + cols + (w + cols) * c + w * c) * sizeof(float);
+}
+
+static void gaussian(float *taps, int64_t count, double sigma) {
+    double sum = 0.0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t i = 0; i < count; i++) {
+            const double t = (double)(i - count / 2) / sigma;
+            const double weight = sigma > 0.0 ? exp(-0.5 * t * t) : i == count / 2 ? 1.0 : 0.0;
+            if (pass == 0)
+                sum += weight;
+            else
+                taps[i] = (float)(weight / sum);
+        }
+}
+
+FC_INLINE float inside(float v, const filter *f) {
+    v = v < f->low ? f->low : v;
+    return v > f->high ? f->high : v;
+}
+
+FC_INLINE void filter_row(const filter *f, int64_t i, float *wide, float *out, int bytes) {
+    const int64_t size = f->w * f->c, side = f->cols / 2 * f->c;
+    float *row = wide + side;
+    for (int64_t j = 0; j < size; j += VL) {
+        vf sum = vf_zero();
+        for (int64_t k = 0; k < f->rows; k++) {
+            const int64_t at = fc_min(fc_max(i + k - f->rows / 2, 0), f->h - 1);
+            sum = vf_fma(fc_pixels(f->x, at * size + j, size - j, bytes), vf_set1(f->row_taps[k]), sum);
+        }
+        vf_store_tail(row + j, sum, size - j);
+    }
+    for (int64_t j = 0; j < side; j++) {
+        wide[j] = row[j % f->c];
+        row[size + j] = row[size - f->c + j % f->c];
+    }
+    const vf own = vf_set1(f->own), around = vf_set1(f->around);
+    for (int64_t j = 0; j < size; j += VL) {
+        vf sum = vf_zero();
+        for (int64_t k = 0; k < f->cols; k++)
+            sum = vf_fma(vf_load_tail(wide + j + k * f->c, size - j), vf_set1(f->col_taps[k]), sum);
+        const vf x = fc_pixels(f->x, i * size + j, size - j, bytes);
+        vf_store_tail(out + j, vf_fma(sum, around, vf_mul(x, own)), size - j);
+    }
+    for (int64_t j = 0; j < size; j++) out[j] = inside(out[j], f);
+    if (f->keep_border)
+        for (int64_t ch = 0; ch < f->c; ch++) {
+            out[ch] = fc_pixel(f->x, i * size + ch, bytes);
+            out[size - f->c + ch] = fc_pixel(f->x, i * size + size - f->c + ch, bytes);
+        }
+    fc_put_row(f->y, i * size, out, size, bytes);
+}
+
+FC_INLINE void filter_rows(filter *f, const double *step, const float *drawn, int64_t begin, int64_t end,
+                           float *scratch, int bytes) {
+    const int64_t size = f->w * f->c;
+    if (drawn[0] == 0.0f) {
+        fc_copy(f->x, begin * size, f->y, begin * size, (end - begin) * size, bytes);
+        return;
+    }
+    float *row_taps = scratch, *col_taps = row_taps + f->rows, *wide = col_taps + f->cols;
+    f->row_taps = row_taps;
+    f->col_taps = col_taps;
+    f->keep_border = step[FC_STEP_KIND] == FC_AUG_SHARPEN;
+    if (f->keep_border) {
+        /* smooth = (9 mean of 3 x 3 + 4 x) / 13 */
+        for (int k = 0; k < 3; k++) row_taps[k] = col_taps[k] = 1.0f / 3.0f;
+        f->own = drawn[1] + (1.0f - drawn[1]) * (4.0f / 13.0f);
+        f->around = (1.0f - drawn[1]) * (9.0f / 13.0f);
+    } else {
+        gaussian(row_taps, f->rows, drawn[1]);
+        gaussian(col_taps, f->cols, drawn[1]);
+        f->own = 0.0f;
+        f->around = 1.0f;
+    }
+    for (int64_t i = begin; i < end; i++)
+        if (f->keep_border && (i == 0 || i == f->h - 1))
+            fc_copy(f->x, i * size, f->y, i * size, size, bytes);
+        else
+            filter_row(f, i, wide, wide + (f->w + f->cols) * f->c, bytes);
+}
+
+#define FILTER(name, bytes)                                                                                  \
+    FC_TILES(name) { return filter_tiles(a->n, a->h, a->w, a->c); }                                          \
+    FC_SCRATCH(name) { return filter_scratch(a->rows, a->cols, a->w, a->c); }                                \
+    FC_RUN(name) {                                                                                           \
+        const int64_t rows = band_rows(a->w, a->c), bands = (a->h + rows - 1) / rows;                        \
+        for (int64_t tile = begin; tile < end; tile++) {                                                     \
+            const int64_t image = tile / bands, first = tile % bands * rows,                                 \
+                          at = image * a->h * a->w * a->c;                                                   \
+            filter f = {a->x + at, a->y + at, a->h, a->w, a->c,          a->rows,        a->cols,            \
+                        NULL,      NULL,      0,    0,    (float)a->low, (float)a->high, 0};                 \
+            filter_rows(&f, a->steps + a->step * FC_STEP_SIZE,                                               \
+                        a->drawn + (image * a->k + a->step) * FC_DRAWN, first, fc_min(first + rows, a->h),   \
+                        scratch, bytes);                                                                     \
+        }                                                                                                    \
+    }
+FILTER(augment_filter_u8, 1)
+FILTER(augment_filter_f32, 0)
