@@ -206,10 +206,19 @@ def host(w: Writer, node: Node) -> None:
         w.define(output, name)
 
 
+def augment(w: Writer, node: Node) -> None:
+    """Prediction leaves it out, unless it gives images another size."""
+    x = operand(node)
+    if x.shape[1:3] != node.outputs[0].shape[1:3]:
+        raise ValueError(f"layer {node.name!r}: images cut to another size can't be written as ONNX; cut them before")
+    passed_on(w, node)
+
+
 CONVERTERS: dict[str, Callable[[Writer, Node], None]] = {
     **SHAPES,
     **WINDOWS,
     "affine": affine,
+    "augment": augment,
     "batch_norm": batch_norm,
     "binary": binary,
     "dense": dense,

@@ -13,6 +13,7 @@ from .._ops import core, verbose
 from .._ops.arrays import check_memory
 from ..graph import Value, clock
 from . import (  # noqa: F401  (they register how operations are lowered)
+    rules_augment,
     rules_conv,
     rules_group_norm,
     rules_loss,

@@ -25,7 +25,7 @@ _CHEAP = {
     "spatial_dropout", "unary",
 }  # fmt: skip
 #: With an attribute `of`: the node whose random numbers they draw again.
-_RANDOM = {"dropout", "gaussian_noise", "spatial_dropout"}
+_RANDOM = {"augment", "dropout", "gaussian_noise", "spatial_dropout"}
 #: The same memory under another name.
 _ALIASES = {"identity", "reshape"}
 #: A loss comes with its gradient, where the backward pass begins.

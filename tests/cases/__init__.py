@@ -7,6 +7,7 @@ csrc/kernels.def with arguments, and what the reference says comes out.
 from __future__ import annotations
 
 from . import (
+    augmentation,
     convolution,
     elementwise,
     group_normalization,
@@ -29,7 +30,7 @@ CASES: list[Case] = [
     case
     for family in (
         convolution, pooling, elementwise, reductions, losses, optimizers, moving, strided, resizing, matmul,
-        normalization, group_normalization,
+        normalization, group_normalization, augmentation,
     )
     for case in family.cases()
 ]  # fmt: skip

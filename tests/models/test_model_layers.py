@@ -14,6 +14,7 @@ from more_layer_cases import CASES as MORE_CASES
 
 from fastcnn import layers as L  # noqa: N812
 from fastcnn import reference as ref
+from fastcnn.layers.augmentation import AugmentationLayer
 from fastcnn.models import Model, load_model
 from fastcnn.optimizers import SGD
 
@@ -194,7 +195,9 @@ def test_layer(case: LayerCase, tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", sorted(L.CLASSES))
 def test_every_layer_is_tested(make: str) -> None:
     tested = {type(case.make()).__name__ for case in CASES}
-    elsewhere = {"InputLayer", "Concatenate", "Dot", "BatchNormalization"}  # in this file; test_model_batch_norm.py
+    # In this file; test_model_batch_norm.py; test_model_augmentation.py.
+    elsewhere = {"InputLayer", "Concatenate", "Dot", "BatchNormalization"}
+    elsewhere |= {name for name, layer in L.CLASSES.items() if issubclass(layer, AugmentationLayer)}
     assert make in tested | elsewhere | set(MERGES)
 
 

@@ -138,6 +138,34 @@ LAYERS: dict[str, Callable[[], Model]] = {
     "ZeroPadding1D": one(lambda: layers.ZeroPadding1D((2, 1)), SEQUENCE),
     "ZeroPadding2D": one(lambda: layers.ZeroPadding2D(((1, 0), (2, 3)))),
 }
+COLORS = (9, 8, 3)
+#: Nothing of them is left in prediction.
+LAYERS |= {
+    "AutoContrast": one(lambda: layers.AutoContrast(), COLORS),
+    "Equalization": one(lambda: layers.Equalization(), COLORS),
+    "RandAugment": one(lambda: layers.RandAugment(), COLORS),
+    "RandomBrightness": one(lambda: layers.RandomBrightness(0.1), COLORS),
+    "RandomColorDegeneration": one(lambda: layers.RandomColorDegeneration(0.5), COLORS),
+    "RandomColorJitter": one(lambda: layers.RandomColorJitter(hue_factor=0.1), COLORS),
+    "RandomContrast": one(lambda: layers.RandomContrast(0.2), COLORS),
+    "RandomCrop": one(lambda: layers.RandomCrop(9, 8, padding=2), COLORS),
+    "RandomErasing": one(lambda: layers.RandomErasing(), COLORS),
+    "RandomFlip": one(lambda: layers.RandomFlip(), COLORS),
+    "RandomGaussianBlur": one(lambda: layers.RandomGaussianBlur(), COLORS),
+    "RandomGrayscale": one(lambda: layers.RandomGrayscale(), COLORS),
+    "RandomHue": one(lambda: layers.RandomHue(0.1), COLORS),
+    "RandomInvert": one(lambda: layers.RandomInvert(), COLORS),
+    "RandomPerspective": one(lambda: layers.RandomPerspective(), COLORS),
+    "RandomPosterization": one(lambda: layers.RandomPosterization(4), COLORS),
+    "RandomResizedCrop": one(lambda: layers.RandomResizedCrop(9, 8), COLORS),
+    "RandomRotation": one(lambda: layers.RandomRotation(0.1), COLORS),
+    "RandomSaturation": one(lambda: layers.RandomSaturation(0.6), COLORS),
+    "RandomSharpness": one(lambda: layers.RandomSharpness(0.6), COLORS),
+    "RandomShear": one(lambda: layers.RandomShear(0.1, 0.2), COLORS),
+    "RandomTranslation": one(lambda: layers.RandomTranslation(0.1, 0.1), COLORS),
+    "RandomZoom": one(lambda: layers.RandomZoom(0.1), COLORS),
+    "Solarization": one(lambda: layers.Solarization(0.1, 0.5), COLORS),
+}
 
 
 def classic() -> Model:

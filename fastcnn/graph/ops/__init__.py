@@ -1,6 +1,7 @@
 """Every operation of the graph; importing this registers them."""
 
 from . import (  # noqa: F401
+    augment,
     conv,
     elementwise,
     group_norm,

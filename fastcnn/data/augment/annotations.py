@@ -1,0 +1,100 @@
+"""What belongs to images, and moves with them: labels, boxes, keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import shown
+
+Boxes = Sequence[Any]
+Keypoints = Sequence[Any]
+Rows = list[NDArray[np.float32]]
+
+#: Boxes of which less than this share is left are dropped.
+LEAST_VISIBLE = 0.1
+
+
+def check_labels(labels: Any, count: int) -> Any:
+    """Labels as an array, one for each image."""
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    if array.ndim < 1 or len(array) != count:
+        raise ValueError(f"labels must have one row for each of {count} images, received shape {array.shape}")
+    return array
+
+
+def _rows(given: Any, count: int, name: str, least: int, what: str) -> Rows | None:
+    if given is None:
+        return None
+    if len(given) != count:
+        raise ValueError(f"{name} must be a list with one array for each of {count} images, received {len(given)}")
+    found = []
+    for i, one in enumerate(given):
+        array = np.asarray(one, np.float32)
+        if array.size == 0:
+            array = array.reshape(0, max(least, array.shape[-1] if array.ndim == 2 else 0))
+        if array.ndim != 2 or array.shape[1] < least:
+            raise ValueError(f"{name}[{i}] must be {what}, received shape {array.shape}")
+        found.append(array)
+    return found
+
+
+def check_boxes(boxes: Any, count: int) -> Rows | None:
+    """Boxes as arrays (boxes, 4 or more) of left, top, right, bottom and anything."""
+    found = _rows(boxes, count, "boxes", 4, "(boxes, 4 or more): left, top, right, bottom")
+    for i, array in enumerate(found or []):
+        if not np.isfinite(array[:, :4]).all() or (array[:, 2:4] < array[:, :2]).any():
+            raise ValueError(f"boxes[{i}] must have left <= right and top <= bottom, received {shown(array.tolist())}")
+    return found
+
+
+def check_keypoints(keypoints: Any, count: int) -> Rows | None:
+    """Keypoints as arrays (points, 2 or more) of x, y and anything."""
+    return _rows(keypoints, count, "keypoints", 2, "(points, 2 or more): x, y")
+
+
+def _forward(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From edges of the image to edges of the result: a pixel's edges lie half a pixel around its centre."""
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    return np.linalg.inv(half @ matrix @ np.linalg.inv(half))
+
+
+def _mapped(forward: NDArray[np.float64], points: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    found = np.concatenate([points.astype(np.float64), np.ones((len(points), 1))], axis=1) @ forward.T
+    return np.asarray(found[:, :2] / found[:, 2:])
+
+
+def move_points(keypoints: Rows, matrices: NDArray[np.float64]) -> Rows:
+    """Where the points of the images lie in the results."""
+    moved = []
+    for points, matrix in zip(keypoints, matrices):
+        new = points.copy()
+        new[:, :2] = _mapped(_forward(matrix), points[:, :2])
+        moved.append(new)
+    return moved
+
+
+def move_boxes(boxes: Rows, matrices: NDArray[np.float64], size: tuple[int, int]) -> Rows:
+    """The boxes around where the boxes' corners lie in results of `size`; those hardly visible are left out."""
+    moved = []
+    for rows, matrix in zip(boxes, matrices):
+        corners = _mapped(_forward(matrix), rows[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)).reshape(-1, 4, 2)
+        around = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+        moved.append(clip_boxes(np.concatenate([around, rows[:, 4:]], axis=1).astype(np.float32), (0, 0, *size)))
+    return moved
+
+
+def clip_boxes(rows: NDArray[np.float32], part: tuple[int, int, int, int]) -> NDArray[np.float32]:
+    """Boxes clipped to a part (top, left, bottom, right) of an image; those hardly visible are left out."""
+    top, left, bottom, right = part
+    low, high = np.array([left, top, left, top]), np.array([right, bottom, right, bottom])
+    clipped = rows.copy()
+    clipped[:, :4] = np.clip(rows[:, :4], low, high)
+    areas = [(r[:, 2] - r[:, 0]) * (r[:, 3] - r[:, 1]) for r in (rows, clipped)]
+    visible = (areas[1] > 0) & (areas[1] >= LEAST_VISIBLE * areas[0])
+    return np.asarray(clipped[visible])
