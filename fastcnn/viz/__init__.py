@@ -6,6 +6,7 @@ matplotlib draws all but boxes (Pillow) and `plot_model` (graphviz); no window i
 from __future__ import annotations
 
 from . import figures
+from .augmentation import augmentation_preview
 from .boxes import draw_boxes
 from .history import plot_history
 from .judging import plot_confusion_matrix, plot_precision_recall, plot_reliability, plot_roc
@@ -13,6 +14,7 @@ from .mistakes import plot_confused_pairs, plot_filters, plot_mistakes
 from .network import model_to_dot, plot_model
 
 __all__ = [
+    "augmentation_preview",
     "draw_boxes",
     "figures",
     "model_to_dot",

@@ -61,12 +61,12 @@ def check_keypoints(keypoints: Any, count: int) -> Rows | None:
 def _forward(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """From edges of the image to edges of the result: a pixel's edges lie half a pixel around its centre."""
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-    return np.linalg.inv(half @ matrix @ np.linalg.inv(half))
+    return np.asarray(np.linalg.inv(half @ matrix @ np.linalg.inv(half)), np.float64)
 
 
 def _mapped(forward: NDArray[np.float64], points: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     found = np.concatenate([points.astype(np.float64), np.ones((len(points), 1))], axis=1) @ forward.T
-    return np.asarray(found[:, :2] / found[:, 2:])
+    return np.asarray(found[:, :2] / found[:, 2:], np.float64)
 
 
 def move_points(keypoints: Rows, matrices: NDArray[np.float64]) -> Rows:
