@@ -1,8 +1,8 @@
-"""Reading pictures for the command line: any size, colours and damage."""
+"""What the command line makes of folders of pictures."""
 
 from __future__ import annotations
 
-import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,92 +10,13 @@ import pytest
 from PIL import Image
 
 from fastcnn.cli import data as sources
-from fastcnn.cli.pictures import PictureError, as_array, has_light_background, open_picture
+from fastcnn.cli.pictures import has_light_background
+from fastcnn.data import PictureError
 
 
-def save(path: Path, pixels: np.ndarray, mode: str | None = None, **options: object) -> Path:
-    image = Image.fromarray(pixels)
-    (image.convert(mode) if mode else image).save(path, **options)  # type: ignore[arg-type]
+def save(path: Path, pixels: np.ndarray) -> Path:
+    Image.fromarray(pixels).save(path)
     return path
-
-
-def test_same_size_comes_through_unchanged(tmp_path: Path) -> None:
-    pixels = np.arange(28 * 30 * 3, dtype=np.uint8).reshape(28, 30, 3)
-    read = as_array(open_picture(save(tmp_path / "a.png", pixels)), (28, 30), 3)
-    np.testing.assert_array_equal(read, pixels)
-    grey = as_array(open_picture(save(tmp_path / "g.png", pixels[..., 0])), (28, 30), 1)
-    np.testing.assert_array_equal(grey[..., 0], pixels[..., 0])
-
-
-def test_size_colour_and_inversion(tmp_path: Path) -> None:
-    pixels = np.zeros((40, 20), np.uint8)
-    pixels[:20] = 200  # the upper half
-    image = open_picture(save(tmp_path / "a.png", pixels))
-    small = as_array(image, (10, 8), 3)
-    assert small.shape == (10, 8, 3)
-    assert small.dtype == np.uint8
-    assert (small[:4] == 200).all()
-    assert (small[6:] == 0).all()
-    np.testing.assert_array_equal(as_array(image, (10, 8), 3, invert=True), 255 - small)
-
-
-def test_every_kind_of_pixel(tmp_path: Path) -> None:
-    ramp = np.linspace(0, 255, 64).astype(np.uint8).reshape(8, 8)
-    for name, mode in (("1.png", "1"), ("p.png", "P"), ("la.png", "LA"), ("rgba.png", "RGBA"), ("cmyk.jpg", "CMYK")):
-        image = open_picture(save(tmp_path / name, ramp, mode))
-        assert image.mode in ("L", "RGB"), name
-    deep = Image.fromarray(ramp.astype(np.uint16) * 257)
-    deep.save(tmp_path / "deep.png")
-    np.testing.assert_array_equal(as_array(open_picture(tmp_path / "deep.png"), (8, 8), 1)[..., 0], ramp)
-
-
-def test_transparent_parts_are_white(tmp_path: Path) -> None:
-    pixels = np.zeros((4, 4, 4), np.uint8)
-    pixels[:2, :, 3] = 255
-    read = as_array(open_picture(save(tmp_path / "a.png", pixels)), (4, 4), 1)
-    assert (read[:2] == 0).all()
-    assert (read[2:] == 255).all()
-
-
-def test_photographs_are_turned_upright(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # "turn it clockwise"
-    pixels = np.zeros((10, 20), np.uint8)
-    save(tmp_path / "a.png", pixels, exif=exif)
-    assert open_picture(tmp_path / "a.png").size == (10, 20)
-
-
-def truncated() -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()[:5000]
-
-
-@pytest.mark.parametrize(
-    ("content", "match"),
-    [
-        (None, "no such file"),
-        (b"", "not a picture"),
-        (b"not a picture at all", "not a picture"),
-        (truncated(), "can't be read"),
-        ("folder", "can't be read"),
-    ],
-)
-def test_what_is_no_picture(tmp_path: Path, content: bytes | str | None, match: str) -> None:
-    path = tmp_path / "a.png"
-    if content == "folder":
-        path.mkdir()
-    elif isinstance(content, bytes):
-        path.write_bytes(content)
-    with pytest.raises(PictureError, match=match) as caught:
-        open_picture(path)
-    assert str(path) in str(caught.value)
-
-
-def test_floating_point_pictures_are_turned_away(tmp_path: Path) -> None:
-    save(tmp_path / "a.tiff", np.ones((4, 4), np.float32))
-    with pytest.raises(PictureError, match="floating-point"):
-        open_picture(tmp_path / "a.tiff")
 
 
 def test_background() -> None:
@@ -140,13 +61,18 @@ def test_folder_with_train_and_test(tmp_path: Path) -> None:
     assert found.test is not None
     assert found.test[0].shape == (1, 24, 18, 3)
     assert found.test[1].tolist() == [1]  # of the training classes, though the only one there
+    archive = shutil.make_archive(str(tmp_path / "all"), "zip", tmp_path)
+    for place in (archive, f"{archive}/train"):
+        zipped = sources.load(place, (24, 18), 3)
+        np.testing.assert_array_equal(zipped.train[0], found.train[0])
+        assert (zipped.test is None) == place.endswith("train")
 
 
 @pytest.mark.parametrize(
     ("train", "test", "match"),
     [
         ({"only": 2}, None, "at least two folders"),
-        ({"a": 1, "b": 1}, {"c": 1}, "classes that .* hasn't: c"),
+        ({"a": 1, "b": 1}, {"c": 1}, "classes that the training pictures haven't: c"),
         ({"a": 0, "b": 0}, None, "at least two folders"),
     ],
 )

@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable
 
 DATA_HELP = """DATA is one of
+  cifar10         50,000 + 10,000 colour pictures, 32x32, 10 classes
   fashion_mnist   60,000 + 10,000 pictures of clothes, 28x28, 10 classes
   mnist           60,000 + 10,000 handwritten digits, 28x28, 10 classes
   sample          the small part of Fashion-MNIST that comes with fastcnn
   a folder        with one folder of pictures for each class, or with such
-                  folders in train/ and test/
+                  folders in train/ and test/; a zip archive of these
 Datasets are looked for in $FASTCNN_DATA_DIR, in the system's and the user's
 own data folders, and then downloaded.
 """

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 
+from ..data import PictureError, read_picture
 from . import pictures
 from .trained import Trained, load
 
@@ -23,12 +24,13 @@ def run(options: argparse.Namespace) -> int:
         names, batch = [], []
         for name in options.images[begin : begin + BATCH]:
             try:
-                image = pictures.open_picture(name)
-            except pictures.PictureError as error:
+                pixels = read_picture(name, trained.size, trained.channels)
+            except PictureError as error:
                 unread += 1
                 print(f"fastcnn: {error}", file=sys.stderr)
                 continue
-            pixels = pictures.as_array(image, trained.size, trained.channels, options.invert)
+            if options.invert:
+                pixels = 255 - pixels
             light += pictures.has_light_background(pixels)
             names.append(name)
             batch.append(pixels)

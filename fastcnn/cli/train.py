@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parts(data: sources.Data, options: argparse.Namespace) -> tuple[sources.Labelled, sources.Labelled]:
+def _parts(data: sources.Data, options: argparse.Namespace) -> tuple[sources.Pair, sources.Pair]:
     """Pictures to train on and to validate on."""
     if data.test is not None and options.validation_split is None:
         return data.train, data.test
