@@ -13,6 +13,7 @@ from ..errors import shown, unknown_name
 from ..shapes import whole_number
 from ..utils.progress import say
 from .callback import Callback, Logs
+from .training import refuse_schedule
 
 
 class MonitorCallback(Callback):
@@ -206,6 +207,7 @@ class ReduceLROnPlateau(MonitorCallback):
         self.wait = self.cooldown_counter = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        refuse_schedule(self)
         self.wait = self.cooldown_counter = 0
         self.best = None
 

@@ -16,6 +16,16 @@ from ..utils.progress import say
 from .callback import Callback, Logs
 
 
+def refuse_schedule(callback: Callback) -> None:
+    """Two that set the learning rate are one too many."""
+    schedule = getattr(callback.model.optimizer, "schedule", None)
+    if schedule is not None:
+        raise ValueError(
+            f"{type(callback).__name__} sets the learning rate, and so does the optimizer's schedule "
+            f"{shown(schedule)}: use one of the two"
+        )
+
+
 class LearningRateScheduler(Callback):
     """Sets the learning rate at the beginning of each epoch.
 
@@ -31,6 +41,9 @@ class LearningRateScheduler(Callback):
         if not callable(schedule):
             raise TypeError(f"schedule must be a function of (epoch, learning_rate), received {shown(schedule)}")
         self.schedule, self.verbose = schedule, verbose
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        refuse_schedule(self)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         now = float(self.model.optimizer.learning_rate)

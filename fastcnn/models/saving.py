@@ -146,7 +146,9 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
         header["compile"] = json.dumps({**compiled, "trained": trained})
         for key in trained:
             for slot, part in states[keys[key]].items():
-                tensors[state_key(slot, key)] = part.copy()
+                # Where weights and averages have changed places, the averages are the weights of the file.
+                averages = slot == "average" and model.optimizer.swapped
+                tensors[state_key(slot, key)] = keys[key].numpy() if averages else part.copy()
     write(filepath, tensors, header, overwrite)
 
 

@@ -20,6 +20,7 @@ from .objective import Objective, make_losses
 from .predictor import Predictor
 from .progress import NaNWatch, Tally, metric_groups
 from .run import Run
+from .snapshot import Snapshot
 from .sources import Source, length, make_source, split_validation
 
 
@@ -31,6 +32,8 @@ class Trainer(Predictor):
         self.optimizer: Optimizer | None = None
         self.compiled = False
         self.stop_training = False
+        #: The loss of the last batch trained on, before its step.
+        self.batch_loss = 0.0
         self.history: Any = None
         #: The training under way, for callbacks; None where there is none.
         self.run: Run | None = None
@@ -162,11 +165,14 @@ class Trainer(Predictor):
 
     def _step(self, batch: Batch, objective: Objective, training: bool) -> tuple[float, list[np.ndarray]]:
         try:
-            return objective.run(batch, training)
+            loss, predictions = objective.run(batch, training)
         finally:
             # Also where Ctrl-C came during the step: the weights are others then, and plans must know.
             if training:
                 clock.values_changed()
+        if training:
+            self.batch_loss = loss
+        return loss, predictions
 
     # ---- fit
 
@@ -261,6 +267,11 @@ class Trainer(Predictor):
             self.run = outer
         self.history = listeners.history
         return self.history
+
+    def snapshot(self) -> Snapshot:
+        """A copy of the weights, the optimizer's state and the random numbers: ``snapshot.apply(model)`` goes back."""
+        self._ready()
+        return Snapshot.take(self)
 
     def _build_from(self, x: Any) -> None:
         if isinstance(x, Dataset):

@@ -10,6 +10,7 @@ from .augmentation import augmentation_preview
 from .boxes import draw_boxes
 from .history import plot_history
 from .judging import plot_confusion_matrix, plot_precision_recall, plot_reliability, plot_roc
+from .learning_rates import plot_learning_rates
 from .mistakes import plot_confused_pairs, plot_filters, plot_mistakes
 from .network import model_to_dot, plot_model
 
@@ -22,6 +23,7 @@ __all__ = [
     "plot_confusion_matrix",
     "plot_filters",
     "plot_history",
+    "plot_learning_rates",
     "plot_mistakes",
     "plot_model",
     "plot_precision_recall",

