@@ -16,7 +16,7 @@ from fastcnn import layers, optimizers
 from fastcnn.models import Sequential, load_model
 
 X = np.random.default_rng(0).random((48, 4), dtype=np.float32)
-Y = (X.sum(1) * 10).astype(np.int32) % 3
+Y = X[:, :3].argmax(1).astype(np.int32)
 
 
 def _model(optimizer: Any = "sgd") -> Sequential:

@@ -96,6 +96,35 @@ def test_the_same_seed_gives_the_same_weights(data: Path, trained: Path, tmp_pat
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_killed_training_goes_on(
+    data: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(data), "--epochs", "8", "--batch-size", "8", "--seed", "1", "--threads", "1"]
+    words += ["--output", str(tmp_path)]
+    process = subprocess.Popen([sys.executable, "-u", "-m", "fastcnn", *words], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Epoch 3/8"):
+            break
+    process.kill()
+    process.communicate()
+    assert not (tmp_path / "model.safetensors").exists()
+    before = fastcnn.get_num_threads()
+    try:
+        assert main([*words, "--resume"]) == 0
+    finally:
+        fastcnn.set_num_threads(before)
+    out = capsys.readouterr().out
+    assert f"going on from {tmp_path / 'backup' / 'training.safetensors'}" in out
+    assert "Epoch 2/8" not in out
+    assert json.loads((tmp_path / "history.json").read_text()) == json.loads((trained / "history.json").read_text())
+    one, two = (models.load_model(p / "model.safetensors").get_weights() for p in (trained, tmp_path))
+    for a, b in zip(one, two):
+        np.testing.assert_array_equal(a, b)
+    assert not (tmp_path / "backup").exists()
+
+
 def test_train_without_matplotlib(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ class BackupAndRestore(Callback):
     double_checkpoint : bool
         Accepted as in Keras; a second copy isn't needed, see above.
     delete_checkpoint : bool
-        Remove the backup when the training has come to its end. Else a `fit` with it trains no epoch again.
+        Remove the backup, and the folder if it is empty, when the training has come to its end. Else a `fit` with it
+        trains no epoch again.
 
     Raises
     ------
@@ -95,3 +97,5 @@ class BackupAndRestore(Callback):
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self.delete_checkpoint:
             self.path.unlink(missing_ok=True)
+            with suppress(OSError):  # others may keep something there
+                self.backup_dir.rmdir()

@@ -71,6 +71,12 @@ def _train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> arg
     command.add_argument("--seed", type=_whole(0), metavar="N", help="the same seed, the same model, bit for bit")
     command.add_argument("--output", default="out", metavar="FOLDER", help="where the files go (./out)")
     command.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the training that was interrupted or killed in that folder, after its last\n"
+        "whole epoch; the other options as they were. The same seed gives the same model as ever",
+    )
+    command.add_argument(
         "--report", metavar="FILE", help="write an HTML page too: curves, confusions, mistakes, settings (out.html)"
     )
     command.add_argument(

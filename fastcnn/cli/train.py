@@ -45,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     )
     model.metadata.update(_metadata(data))
     history, times = callbacks.History(), report_page.EpochTimes()
+    backup = _backup(output, options.resume)
     start = time.perf_counter()
     try:
         model.fit(
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
             batch_size=options.batch_size,
             epochs=options.epochs,
             validation_data=validation,
-            callbacks=[history, times],
+            callbacks=[history, times, backup],
         )
     except KeyboardInterrupt:
         _keep_interrupted(model, history, output)
@@ -76,6 +77,18 @@ def run(options: argparse.Namespace) -> int:
         print(f"{'report':<16} {options.report}")
     print(f"\nTry: fastcnn predict {shlex.quote(str(output / 'model.safetensors'))} PICTURE...")
     return 0
+
+
+def _backup(output: Path, resume: bool) -> callbacks.BackupAndRestore:
+    """What writes each epoch's backup, and where `resume` says so goes on from the one that is there."""
+    backup = callbacks.BackupAndRestore(output / "backup")
+    if not resume:
+        backup.path.unlink(missing_ok=True)
+    elif backup.found():
+        print(f"going on from {backup.path}")
+    else:
+        print(f"there is no {backup.path} to go on from: beginning anew")
+    return backup
 
 
 def _parts(data: sources.Data, options: argparse.Namespace) -> tuple[sources.Pair, sources.Pair]:
@@ -144,4 +157,8 @@ def _keep_interrupted(model: Any, history: Any, output: Path) -> None:
         return
     path = output / "model-interrupted.safetensors"
     model.save(path)
-    print(f"\nfastcnn: interrupted; the model after {epochs} finished epochs and a bit is in {path}", file=sys.stderr)
+    print(
+        f"\nfastcnn: interrupted; the model after {epochs} finished epochs and a bit is in {path}; --resume goes on "
+        f"after the last of them",
+        file=sys.stderr,
+    )
