@@ -22,7 +22,7 @@ import numpy as np
 
 import fastcnn
 from fastcnn import callbacks, layers, optimizers
-from fastcnn.data import Dataset
+from fastcnn.data import Dataset, augment
 from fastcnn.models import Sequential
 from fastcnn.utils.files import atomic_write
 
@@ -71,10 +71,6 @@ def generator() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         yield x, (x.mean((1, 2, 3)) * 1000).astype(np.int32) % 3
 
 
-def brighter(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return x + 0.1, y
-
-
 def train(name: str, folder: Path, killer: Killer) -> None:
     # What begins anew has one seed; what goes on has another, which must not matter.
     begun = (folder / "backup" / "training.safetensors").exists()
@@ -82,6 +78,7 @@ def train(name: str, folder: Path, killer: Killer) -> None:
     model = Sequential(
         [
             layers.Input((6, 6, 2)),
+            layers.RandomFlip(),
             layers.Conv2D(4, 3),
             layers.BatchNormalization(),
             layers.ReLU(),
@@ -98,8 +95,8 @@ def train(name: str, folder: Path, killer: Killer) -> None:
     sources: dict[str, dict[str, Any]] = {
         "arrays": {"x": x, "y": y, "batch_size": SIZE},
         "generator": {"x": generator(), "steps_per_epoch": BATCHES},
-        # Read ahead by a thread, and shuffled with a seed of its own, from which a backup's must be restored.
-        "dataset": {"x": Dataset.from_arrays(x, y).shuffle().batch(SIZE).map(brighter).prefetch(2)},
+        # Read ahead by a thread, and shuffled and augmented with seeds of their own.
+        "dataset": {"x": Dataset.from_arrays(x, y).shuffle().batch(SIZE).map(augment.RandomContrast(0.5)).prefetch(2)},
     }
     listeners = [
         killer,
