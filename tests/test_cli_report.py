@@ -173,6 +173,7 @@ def test_in_a_browser(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert "CONSOLE" not in done.stderr, done.stderr
-    pixels = np.asarray(Image.open(shot).convert("RGB"))
+    with Image.open(shot) as opened:
+        pixels = np.asarray(opened.convert("RGB"))
     assert pixels.shape == (2400, 1000, 3)
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 100
