@@ -133,12 +133,13 @@ def speeds(recipe: Recipe, rounds: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=Recipe.epochs)
+    parser.add_argument("--batch", type=int, default=Recipe.batch, help="the learning rate goes with it")
     parser.add_argument("--images", type=int, help="only the first so many pictures")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save", metavar="FILE", help="where the trained model goes")
     parser.add_argument("--speed", action="store_true", help="only measure what augmentation costs")
     options = parser.parse_args()
-    recipe = Recipe(epochs=options.epochs)
+    recipe = Recipe(options.epochs, options.batch, Recipe.rate * options.batch / Recipe.batch)
     if options.speed:
         for name, speed in speeds(recipe, 3).items():
             print(f"{name:<18} {speed:,.0f} pictures a second")
