@@ -110,7 +110,9 @@ def imported(path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_cifar10(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     example = imported(EXAMPLES / "cifar10.py", monkeypatch)
     monkeypatch.setattr(example.cifar10, "load_data", lambda: (coloured(512), coloured(100)))
-    monkeypatch.setattr(sys, "argv", ["cifar10.py", "--epochs", "4", "--batch", "32", "--save", str(tmp_path / "m.safetensors")])
+    monkeypatch.setattr(
+        sys, "argv", ["cifar10.py", "--epochs", "4", "--batch", "32", "--save", str(tmp_path / "m.safetensors")]
+    )
     example.main()
     accuracy = re.search(r"test accuracy ([\d.]+)", capsys.readouterr().out)
     assert accuracy and float(accuracy[1]) > 0.5
