@@ -164,7 +164,7 @@ def _steps(true: NDArray[np.bool_], scores: Floats, weights: Floats) -> tuple[Fl
         raise ValueError("y_score must hold numbers that can be put in order, received NaN")
     kept = weights != 0
     true, scores, weights = true[kept], scores[kept], weights[kept]
-    order = np.argsort(-scores, kind="stable")
+    order = np.argsort(-scores)  # equal scores are counted together, so their order doesn't matter
     scores, true, weights = scores[order], true[order], weights[order]
     last = np.r_[np.flatnonzero(np.diff(scores)), len(scores) - 1] if len(scores) else np.zeros(0, np.intp)
     found, all_ = np.cumsum(true * weights)[last], np.cumsum(weights)[last]
