@@ -36,6 +36,8 @@ class InputLayer(Layer):
         Whether axis 0 counts samples, so that `predict` may take some at a time; by default where its size is open.
     convert : bool
         False: values enter in `dtype` as they are, for layers that compute on integers or truth values.
+    as_file : bool
+        Whether the axes are in the order that an ONNX file has; then a file that is written has them so, too.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class InputLayer(Layer):
         batch_shape: Sequence[int | None] | None = None,
         samples: bool | None = None,
         convert: bool = True,
+        as_file: bool = False,
     ) -> None:
         super().__init__(name=name)
         if batch_shape is not None:
@@ -60,7 +63,7 @@ class InputLayer(Layer):
         self.dtype = dtype
         open_axis = bool(full) and full[0] is None
         self.samples = open_axis if samples is None else bool(samples) and open_axis
-        self.convert = bool(convert)
+        self.convert, self.as_file = bool(convert), bool(as_file)
         self.built = True
         value = Value(full, "float32" if self.convert else dtype, name=self.name)
         self.calls.append(LayerCall(self, [], [value]))
@@ -78,6 +81,8 @@ class InputLayer(Layer):
             config["samples"] = False
         if not self.convert:
             config["convert"] = False
+        if self.as_file:
+            config["as_file"] = True
         return config
 
 

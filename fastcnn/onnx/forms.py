@@ -87,6 +87,8 @@ _FROM_0 = ("leaky_relu", "elu", "selu", "shrink", "silu")
 def one_argument(node: HostNode, inputs: Inputs) -> list[Value] | None:
     kind, names = _UNARY[node.op_type]
     numbers = [float(node.attributes[n] if isinstance(n, str) else n) for n in names]
+    if kind == "leaky_relu" and numbers[0] < 0 and isinstance(inputs[0], Value) and inputs[0].ndim:
+        return sloped(node, [inputs[0], np.array(numbers, np.float32)])
     # Of these the derivative is taken from the result, or a pole lies where alpha is 0.
     if (
         not isinstance(inputs[0], Value)
@@ -146,6 +148,14 @@ def two_arguments(node: HostNode, inputs: Inputs) -> list[Value] | None:
             if kind == "multiply":
                 return [affine(mine, value, 0.0, node.name)]
     return _joined(node, [p, q], kind)
+
+
+@form("PRelu")
+def sloped(node: HostNode, inputs: Inputs) -> list[Value] | None:
+    x, slope = inputs
+    if not isinstance(x, Value) or any(s not in (1, size) for s, size in zip(slope.shape[::-1], x.shape[::-1])):
+        return None  # old files have one slope a channel, which is not the last axis
+    return _joined(node, [x, slope], "prelu")
 
 
 @form("Max", "Min", "Sum", "Mean")
@@ -218,15 +228,20 @@ def reduction(node: HostNode, inputs: Inputs) -> list[Value] | None:
     return [emit("reduce", [x], {"axes": normal, "kind": _REDUCE[node.op_type], "keepdims": keep}, node.name)]
 
 
-@form("Softmax")
+_SOFTMAX = {"Softmax": "softmax", "LogSoftmax": "log_softmax"}
+
+
+@form(*_SOFTMAX)
 def softmax(node: HostNode, inputs: Inputs) -> list[Value] | None:
-    """Over the last axis; up to opset 12, over all axes from `axis` on."""
+    """Over one axis, not that of samples; up to opset 12, over all axes from `axis` on."""
     x = inputs[0]
     if not isinstance(x, Value) or not x.ndim:
         return None
     axis = int(node.attributes.get("axis", -1 if node.opset >= 13 else 1))
     axis = axis + x.ndim if axis < 0 else axis
-    return [emit("softmax", [x], name=node.name)] if axis == x.ndim - 1 and x.shape[-1] != 0 else None
+    if axis != x.ndim - 1 and (node.opset < 13 or axis == 0):
+        return None
+    return [emit(_SOFTMAX[node.op_type], [x], {"axis": axis}, node.name)] if x.shape[axis] != 0 else None
 
 
 # ---------------------------------------------------------------- shapes

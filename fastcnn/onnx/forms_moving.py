@@ -10,6 +10,7 @@ import numpy as np
 from .._ops.resampling import Resampling
 from ..graph import Value, apply, constant, emit
 from .forms import Inputs, form, reshaped
+from .forms_windows import on_images
 from .host_node import HostNode
 
 
@@ -121,6 +122,43 @@ def gather(node: HostNode, inputs: Inputs) -> list[Value] | None:
         return None
     part = sliced(x, {axis: (place % size, 1, 1)}, node.name)
     return reshaped(part, (*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]), node.name)
+
+
+@form("DepthToSpace", "SpaceToDepth")
+def blocks(node: HostNode, inputs: Inputs) -> list[Value] | None:
+    """Channels as the pixels of squares, or the other way round."""
+    x, size = inputs[0], int(node["blocksize"])
+    if not isinstance(x, Value) or x.ndim != 4 or None in x.shape[1:] or size < 1:
+        return None
+    channels, height, width = (s or 0 for s in x.shape[1:])
+    name, by_channels = node.name, node["mode"] == "CRD"  # squares of one channel after those of the other
+
+    def moved(image: Value, shape: tuple[int, ...], axes: tuple[int, ...], result: tuple[int, ...]) -> Value:
+        y = emit("permute", [emit("reshape", [image], {"shape": shape}, name)], {"axes": axes}, name)
+        return emit("reshape", [y], {"shape": result}, name)
+
+    if node.op_type == "SpaceToDepth":
+        if height % size or width % size:
+            return None
+        rows, columns = height // size, width // size
+        full = (rows, columns, size * size * channels)
+
+        def gathered(image: Value) -> Value:
+            y = moved(image, (rows, size, columns, size * channels), (0, 1, 3, 2, 4), full)
+            return moved(y, (rows, columns, size * size, channels), (0, 1, 2, 4, 3), full) if by_channels else y
+
+        return on_images(x, name, gathered)
+    if channels % (size * size):
+        return None
+    left = channels // (size * size)
+
+    def spread(image: Value) -> Value:
+        if by_channels:
+            image = moved(image, (height, width, left, size * size), (0, 1, 2, 4, 3), (height, width, channels))
+        shape, result = (height, width, size, size * left), (height * size, width * size, left)
+        return moved(image, shape, (0, 1, 3, 2, 4), result)
+
+    return on_images(x, name, spread)
 
 
 # ---------------------------------------------------------------- other sizes

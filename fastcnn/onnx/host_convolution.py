@@ -111,7 +111,7 @@ def conv_transpose(node: HostNode, x: np.ndarray, w: np.ndarray, b: np.ndarray |
         (size - 1) * stride + (k - 1) * dilation + 1
         for size, stride, k, dilation in zip(x.shape[2:], strides, w.shape[2:], dilations)
     ]
-    starts, sizes = _cut(node, x.shape[2:], full, strides, extra)
+    starts, sizes = kept(node, x.shape[2:], full, strides, extra)
     wide = np.float32 if x.dtype.itemsize < 4 else x.dtype
     parts = x.reshape(x.shape[0], groups, x.shape[1] // groups, -1).astype(wide, copy=False)
     kernel = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).astype(wide, copy=False)
@@ -126,14 +126,14 @@ def conv_transpose(node: HostNode, x: np.ndarray, w: np.ndarray, b: np.ndarray |
             for place, d, s, size in zip(places, dilations, strides, x.shape[2:])
         )
         y[key] += product
-    kept: Any = (slice(None),) * 3 + tuple(slice(start, start + size) for start, size in zip(starts, sizes))
-    result = y[kept].reshape(x.shape[0], groups * w.shape[1], *sizes)
+    part: Any = (slice(None),) * 3 + tuple(slice(start, start + size) for start, size in zip(starts, sizes))
+    result = y[part].reshape(x.shape[0], groups * w.shape[1], *sizes)
     if b is not None:
         result = result + b.reshape(-1, *[1] * rank)
     return result.astype(x.dtype)
 
 
-def _cut(
+def kept(
     node: HostNode, spatial: Sequence[int], full: list[int], strides: list[int], extra: list[int]
 ) -> tuple[list[int], list[int]]:
     """What is kept of the full result: where it starts and how large it is, along each axis."""

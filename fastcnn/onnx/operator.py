@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import shown
 from ..graph import Node, Spec, Value, apply
 from ..layers.base import Layer
-from . import forms_moving, forms_windows  # noqa: F401  (they register their forms)
+from . import forms_moving, forms_pooling, forms_windows  # noqa: F401  (they register their forms)
 from .forms import FORMS, Inputs
 from .host import HostOperator
 

@@ -170,7 +170,7 @@ class Reader:
         try:
             layer = InputLayer(
                 batch_shape=[shape[a] for a in order], dtype=given.dtype, name=self.free_name(given.name),
-                samples=self._samples, convert=is_float,
+                samples=self._samples, convert=is_float, as_file=not self._last,
             )  # fmt: skip
         except (ValueError, TypeError) as error:
             raise ValueError(f"input {given.name!r}: {error}") from None

@@ -73,6 +73,8 @@ class Writer:
         self._renamed: dict[str, str] = {}
         self._outputs: set[int] = set()
         self._by_samples = True
+        #: The model's arrays have their axes as a file had them.
+        self._as_is = False
         self._once: dict[int, str] = {}
         self._known: dict[int, np.ndarray | None] = {}
 
@@ -84,6 +86,7 @@ class Writer:
                     self.consumers[id(value)].append(node)
         self._outputs = {id(v) for v in model.outputs}
         self._by_samples = model._by_samples
+        self._as_is = all(v.origin.layer.as_file for v in model.inputs)
         # The names that callers know come first; the nodes' give way.
         inputs = [self._input(v, self.unique(name)) for v, name in zip(model.inputs, model.input_names)]
         output_names = [self.unique(name) for name in model.output_names]
@@ -137,8 +140,8 @@ class Writer:
                 names[:] = [self._renamed.get(name, name) for name in names]
 
     def _border_order(self, value: Value, moved: bool) -> Order:
-        """Images are channels first, unless the model has them so itself and moves the channels there."""
-        if self.layout == "NCHW" and value.ndim == 4 and not moved:
+        """Images are channels first, unless the model has them so itself, or moves the channels there."""
+        if self.layout == "NCHW" and value.ndim == 4 and not moved and not self._as_is:
             return channels_first(4)
         return tuple(range(value.ndim))
 

@@ -148,6 +148,20 @@ def upsample2d(w: Writer, node: Node) -> None:
     w.define(node.outputs[0], y, order)
 
 
+def slice_backward(w: Writer, node: Node) -> None:
+    """Pixels with zeros between them: transposed convolution by windows of one pixel, each channel by itself."""
+    x, y = operand(node), node.outputs[0]
+    slices, channels = node.attrs["slices"], x.shape[-1]
+    inner = [part for part in slices[1:3] if part is not None and part[0] == 0 and part[2] > 0]
+    whole = [part is None for part in slices] == [True, False, False, True] and len(inner) == 2
+    if not whole or channels is None or any(y.shape[i + 1] != (p[1] - 1) * p[2] + 1 for i, p in enumerate(inner)):
+        raise ValueError(f"layer {node.name!r}: the gradient of a part can't be written as ONNX")
+    ones = w.constant(np.ones((channels, 1, 1, 1)), node.name)
+    order = channels_first(4)
+    name = w.emit("ConvTranspose", [w.get(x, order), ones], node.name, group=channels, strides=[p[2] for p in inner])
+    w.define(y, name, order)
+
+
 SHAPES: dict[str, Callable[[Writer, Node], None]] = {
     "concatenate": concatenate,
     "expand": expand,
@@ -157,5 +171,6 @@ SHAPES: dict[str, Callable[[Writer, Node], None]] = {
     "reshape": reshape,
     "resize": resize,
     "slice": slice_node,
+    "slice_backward": slice_backward,
     "upsample2d": upsample2d,
 }

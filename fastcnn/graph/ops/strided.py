@@ -3,7 +3,8 @@
 permute         (x)  attrs: axes, all of x's in their new order, the batch (0) among them: NumPy's transpose
 slice           (x)  attrs: slices, for each axis (start, count, step) or None for all of it; a step may be negative,
                      never 0, and start is where the first element lies, from 0
-slice_backward  (dy) attrs: slices, like: the adjoint, zeros with dy laid into them
+slice_backward  (dy) attrs: slices, like: the adjoint, zeros with dy laid into them; of axes that aren't sliced, open
+                     sizes are those of dy
 pad             (x)  attrs: pads ((before, after), ...) for each axis, none negative; value
 pad_backward    (dy) attrs: pads, like: dy without its margins
 expand          (x)  attrs: shape: NumPy's broadcast_to; a size of None (the batch) or -1 stays what it is in x
@@ -75,7 +76,8 @@ class SliceBackward(Op):
     name = "slice_backward"
 
     def infer(self, inputs: list[Any], attrs: Mapping[str, Any]) -> list[Spec]:
-        return [Spec(attrs["like"].shape)]
+        sizes = zip(attrs["like"].shape, inputs[0].shape, attrs["slices"])
+        return [Spec([mine if size is None and part is None else size for size, mine, part in sizes])]
 
     def gradient(self, node: Node, grads: Sequence[Value | None], needed: Sequence[bool]) -> list[Value | None]:
         return [emit("slice", [grads[0]], {"slices": node.attrs["slices"]}, name=node.name)]
