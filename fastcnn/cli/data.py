@@ -12,7 +12,6 @@ import numpy as np
 from PIL.Image import Image
 
 from .. import datasets
-from .._ops import get_num_threads
 from ..data import Dataset, PictureError, open_picture
 from ..data.decoding import Decoder
 from ..data.files import Tree, open_tree, pictures
@@ -140,7 +139,7 @@ def _labelled(tree: Tree, names: list[str], part: str | None, place: str, classe
 def _read(tree: Tree, found: Labelled, decoder: Decoder) -> tuple[Pair, list[str]]:
     """All pictures, decoded, and what is wrong with those that are left out."""
     print(f"reading {len(found.names)} pictures of {len(found.class_names)} classes ...", file=sys.stderr)
-    rows = PictureRows(tree, found.names, decoder, (found.labels,), get_num_threads(), on_error="skip")
+    rows = PictureRows(tree, found.names, decoder, (found.labels,), None, on_error="skip")
     dataset = Dataset(rows).batch(_AT_ONCE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # said as notes

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import augment
     from .colors import (
         channels_first,
         channels_last,
@@ -46,11 +47,13 @@ _HOMES = {name: module for module, names in _PARTS.items() for name in names}
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    if name == "augment":
+        return importlib.import_module(".augment", __name__)
     raise AttributeError(f"module 'fastcnn.data' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_HOMES, "augment"])
 
 
 __all__ = [
@@ -61,6 +64,7 @@ __all__ = [
     "RandomUnderSampler",
     "Sampler",
     "WeightedRandomSampler",
+    "augment",
     "center_crop",
     "channels_first",
     "channels_last",

@@ -81,7 +81,7 @@ class BoxRows(PictureRows):
         pictures: Sequence[Annotated],
         decoder: Decoder,
         notes: list[str],
-        workers: int,
+        workers: int | None,
         on_error: str,
     ) -> None:
         super().__init__(tree, [p.name for p in pictures], decoder, (), workers, on_error)

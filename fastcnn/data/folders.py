@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from .._ops import get_num_threads
 from ..errors import shown, unknown_name
 from ..shapes import pair, real_number, whole_number
 from .dataset import Dataset
@@ -83,7 +82,7 @@ def image_dataset_from_directory(
         What becomes of files that can't be read as pictures: a `PictureError` that names the file, or a warning, and
         smaller batches. `Dataset.problems` lists them.
     workers : int, optional
-        Threads that decode; as many as fastcnn uses if not given.
+        Threads that decode. Where not given, as many as fastcnn uses, or a single one for very small files.
 
     Returns
     -------
@@ -143,9 +142,9 @@ def check_label_mode(label_mode: str | None) -> None:
         raise unknown_name("label_mode", label_mode, [str(k) for k in LABEL_MODES])
 
 
-def check_workers(workers: int | None) -> int:
-    """How many threads decode."""
-    return get_num_threads() if workers is None else whole_number(workers, "workers")
+def check_workers(workers: int | None) -> int | None:
+    """How many threads decode; None is left to `PictureRows`."""
+    return None if workers is None else whole_number(workers, "workers")
 
 
 def make_decoder(size: Any, color_mode: str, interpolation: str, crop: bool, pad: bool) -> Decoder:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
 
+from .._ops import get_num_threads
 from .._ops.arrays import check_memory
 from ..errors import unknown_name
 from .decoding import Decoder, PictureError
@@ -19,6 +20,10 @@ from .placing import Placement
 from .structure import Element, rows
 
 ON_ERROR = ("raise", "skip")
+#: Bytes of a file from which on decoding takes so much longer than what Python does beside it that threads pay.
+_LARGE = 4096
+#: To know that, so many files are looked at.
+_LOOKED_AT = 5
 #: A thread is given so many parts of a batch: the last ones to finish wait for less than a whole share.
 _PARTS = 4
 
@@ -34,8 +39,9 @@ class PictureRows(Rows):
     decoder : Decoder
     columns : tuple of Element
         What comes behind the pictures in each batch; nothing: batches are arrays, not tuples.
-    workers : int
-        Threads that decode.
+    workers : int, optional
+        Threads that decode. None: one for each core, or a single one where files are so small that the threads would
+        mostly wait for each other: for Python's own work on each.
     on_error : {"raise", "skip"}
         What becomes of files that can't be read as pictures. Those left out are in `problems`.
     """
@@ -46,7 +52,7 @@ class PictureRows(Rows):
         names: Sequence[str],
         decoder: Decoder,
         columns: tuple[Element, ...] = (),
-        workers: int = 1,
+        workers: int | None = 1,
         on_error: str = "raise",
     ) -> None:
         if on_error not in ON_ERROR:
@@ -73,14 +79,25 @@ class PictureRows(Rows):
 
     @contextmanager
     def reader(self) -> Iterator[Reader]:
-        if self.workers == 1:
+        workers = self.workers
+        if workers is None:
+            workers = get_num_threads() if self._are_large() else 1
+        if workers == 1:
             yield _Alone(self)
             return
-        pool = ThreadPoolExecutor(self.workers, "fastcnn-pictures")
+        pool = ThreadPoolExecutor(workers, "fastcnn-pictures")
         try:
-            yield _Together(self, pool)
+            yield _Together(self, pool, workers)
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _are_large(self) -> bool:
+        """Whether the middle one of a few files, by size, is large."""
+        sizes = []
+        for name in self.names[:: max(1, len(self.names) // _LOOKED_AT)]:
+            with suppress(OSError, ValueError):  # of what can't be read is told where it is needed
+                sizes.append(len(self.tree.read(name)))
+        return bool(sizes) and sorted(sizes)[len(sizes) // 2] >= _LARGE
 
     def element(self, images: np.ndarray, index: np.ndarray, placements: list[Placement]) -> Element:
         """A batch of the pictures `index`, which lie in theirs as the placements say."""
@@ -150,13 +167,13 @@ class _Together:
 
     ahead = 2
 
-    def __init__(self, pictures: PictureRows, pool: ThreadPoolExecutor) -> None:
-        self.pictures, self.pool = pictures, pool
+    def __init__(self, pictures: PictureRows, pool: ThreadPoolExecutor, workers: int) -> None:
+        self.pictures, self.pool, self.parts = pictures, pool, _PARTS * workers
 
     def begin(self, index: np.ndarray) -> Callable[[], Reading]:
         images = np.empty((len(index), *self.pictures.decoder.shape), np.uint8)
         placements: list[Placement | None] = [None] * len(index)
-        part = max(1, len(index) // (_PARTS * self.pictures.workers))
+        part = max(1, len(index) // self.parts)
         futures: list[Future[Any]] = [
             self.pool.submit(self.pictures.decode, index[i : i + part], images, placements, i)
             for i in range(0, len(index), part)

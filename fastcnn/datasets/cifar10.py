@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .._ops import get_num_threads
 from ..data.files import Archive
 from ..errors import DataNotFoundError
 from ..utils.files import atomic_write, cache_dir
@@ -207,23 +206,15 @@ def _read_pictures(path: Path) -> Arrays:
 
 def _read_part(archive: Archive, part: str, each: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The classes take turns: whoever cuts off the end, for validation, gets as many of each."""
-    # Late, as they take longer to import than all that the other datasets need.
-    from concurrent.futures import ThreadPoolExecutor
-
-    from ..data.decoding import Decoder, PictureError
+    from ..data.decoding import Decoder, PictureError  # late: Pillow takes longer to import than all other datasets
 
     classes = len(CLASS_NAMES)
     images = np.empty((each * classes, *_SHAPE), np.uint8)
     decoder = Decoder(*_SHAPE)
-
-    def read(start: int) -> None:
-        for i in range(start, min(start + classes * 10, len(images))):
-            decoder.read(archive, f"{part}/{CLASS_NAMES[i % classes]}/{i // classes:04}.jpg", images[i])
-
     try:
-        with ThreadPoolExecutor(get_num_threads()) as pool:
-            for _ in pool.map(read, range(0, len(images), classes * 10)):
-                pass
+        # By one thread: several would mostly wait for each other, as these files are so small.
+        for i, image in enumerate(images):
+            decoder.read(archive, f"{part}/{CLASS_NAMES[i % classes]}/{i // classes:04}.jpg", image)
     except PictureError as error:
         raise DamagedFileError(str(error)) from None
     return images, np.tile(np.arange(classes, dtype=np.uint8), each)[:, None]

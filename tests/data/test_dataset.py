@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastcnn
-from fastcnn.data import Dataset
+from fastcnn.data import Dataset, augment
 
 X = np.arange(23 * 2, dtype=np.float32).reshape(23, 2)
 Y = np.arange(23)
@@ -353,3 +353,26 @@ def test_states_that_do_not_fit() -> None:
         with pytest.raises(ValueError, match=message):
             dataset.load_state_dict(wrong)  # type: ignore[arg-type]
     assert "Shuffled → Batch → Map → Prefetch, 6 elements" in repr(dataset)
+
+
+def test_augmentation_goes_on_with_the_dataset() -> None:
+    """Taken up in the middle of an epoch, it changes batches as it would have, however far ahead the thread was."""
+    pictures = np.random.default_rng(0).integers(0, 256, (23, 6, 6, 3), dtype=np.uint8)
+
+    def augmented() -> Dataset:
+        steps = augment.Compose([augment.RandomFlip(), augment.RandomTranslation(0.3, 0.3)], seed=5)
+        return Dataset.from_arrays(pictures, Y).shuffle(seed=1).batch(4).map(steps).prefetch(3)
+
+    dataset, again = augmented(), augmented()
+    numbers(dataset)
+    rest: list[Any] = []
+    for number, (x, _) in enumerate(dataset, 1):
+        if number == 2:
+            state = json.loads(json.dumps(dataset.state_dict()))
+        elif number > 2:
+            rest.append(x)
+    again.load_state_dict(state)
+    found = [x for x, _ in again]
+    assert len(found) == len(rest) == 4
+    assert all(np.array_equal(a, b) for a, b in zip(found, rest))
+    assert not np.array_equal(found[0], [x for x, _ in Dataset.from_arrays(pictures, Y).batch(4)][2])
