@@ -104,8 +104,27 @@ static void spread_values(const int64_t *counts, float *to) {
     }
 }
 
+/* Bytes are their own bins. Two counters a value, as increments of one place wait for each other. */
+static void equalize_bytes(uint8_t *y, int64_t pixels, int64_t c) {
+    for (int64_t ch = 0; ch < c; ch++) {
+        int32_t some[2][256] = {{0}};
+        int64_t counts[256];
+        float becomes[256];
+        uint8_t table[256];
+        for (int64_t i = 0; i < pixels; i++) some[i & 1][y[i * c + ch]]++;
+        for (int v = 0; v < 256; v++) counts[v] = (int64_t)some[0][v] + some[1][v];
+        spread_values(counts, becomes);
+        for (int v = 0; v < 256; v++) table[v] = (uint8_t)becomes[v];
+        for (int64_t i = 0; i < pixels; i++) y[i * c + ch] = table[y[i * c + ch]];
+    }
+}
+
 FC_INLINE void equalize(void *y, int64_t at, int64_t pixels, int64_t c, float low, float high, int bytes) {
     const float to = 255.0f / (high - low), back = (high - low) / 255.0f;
+    if (bytes) {
+        equalize_bytes((uint8_t *)y + at, pixels, c);
+        return;
+    }
     for (int64_t ch = 0; ch < c; ch++) {
         int64_t counts[256] = {0};
         float becomes[256];

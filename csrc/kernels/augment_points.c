@@ -231,6 +231,7 @@ typedef struct {
     float v[ELEMENTS];    /* of three channels: PIXELS of the first, of the second, of the third */
     int64_t first, count; /* elements of the image */
     int64_t c, image;
+    int apart; /* of three channels each has an array of its own */
     const uint64_t *rng;
     uint32_t site;
     float low, high;
@@ -252,7 +253,20 @@ static void map_three(block *b, const float *m) {
 
 static void map_others(block *b, const float *m) {
     float *v = b->v;
-    if (b->c == 1)
+    if (b->c == 3) {
+        /* Three vectors are whole pixels: each has its own factors. */
+        float factors[3 * VL], summands[3 * VL];
+        for (int l = 0; l < 3 * VL; l++) {
+            factors[l] = m[5 * (l % 3)];
+            summands[l] = m[4 * (l % 3) + 3];
+        }
+        const vf low = vf_set1(b->low), high = vf_set1(b->high);
+        for (int k = 0; k < 3; k++) {
+            const vf factor = vf_load(factors + k * VL), summand = vf_load(summands + k * VL);
+            for (int j = k * VL; j < ELEMENTS; j += 3 * VL)
+                vf_store(v + j, vf_min(high, vf_max(low, vf_fma(vf_load(v + j), factor, summand))));
+        }
+    } else if (b->c == 1)
         for (int j = 0; j < ELEMENTS; j++) v[j] = clip(m[0] * v[j] + m[1], b);
     else
         for (int64_t j = 0, ch = b->first % b->c; j < b->count; j++, ch = ch + 1 < b->c ? ch + 1 : 0)
@@ -303,7 +317,7 @@ static void posterize(float *v, const block *b, float bits) {
 }
 
 /* The place of element i of a block. */
-FC_INLINE float *element(block *b, int64_t i) { return b->c == 3 ? b->v + i % 3 * PIXELS + i / 3 : b->v + i; }
+FC_INLINE float *element(block *b, int64_t i) { return b->apart ? b->v + i % 3 * PIXELS + i / 3 : b->v + i; }
 
 static void add_noise(block *b, int64_t lane, float share) {
     const uint64_t seed = fc_lane_seed(b->rng[0], lane);
@@ -341,7 +355,7 @@ static void add_salt(block *b, int64_t lane, float share, float salt) {
 static void do_entry(block *b, const float *entry) {
     switch ((int)entry[0]) {
     case FC_AUG_SHIFT:
-        if (b->c == 3)
+        if (b->apart)
             map_three(b, entry + 2);
         else
             map_others(b, entry + 2);
@@ -367,7 +381,7 @@ static void do_entry(block *b, const float *entry) {
 }
 
 FC_INLINE void load_block(const void *x, int64_t at, block *b, int bytes) {
-    if (b->c != 3) {
+    if (!b->apart) {
         fc_get_row(x, at, b->v, b->count, bytes);
         return;
     }
@@ -377,15 +391,23 @@ FC_INLINE void load_block(const void *x, int64_t at, block *b, int bytes) {
 
 FC_INLINE void store_block(void *y, int64_t at, const block *b, int bytes) {
     float row[ELEMENTS];
-    if (b->c == 3)
+    if (b->apart)
         for (int64_t j = 0; j < b->count / 3; j++)
             for (int ch = 0; ch < 3; ch++) row[3 * j + ch] = b->v[ch * PIXELS + j];
-    fc_put_row(y, at, b->c == 3 ? row : b->v, b->count, bytes);
+    fc_put_row(y, at, b->apart ? row : b->v, b->count, bytes);
 }
 
 /* Elements of an image to a tile: whole blocks. */
 #define PIECE (21 * ELEMENTS)
 static int64_t pieces(int64_t pixels, int64_t c) { return (pixels * c + PIECE - 1) / PIECE; }
+
+/* Whether an entry makes a channel of others. */
+static int mixes(const float *entry) {
+    const float *m = entry + 2;
+    if (entry[0] == FC_AUG_HSV) return 1;
+    return entry[0] == FC_AUG_SHIFT &&
+           (m[1] != 0.0f || m[2] != 0.0f || m[4] != 0.0f || m[6] != 0.0f || m[8] != 0.0f || m[9] != 0.0f);
+}
 
 FC_INLINE void do_piece(const void *x, void *y, int64_t at, const float *list, int64_t entries, block *b,
                         int64_t end, int bytes) {
@@ -393,6 +415,9 @@ FC_INLINE void do_piece(const void *x, void *y, int64_t at, const float *list, i
         if (x != y) fc_copy(x, at + b->first, y, at + b->first, end - b->first, bytes);
         return;
     }
+    b->apart = 0;
+    for (int64_t e = 0; b->c == 3 && e < entries && list[e * ENTRY(3)] >= 0.0f; e++)
+        b->apart = b->apart || mixes(list + e * ENTRY(3));
     for (; b->first < end; b->first += ELEMENTS) {
         b->count = fc_min(ELEMENTS, end - b->first);
         load_block(x, at + b->first, b, bytes);

@@ -230,6 +230,33 @@ FC_INLINE void blend_four(const warp *t, const int64_t *from, const float *share
     }
 }
 
+#if FC_PICKS && VL >= 8
+/* Two pixels of three channels next to each other: six lanes, and nothing beyond is read. */
+FC_INLINE vf two_pixels(const void *x, int64_t i, int bytes) {
+    return bytes ? vf_from_int(vi_from_u8_n((const uint8_t *)x + i, 6)) : vf_load_n((const float *)x + i, 6);
+}
+
+/* A pixel of three channels between four: both rows at once as six lanes, then the last three lanes are added
+ * to the first three. A third of the instructions of one channel after the other. */
+FC_INLINE void blend_three(const warp *t, int64_t at, float x, float y, float *out, int bytes) {
+    static const float ones[16] = {1, 1, 1}, signs[16] = {-1, -1, -1, 1, 1, 1};
+    static const int32_t next[16] = {3, 4, 5};
+    const vf above = two_pixels(t->x, at, bytes), below = two_pixels(t->x, at + t->w * 3, bytes);
+    const vf rows = vf_fma(below, vf_set1(y), vf_mul(above, vf_set1(1.0f - y)));
+    const vf both = vf_mul(rows, vf_fma(vf_set1(x), vf_load(signs), vf_load(ones)));
+    vf_store_n(out, vf_add(both, vf_pick(both, vi_load(next))), 3);
+}
+#else
+FC_INLINE void blend_three(const warp *t, int64_t at, float x, float y, float *out, int bytes) {
+    const int64_t below = at + t->w * 3;
+    const float share[4] = {(1.0f - x) * (1.0f - y), x * (1.0f - y), (1.0f - x) * y, x * y};
+    for (int ch = 0; ch < 3; ch++)
+        out[ch] = share[0] * fc_pixel(t->x, at + ch, bytes) + share[1] * fc_pixel(t->x, at + 3 + ch, bytes) +
+                  share[2] * fc_pixel(t->x, below + ch, bytes) +
+                  share[3] * fc_pixel(t->x, below + 3 + ch, bytes);
+}
+#endif
+
 FC_INLINE void blend_places(const warp *t, const places *p, int64_t count, float *out, int bytes) {
     for (int64_t j = 0; j < count; j++, out += t->c) {
         const int64_t col = p->col + p->dcol[j], row = p->row + p->drow[j];
@@ -238,11 +265,7 @@ FC_INLINE void blend_places(const warp *t, const places *p, int64_t count, float
         if (col >= 0 && col < t->w - 1 && row >= 0 && row < t->h - 1) {
             const int64_t at = (row * t->w + col) * t->c, below = at + t->w * t->c;
             if (t->c == 3) {
-                for (int ch = 0; ch < 3; ch++)
-                    out[ch] = share[0] * fc_pixel(t->x, at + ch, bytes) +
-                              share[1] * fc_pixel(t->x, at + 3 + ch, bytes) +
-                              share[2] * fc_pixel(t->x, below + ch, bytes) +
-                              share[3] * fc_pixel(t->x, below + 3 + ch, bytes);
+                blend_three(t, at, x, y, out, bytes);
                 continue;
             }
             const int64_t from[4] = {at, at + t->c, below, below + t->c};
@@ -258,6 +281,32 @@ FC_INLINE void blend_places(const warp *t, const places *p, int64_t count, float
     }
 }
 
+/* The nearest pixels of a run. Where all of them lie within the image, and none of them at its end, a pixel
+ * of three bytes is copied as four, of which the next one writes the last again. */
+FC_INLINE void copy_places(const warp *t, const places *p, int64_t to, int64_t count, int bytes) {
+    int32_t low_col = p->dcol[0], high_col = low_col, low_row = p->drow[0], high_row = low_row;
+    for (int64_t k = 1; k < count; k++) {
+        low_col = p->dcol[k] < low_col ? p->dcol[k] : low_col;
+        high_col = p->dcol[k] > high_col ? p->dcol[k] : high_col;
+        low_row = p->drow[k] < low_row ? p->drow[k] : low_row;
+        high_row = p->drow[k] > high_row ? p->drow[k] : high_row;
+    }
+    if (bytes && t->c == 3 && p->col + low_col >= 0 && p->col + high_col < t->w && p->row + low_row >= 0 &&
+        p->row + high_row < t->h - 1) {
+        const uint8_t *x = (const uint8_t *)t->x + 3 * (p->row * t->w + p->col);
+        uint8_t *y = (uint8_t *)t->y + 3 * to;
+        for (int64_t k = 0; k < count - 1; k++)
+            memcpy(y + 3 * k, x + 3 * (p->drow[k] * t->w + p->dcol[k]), 4);
+        memcpy(y + 3 * (count - 1), x + 3 * (p->drow[count - 1] * t->w + p->dcol[count - 1]), 3);
+        return;
+    }
+    for (int64_t k = 0; k < count; k++) {
+        const int64_t row = fold(p->row + p->drow[k], t->h, t->border);
+        const int64_t col = fold(p->col + p->dcol[k], t->w, t->border);
+        put(t, to + k, row < 0 || col < 0 ? -1 : row * t->w + col, bytes);
+    }
+}
+
 FC_INLINE void any_rows(const warp *t, int64_t begin, int64_t end, float *scratch, int bytes) {
     places p;
     for (int64_t i = begin; i < end; i++) {
@@ -268,11 +317,7 @@ FC_INLINE void any_rows(const warp *t, int64_t begin, int64_t end, float *scratc
                 blend_places(t, &p, count, scratch + j * t->c, bytes);
                 continue;
             }
-            for (int64_t k = 0; k < count; k++) {
-                const int64_t row = fold(p.row + p.drow[k], t->h, t->border);
-                const int64_t col = fold(p.col + p.dcol[k], t->w, t->border);
-                put(t, i * t->ow + j + k, row < 0 || col < 0 ? -1 : row * t->w + col, bytes);
-            }
+            copy_places(t, &p, i * t->ow + j, count, bytes);
         }
         if (t->bilinear) fc_put_row(t->y, i * t->ow * t->c, scratch, t->ow * t->c, bytes);
     }
@@ -280,9 +325,19 @@ FC_INLINE void any_rows(const warp *t, int64_t begin, int64_t end, float *scratc
 
 FC_INLINE void warp_rows(const warp *t, int64_t begin, int64_t end, float *scratch, int bytes) {
     const double *m = t->m;
-    if (is_whole(m))
-        for (int64_t i = begin; i < end; i++) copy_row(t, i, bytes);
-    else if (m[1] == 0.0 && m[3] == 0.0 && m[6] == 0.0 && m[7] == 0.0 && m[8] == 1.0)
+    const int apart = m[1] == 0.0 && m[3] == 0.0 && m[6] == 0.0 && m[7] == 0.0 && m[8] == 1.0;
+    double moved[9];
+    warp whole = *t;
+    if (!t->bilinear && apart && fabs(m[0]) == 1.0 && fabs(m[4]) == 1.0) {
+        /* Of images that are moved the nearest pixels are those of a move by whole pixels. */
+        memcpy(moved, m, sizeof moved);
+        moved[2] = floor(m[2] + 0.5);
+        moved[5] = floor(m[5] + 0.5);
+        whole.m = moved;
+    }
+    if (is_whole(whole.m))
+        for (int64_t i = begin; i < end; i++) copy_row(&whole, i, bytes);
+    else if (apart)
         separable_rows(t, begin, end, scratch, bytes);
     else
         any_rows(t, begin, end, scratch, bytes);

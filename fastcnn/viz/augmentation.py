@@ -89,7 +89,5 @@ def _named(augmentations: Any) -> dict[str, Callable[..., Any]]:
             name = getattr(one, "__name__", type(one).__name__)
             found[name if name not in found else f"{name} {len(found) + 1}"] = one
     if not found or not all(callable(one) for one in found.values()):
-        raise ValueError(
-            f"augmentations must be augmentations or functions of batches, received {shown(augmentations)}"
-        )
+        raise ValueError(f"augmentations must be functions of batches, received {shown(augmentations)}")
     return found

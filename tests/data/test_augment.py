@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -285,3 +287,39 @@ def test_bad_arguments(make: Any, words: str) -> None:
 def test_compose_takes_augmentations_alone() -> None:
     with pytest.raises(TypeError, match="augmentations must be a list of augmentations"):
         A.Compose([lambda x: x])  # type: ignore[list-item]
+
+
+def test_preview_shows_what_is_done(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    from PIL import Image
+
+    from fastcnn.viz import augmentation_preview
+
+    path = tmp_path / "preview.png"
+    white = np.full((16, 16, 3), 255, np.uint8)
+    black = A.Compose([A.RandomBrightness((-1, -1)), A.RandomFlip()])
+    augmentation_preview({"nothing": A.RandomFlip(), "black": black}, white, path, count=3, boxes=[[[2, 3, 9, 12]]])
+    with Image.open(path) as picture:
+        dark = (np.asarray(picture.convert("L")) < 10).mean()
+    # Three black images of the eight in two rows, of the picture's width a share beside the labels.
+    assert 0.15 < dark < 0.375
+    with pytest.raises(ValueError, match="images must be one image or a batch"):
+        augmentation_preview(A.RandomFlip(), white[0], path)
+    with pytest.raises(ValueError, match="augmentations must be functions of batches, received 3"):
+        augmentation_preview(3, white, path)
+
+
+def test_the_page_about_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[2] / "docs" / "augmentation.md"
+    if not page.exists():
+        pytest.skip("the page is not beside the tests")
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        exec(compile(block, page.name, "exec"), names)
+    assert names["soft"].shape == (128, 10) and names["more"].shape == (128, 32, 32, 3)
+    for x, y in names["dataset"]:
+        assert x.shape == (32, 32, 32, 3) and y.shape == (32,)
+    assert np.abs(names["angles"]).max() < 0.2 * np.pi + 1e-6
+    assert (tmp_path / "preview.png").stat().st_size > 10_000
