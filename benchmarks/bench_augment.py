@@ -306,6 +306,7 @@ def main() -> None:
                 run(x)
             for _ in range(options.repeats):
                 for name, run in runs.items():
+                    time.sleep(0.03)  # until the threads of the one before have gone to sleep
                     start = time.perf_counter()
                     run(x)
                     seconds[name].append(time.perf_counter() - start)

@@ -55,6 +55,8 @@ def augmentation_preview(
         raise ValueError(f"images must be one image or a batch of them, received shape {batch.shape}")
     batch = batch[:count]
     given = None if boxes is None else [np.asarray(b, np.float32) for b in boxes][: len(batch)]
+    # The greatest value, of floats that are pixels.
+    top = None if batch.dtype == np.uint8 or batch.min() < 0 or batch.max() > 255 else 1 if batch.max() <= 1 else 255
     across = 1.25
     figure = new_figure("augmentation_preview", across * (len(batch) + 2.2), across * 1.08 * len(rows) + 0.4)
     if title is not None:
@@ -62,7 +64,9 @@ def augmentation_preview(
     for row, (name, augment) in enumerate(rows.items()):
         result = augment(batch) if given is None else augment(batch, boxes=given)
         found, moved = (result, None) if given is None else result
-        pictures = [as_pictures(batch[:1])[0], *as_pictures(np.clip(found, batch.min(), batch.max()))]
+        if top is not None:
+            found = np.clip(found, 0, top)  # noise, say, may go beyond
+        pictures = [as_pictures(batch[:1])[0], *as_pictures(found)]
         marked = [None, *[None] * len(found)] if given is None or moved is None else [given[0], *moved]
         for column, (picture, marks) in enumerate(zip(pictures, marked)):
             axes = figure.add_subplot(len(rows), len(pictures), row * len(pictures) + column + 1)
