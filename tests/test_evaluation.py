@@ -16,6 +16,7 @@ from sklearn.model_selection import GroupKFold, RepeatedStratifiedKFold, Shuffle
 import fastcnn
 from fastcnn import Sequential, layers
 from fastcnn.callbacks import LambdaCallback
+from fastcnn.data import Dataset
 from fastcnn.evaluation import (
     CrossValidation,
     Fold,
@@ -212,6 +213,14 @@ def test_several_inputs() -> None:
         assert found.names == ["loss"]
 
 
+def test_a_dataset_is_read_once() -> None:
+    data = Dataset.from_arrays(X, Y).shuffle(seed=3).batch(7)
+    found = cross_validate(build, data, 3, seed=1, epochs=5, verbose=0)
+    np.testing.assert_array_equal(np.bincount(found.targets), np.bincount(Y))
+    assert (found.targets != Y).any()  # in the dataset's order
+    assert np.mean(found.predictions.argmax(1) == found.targets) == pytest.approx(found.mean("accuracy"), abs=0.05)
+
+
 def _made(scores: list[float], train: int = 40, test: int = 10) -> CrossValidation:
     rows = np.arange(train + test)
     return CrossValidation(
@@ -219,7 +228,7 @@ def _made(scores: list[float], train: int = 40, test: int = 10) -> CrossValidati
             Fold(0, i, rows[:train], rows[train:], {"accuracy": s}, {}, np.zeros((test, 2), np.float32), 1.5)
             for i, s in enumerate(scores)
         ],
-        train + test,
+        np.zeros(train + test),
     )
 
 

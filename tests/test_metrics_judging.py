@@ -127,6 +127,9 @@ def test_one_probability_a_sample_is_that_of_class_1() -> None:
     y, score = D["binary"], D["score"]
     for column in (score, score[:, None], score[:, None].astype(np.float32)):
         assert metrics.BalancedAccuracy()(y, column) == pytest.approx(sk.balanced_accuracy_score(y, B), abs=1e-12)
+        assert metrics.F1Score("macro")(y[:, None], column.reshape(-1, 1)) == pytest.approx(
+            sk.f1_score(y, B), abs=1e-12
+        )
         assert metrics.ROCAUC()(y, column) == pytest.approx(sk.roc_auc_score(y, score), abs=1e-12)
     low = metrics.ConfusionMatrix(threshold=0.2)(y, score)
     np.testing.assert_array_equal(low, sk.confusion_matrix(y, score > 0.2))
@@ -341,6 +344,7 @@ def test_before_the_first_batch() -> None:
         (lambda: metrics.AUC(curve="DET"), "Unknown curve 'DET'"),
         (lambda: metrics.AUC(num_thresholds=1), "num_thresholds must be at least 2"),
         (lambda: metrics.AUC(num_labels=3), "num_labels needs multi_label=True"),
+        (lambda: metrics.AUC()(D["y"], D["p"]), "ROCAUC and AveragePrecision take class numbers"),
         (lambda: metrics.AUC(multi_label=True, num_labels=3)(D["p"] > 0.5, D["p"]), "must have 3 labels"),
         (lambda: metrics.AUC()([0, 1], [-1.0, 2.0]), "probabilities from 0 to 1, received -1 to 2"),
         (lambda: metrics.PrecisionAtRecall(1.5), "recall must be"),

@@ -225,6 +225,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         return of_class[numbers] if weights is None else weights * of_class[numbers]
 
     def _model(self, images: NDArray[Any], classes: int) -> Model:
+        if self.build_fn is not None and not callable(self.build_fn):
+            raise TypeError(f"build_fn must be a function that makes a Model, received {shown(self.build_fn)}")
         args = dict(self.build_args or {})
         if self.build_fn is None:
             model: Model = _default_network(images, classes, **args)

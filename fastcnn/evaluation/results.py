@@ -43,12 +43,12 @@ class CrossValidation:
     Attributes
     ----------
     folds : list of Fold
-    samples : int
-        Rows of the data.
+    targets : array, shape (samples, …)
+        The labels, in the order of `predictions`: what a Dataset gave, if the data was one.
     """
 
     folds: list[Fold]
-    samples: int
+    targets: NDArray[Any]
 
     @property
     def names(self) -> list[str]:
@@ -108,9 +108,9 @@ class CrossValidation:
 
         Of several repetitions the mean; NaN for rows that were in no test part.
         """
-        first = self.folds[0].predictions
-        total = np.zeros((self.samples, *first.shape[1:]), np.float64)
-        times = np.zeros(self.samples, np.int64)
+        first, samples = self.folds[0].predictions, len(self.targets)
+        total = np.zeros((samples, *first.shape[1:]), np.float64)
+        times = np.zeros(samples, np.int64)
         for fold in self.folds:
             np.add.at(total, fold.test, fold.predictions)
             np.add.at(times, fold.test, 1)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import random
+from ..data import Dataset
 from ..errors import shown
 from ..models import Model
 from ..models.data import check_verbose
@@ -51,8 +52,9 @@ def cross_validate(
     build_fn : callable
         Makes a new, compiled model each time. If it takes an argument, that is the inputs of the fold's training part,
         for what is measured on data: ``Normalization().adapt``, say, which must not see the test part.
-    data : (x, y) or (x, y, sample_weight)
-        Arrays; x may be a list or dict of several.
+    data : (x, y), (x, y, sample_weight) or Dataset
+        Arrays; x may be a list or dict of several. A `fastcnn.data.Dataset` is read into memory, augmentation and all:
+        give it as it is for judging, and let the model augment.
     k : int
         Number of folds, at least 2.
     cv : object or iterable, optional
@@ -127,7 +129,7 @@ def cross_validate(
     finally:
         if bar is not None:
             bar.close()
-    return CrossValidation(folds, count)
+    return CrossValidation(folds, y)
 
 
 def _splits(
@@ -254,6 +256,8 @@ def _wants_data(build_fn: Callable[..., Model]) -> bool:
 
 
 def _checked_data(data: Any) -> tuple[Any, NDArray[Any], Any, int]:
+    if isinstance(data, Dataset):
+        data = data.to_arrays()
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         raise ValueError(f"data must be (x, y) or (x, y, sample_weight), received {shown(data)}")
     x, y = data[0], np.asarray(data[1])

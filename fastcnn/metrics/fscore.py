@@ -60,7 +60,9 @@ class _ByClass(Metric):
         labels = self._labels(y_true, pred)
         if not self.real.size:
             self.true_positives, self.said, self.real = np.zeros((3, pred.shape[1]))
-        if self.threshold is None:
+        if self.threshold is None and pred.shape[1] == 1:
+            positive = pred > 0.5  # the largest of one says nothing
+        elif self.threshold is None:
             # A row of zeros has no largest: none of it is positive.
             largest = pred.max(-1, keepdims=True, initial=-np.inf)
             positive = (pred >= largest) & (np.abs(pred) > 1e-9)
@@ -113,12 +115,12 @@ class FBetaScore(_ByClass):
     beta : float
         Above 0; how much more recall counts than precision.
     threshold : float, optional
-        Predictions above it are positive. By default the largest of each row is.
+        Predictions above it are positive. By default the largest of each row is; of one column, what is above 0.5.
 
     Notes
     -----
     `y_pred` has shape (samples, classes); `y_true` the same, as Keras wants it, or it holds class numbers. Keras adds
-    1e-7 to what it divides by; here nothing is added.
+    1e-7 to what it divides by, where here nothing is added, and takes all of one column for positive.
     """
 
     def __init__(

@@ -306,6 +306,11 @@ def _interpolated_pr(tp: Floats, fp: Floats, fn: Floats) -> Floats:
 
 def _flat(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Any, Any, Any]:
     """Whether positive, scores and weights: (samples, labels) each; axes between count as samples."""
+    if np.ndim(y_pred) == 2 and np.shape(y_pred)[1] > 1 and np.size(y_true) == len(np.asarray(y_pred)):
+        raise ValueError(
+            f"y_true must have a 0 or 1 for each number of y_pred, shape {np.shape(y_pred)}, received shape "
+            f"{np.shape(y_true)}; ROCAUC and AveragePrecision take class numbers"
+        )
     labels, pred = same_shape(y_true, y_pred)
     pred = pred.astype(np.float64)
     weights = np.ones(pred.shape)
