@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from .. import random
-from .._ops import get_num_threads
 from ..errors import shown
 from ..shapes import whole_number
+from .given import as_column, listed, numpy_file, thread_count
 from .nodes import ArrayRows, Item, Node, Part, Position, Repeated, Rows, Sampled, SamplerLike, Shuffled
 from .steps import Batch, Cache, Generated, Map, Prefetch, Repeat, ShuffleBuffer, Skip, Take
 from .structure import Element, changed, checked, joined, leaves
-
-#: So many files that can't be read are named in a warning.
-_NAMED = 5
 
 
 class Dataset:
@@ -68,7 +64,7 @@ class Dataset:
         """
         if not arrays:
             raise ValueError("from_arrays needs at least one array")
-        element = changed(arrays if len(arrays) > 1 else arrays[0], _as_column)
+        element = changed(arrays if len(arrays) > 1 else arrays[0], as_column)
         node: Rows = ArrayRows(element, checked(element, "from_arrays"))
         return cls(node if sampler is None else Sampled(node, sampler))
 
@@ -88,7 +84,7 @@ class Dataset:
             No such array, or no such file format; the message has the file's name and what is in it.
         """
         names = (names,) if isinstance(names, str) else tuple(names)
-        opened = _numpy_file(path, None)
+        opened = numpy_file(path, None)
         if isinstance(opened, np.ndarray):
             raise ValueError(f"{os.fspath(path)}: expected a .npz file, received a single array; use from_npy")
         with opened as file:
@@ -110,7 +106,7 @@ class Dataset:
         ValueError
             No such file format, or the arrays are not equally long.
         """
-        arrays = [_numpy_file(path, "r") for path in paths]
+        arrays = [numpy_file(path, "r") for path in paths]
         for path, array in zip(paths, arrays):
             if not isinstance(array, np.ndarray):
                 array.close()
@@ -192,7 +188,7 @@ class Dataset:
         """
         if not callable(function):
             raise TypeError(f"function must be callable, received {shown(function)}")
-        return self._then(Map(self._node, function, _threads(num_parallel_calls, "num_parallel_calls", 1)))
+        return self._then(Map(self._node, function, thread_count(num_parallel_calls, "num_parallel_calls", 1)))
 
     def cache(self) -> Dataset:
         """Keep in memory what comes before, when it is first read.
@@ -376,7 +372,9 @@ class Dataset:
         couldn't be read (``on_error="skip"``).
         """
         *_, source = self._node.chain()
-        return [*getattr(source, "notes", ()), *getattr(source, "problems", {}).values()]
+        # A copy: threads may find more meanwhile, and in any order.
+        found = getattr(source, "problems", {}).copy()
+        return [*getattr(source, "notes", ()), *(text for _, text in sorted(found.items()))]
 
     def _report(self) -> None:
         """A warning about files left out since the last one."""
@@ -394,12 +392,6 @@ class Dataset:
         return f"<Dataset {' → '.join(steps)}, {'unknown length' if length is None else f'{length} elements'}>"
 
 
-def listed(what: str, problems: Sequence[str]) -> str:
-    """A warning about files, of which the first few are named."""
-    more = f"\n  and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
-    return what + "".join(f"\n  {text}" for text in problems[:_NAMED]) + more
-
-
 def sample_shape(dataset: Dataset) -> tuple[int, ...]:
     """The shape of one sample of x, from the first batch."""
     first = dataset.peek()
@@ -407,31 +399,8 @@ def sample_shape(dataset: Dataset) -> tuple[int, ...]:
     return tuple(np.shape(next(leaves(x)))[1:])
 
 
-def _as_column(given: Any) -> Any:
-    array = np.asanyarray(given) if not isinstance(given, np.ndarray) else given
-    if array.dtype == object:
-        raise TypeError(f"from_arrays: expected arrays of numbers, received {shown(given)}")
-    return array
-
-
-def _threads(count: int | None, name: str, default: int) -> int:
-    """A number of threads as given: None is the default, -1 as many as fastcnn uses."""
-    if count is None:
-        return default
-    return get_num_threads() if count == -1 else whole_number(count, name)
-
-
 def _close(items: Iterator[Item]) -> None:
     """At once, not when the last reference is gone: threads may work for it."""
     close = getattr(items, "close", None)
     if close is not None:
         close()
-
-
-def _numpy_file(path: str | os.PathLike[str], mode: Any) -> Any:
-    try:
-        return np.load(Path(path), mmap_mode=mode, allow_pickle=False)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # a header can be wrong in many ways
-        raise ValueError(f"{os.fspath(path)} can't be read as NumPy's file: {error}") from None

@@ -12,9 +12,10 @@ from typing import Any
 
 from ..errors import shown
 from .boxes import Annotated, BoxRows, checked_box, leads_out
-from .dataset import Dataset, listed
+from .dataset import Dataset
 from .files import Tree, open_tree
 from .folders import batches, check_workers, make_decoder
+from .given import listed
 
 
 def detection_dataset_from_voc(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 import time
@@ -32,6 +33,7 @@ def threads() -> list[str]:
 
 @pytest.fixture(autouse=True)
 def no_thread_stays() -> Iterator[None]:
+    gc.collect()  # other tests' iterators
     yield
     assert threads() == []
 

@@ -44,9 +44,9 @@ def test_resize_against_pillow_and_float64(before: Any, after: Any, interpolatio
     matrices = [reference.resize_matrix(a, b, **how) for a, b in zip(before, after)]
     np.testing.assert_allclose(y, reference.resize(x[None], *matrices)[0], rtol=1e-5, atol=1e-4 * 255)
     larger = all(b >= a for a, b in zip(before, after))
-    if smooth or (larger and interpolation in ("bilinear", "bicubic", "nearest")):
-        filters = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC,
-                   "nearest": Image.Resampling.NEAREST}  # fmt: skip
+    if smooth or (larger and interpolation in ("bilinear", "bicubic")):
+        # Not the nearest pixel: where two are as near, which one Pillow takes hangs on its rounding.
+        filters = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
         for c in range(2):
             theirs = Image.fromarray(x[..., c]).resize((after[1], after[0]), filters[interpolation])
             np.testing.assert_allclose(y[..., c], np.asarray(theirs), atol=1e-4 * 255)

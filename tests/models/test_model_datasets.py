@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from typing import Any
 
@@ -71,6 +72,7 @@ def test_a_fit_that_fails_leaves_no_thread() -> None:
             if batch == 1:
                 raise KeyboardInterrupt
 
+    gc.collect()  # other tests' iterators
     with pytest.raises(KeyboardInterrupt):
         small().fit(pipeline(5), verbose=0, callbacks=[Fails()])
     with pytest.raises(ValueError, match="batch 0: x must have shape"):
