@@ -15,8 +15,9 @@ from ..graph import Value
 from ..layers.base import Layer
 from ..plan import Plan, StagedPlan, prediction_plan
 from ..shapes import whole_number
-from .data import check_batches, check_verbose, is_arrays, model_inputs, raw_batches, whole_inputs
+from .data import check_batches, check_verbose, is_arrays, model_inputs, whole_inputs
 from .network import Network, as_list
+from .stream import raw_batches
 
 #: A plan, whole or in stages.
 AnyPlan = Plan | StagedPlan

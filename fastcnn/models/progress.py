@@ -78,13 +78,13 @@ class Tally:
 
     def state_dict(self) -> dict[str, Any]:
         """The sums so far, as plain data."""
-        return {"loss": self._loss, "samples": self._samples, "metrics": [_metric_state(m[-1]) for m in self._metrics]}
+        return {"loss": self._loss, "samples": self._samples, "metrics": [metric_state(m[-1]) for m in self._metrics]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from these sums."""
         self._loss, self._samples = state["loss"], state["samples"]
         for (*_, metric), found in zip(self._metrics, state["metrics"]):
-            _set_metric_state(metric, found)
+            set_metric_state(metric, found)
 
     def logs(self) -> dict[str, float]:
         """Names and values so far."""
@@ -94,22 +94,22 @@ class Tally:
         return values
 
 
-def _metric_state(metric: metrics.Metric) -> dict[str, Any]:
+def metric_state(metric: metrics.Metric) -> dict[str, Any]:
     """A metric's attributes, those of metrics in it too, but for functions and the like: these don't change."""
     found: dict[str, Any] = {}
     for name, value in vars(metric).items():
         if isinstance(value, metrics.Metric):
-            found[name] = _metric_state(value)
+            found[name] = metric_state(value)
         elif is_plain(value):
             found[name] = value
     return found
 
 
-def _set_metric_state(metric: metrics.Metric, state: dict[str, Any]) -> None:
+def set_metric_state(metric: metrics.Metric, state: dict[str, Any]) -> None:
     for name, value in state.items():
         inner = getattr(metric, name, None)
         if isinstance(inner, metrics.Metric):
-            _set_metric_state(inner, value)
+            set_metric_state(inner, value)
         else:
             setattr(metric, name, value)
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import shown
 from ..shapes import whole_number
-from .data import Arrays, Stream, check_batches, is_arrays, model_inputs, model_targets, sample_weights
+from .data import Arrays, check_batches, is_arrays, model_inputs, model_targets, sample_weights
+from .stream import Stream
 
 if TYPE_CHECKING:
     from .trainer import Trainer

@@ -221,23 +221,29 @@ class Optimizer:
 
     def finalize_variable_values(self, var_list: Any = None) -> None:
         """Set the weights to their averages, if there are any; `fit` does so at its end. All of them, as `fit` does."""
-        store = self._store
-        if store is None or not self.use_ema or not self.iterations:
+        if not self.use_ema or not self.iterations:
             return
-        if self.swapped:
-            self._state["average"][:] = store.values()
-            self.swapped = False
-        else:
-            store.assign(self._state["average"])
+        for variable, average in self._averages():
+            if self.swapped:
+                average[...] = variable.storage
+            else:
+                variable.assign(average)
+        self.swapped = False
+
+    def _averages(self) -> list[tuple[Variable, np.ndarray]]:
+        """The weights in training, or those of which a file told, with their averages."""
+        known = self.states()
+        weights = known if self._store is None else self._store.variables
+        return [(variable, known[variable]["average"]) for variable in weights]
 
     def swap_averages(self) -> None:
         """Exchange the weights and their averages; once more, and they are back."""
-        store = self._store
-        if store is None or not self.use_ema or not self.iterations:
+        if not self.use_ema or not self.iterations:
             return
-        weights = store.values()
-        store.assign(self._state["average"])
-        self._state["average"][:] = weights
+        for variable, average in self._averages():
+            weights = variable.numpy()
+            variable.assign(average)
+            average[...] = weights
         self.swapped = not self.swapped
 
     def bind(self, store: FlatStore) -> None:

@@ -47,13 +47,6 @@ class FlatStore:
             a is b and a.storage is view for a, b, view in zip(self.variables, variables, self._views)
         )
 
-    def values(self) -> np.ndarray:
-        """A flat copy of the weights, wherever they live now."""
-        flat = np.zeros(max(1, self.size), np.float32)
-        for variable, part in zip(self.variables, self.split(flat)):
-            part[...] = variable.storage
-        return flat
-
     def assign(self, memory: np.ndarray) -> None:
         """Set the weights from another flat array."""
         for variable, part in zip(self.variables, self.split(memory)):

@@ -89,7 +89,7 @@ def train(name: str, folder: Path, killer: Killer) -> None:
     )
     options: dict[str, Any] = {"use_ema": True, "ema_momentum": 0.9, "global_clipnorm": 1.0}
     if name != "arrays":
-        options = {"gradient_accumulation_steps": 4}
+        options = {"gradient_accumulation_steps": 4, "use_ema": True}
     model.compile(optimizers.Adam(0.01, **options), "sparse_categorical_crossentropy", metrics=["accuracy"])
     x, y = data()
     sources: dict[str, dict[str, Any]] = {
@@ -100,6 +100,7 @@ def train(name: str, folder: Path, killer: Killer) -> None:
     }
     listeners = [
         killer,
+        *([] if name == "arrays" else [callbacks.SwapEMAWeights(swap_on_epoch=True)]),
         callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True),
         callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=0),
         callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9),

@@ -45,7 +45,8 @@ def _run(optimizer: O.Optimizer) -> tuple[Array, Array | None]:
             core.call(kernel, **args)
         optimizer.finish_step()
     averages = dict(optimizer.state()).get("average")
-    return store.values(), None if averages is None else np.concatenate([a.ravel() for a in averages])
+    found = np.concatenate([v.numpy().ravel() for v in store.variables])
+    return found, None if averages is None else np.concatenate([a.ravel() for a in averages])
 
 
 # fmt: off

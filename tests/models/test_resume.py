@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
@@ -14,9 +15,11 @@ import numpy as np
 import pytest
 
 import fastcnn
-from fastcnn import callbacks, layers
+from fastcnn import callbacks, layers, metrics
 from fastcnn.errors import ModelFileError
 from fastcnn.models import Sequential
+from fastcnn.models.progress import metric_state, set_metric_state
+from fastcnn.utils.plain import pack, unpack
 
 if not hasattr(os, "fork"):
     pytest.skip("trainings are forked to be killed", allow_module_level=True)
@@ -181,6 +184,43 @@ def test_callbacks_go_on_with_their_state(tmp_path: Path, batches: int) -> None:
     assert _fit(_model(), counting, callbacks.BackupAndRestore(tmp_path), epochs=4).epoch == [0, 1, 2, 3]
     assert counting.begun == 4
     assert not tmp_path.exists()
+
+
+CLASSES = 3
+LABELS = np.random.default_rng(1).integers(0, CLASSES, 40)
+PROBABILITIES = np.random.default_rng(2).dirichlet(np.ones(CLASSES), 40)
+#: What metrics may be given: class numbers, one-hot rows, two classes, numbers.
+DATA = [
+    (LABELS, PROBABILITIES),
+    (np.eye(CLASSES)[LABELS], PROBABILITIES),
+    ((LABELS > 0)[:, None].astype(float), PROBABILITIES[:, :1]),
+    (LABELS + 0.5, LABELS + 0.25),
+]
+
+
+@pytest.mark.parametrize("make", metrics._CLASSES, ids=lambda make: make.__name__)
+def test_every_metric_goes_on_from_its_sums(make: Any) -> None:
+    """Also through a file; what is lost on the way are functions, which a new metric has itself."""
+    needed = {"num_classes": CLASSES, "precision": 0.5, "recall": 0.5, "sensitivity": 0.5, "specificity": 0.5}
+    known = inspect.signature(make).parameters
+    config = {name: value for name, value in needed.items()
+              if name in known and known[name].default is inspect.Parameter.empty}  # fmt: skip
+    for y, p in DATA:
+        whole, other = make(**config), make(**config)
+        try:
+            whole.update_state(y[:20], p[:20])
+            whole.result()
+        except ValueError:
+            continue
+        arrays: dict[str, Any] = {}
+        data = json.loads(json.dumps(pack(metric_state(whole), arrays, "")))
+        other.reset_state()
+        set_metric_state(other, unpack(data, arrays))
+        for metric in (whole, other):
+            metric.update_state(y[20:], p[20:])
+        np.testing.assert_array_equal(whole.result(), other.result())
+        return
+    pytest.fail(f"{make.__name__} takes none of the data")
 
 
 def test_what_does_not_fit_is_an_error(tmp_path: Path) -> None:
