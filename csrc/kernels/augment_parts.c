@@ -104,19 +104,29 @@ static void spread_values(const int64_t *counts, float *to) {
     }
 }
 
-/* Bytes are their own bins. Two counters a value, as increments of one place wait for each other. */
-static void equalize_bytes(uint8_t *y, int64_t pixels, int64_t c) {
-    for (int64_t ch = 0; ch < c; ch++) {
-        int32_t some[2][256] = {{0}};
+/* Bytes are their own bins. Pixels of `some` channels of c, at most three, are counted in one pass, every
+ * other pixel in counters of its own: increments of one place wait for each other. */
+FC_INLINE void equalize_channels(uint8_t *y, int64_t pixels, int64_t c, int some) {
+    int32_t counters[2][3][256] = {{{0}}};
+    uint8_t table[3][256];
+    for (int64_t i = 0; i < pixels; i++)
+        for (int ch = 0; ch < some; ch++) counters[i & 1][ch][y[i * c + ch]]++;
+    for (int ch = 0; ch < some; ch++) {
         int64_t counts[256];
         float becomes[256];
-        uint8_t table[256];
-        for (int64_t i = 0; i < pixels; i++) some[i & 1][y[i * c + ch]]++;
-        for (int v = 0; v < 256; v++) counts[v] = (int64_t)some[0][v] + some[1][v];
+        for (int v = 0; v < 256; v++) counts[v] = (int64_t)counters[0][ch][v] + counters[1][ch][v];
         spread_values(counts, becomes);
-        for (int v = 0; v < 256; v++) table[v] = (uint8_t)becomes[v];
-        for (int64_t i = 0; i < pixels; i++) y[i * c + ch] = table[y[i * c + ch]];
+        for (int v = 0; v < 256; v++) table[ch][v] = (uint8_t)becomes[v];
     }
+    for (int64_t i = 0; i < pixels; i++)
+        for (int ch = 0; ch < some; ch++) y[i * c + ch] = table[ch][y[i * c + ch]];
+}
+
+static void equalize_bytes(uint8_t *y, int64_t pixels, int64_t c) {
+    if (c == 3)
+        equalize_channels(y, pixels, 3, 3);
+    else
+        for (int64_t ch = 0; ch < c; ch++) equalize_channels(y + ch, pixels, c, 1);
 }
 
 FC_INLINE void equalize(void *y, int64_t at, int64_t pixels, int64_t c, float low, float high, int bytes) {
