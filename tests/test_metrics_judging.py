@@ -315,6 +315,23 @@ def test_within_a_model() -> None:
     )
 
 
+def test_a_model_that_went_astray_has_metrics_too() -> None:
+    """NaN comes through as NaN, or counts as wrong; it doesn't end a training with an error."""
+    rows = np.full((6, 3), np.nan, np.float32)
+    y = np.arange(6) % 3
+    for metric in (
+        metrics.ROCAUC(), metrics.AveragePrecision(), metrics.LogLoss(), metrics.BrierScore(),
+        metrics.ExpectedCalibrationError(),
+    ):  # fmt: skip
+        metric.update_state(y, np.eye(3)[y])
+        assert np.isfinite(metric.result())
+        assert np.isnan(metric(y, rows))
+    for metric in (metrics.BalancedAccuracy(), metrics.F1Score("macro"), metrics.MatthewsCorrelation()):
+        assert metric(y, rows) < 0.4
+    assert metrics.BalancedAccuracy()([0, 1], [[np.nan], [np.nan]]) == 0.5
+    assert np.isfinite(metrics.AUC()([0, 1], [np.nan, np.nan]))
+
+
 def test_before_the_first_batch() -> None:
     for metric in (
         metrics.ROCAUC(), metrics.AUC(), metrics.PrecisionAtRecall(0.5), metrics.LogLoss(), metrics.BalancedAccuracy(),
@@ -330,7 +347,7 @@ def test_before_the_first_batch() -> None:
             lambda: metrics.roc_auc_score(D["y"], D["p"][:, :3]),
             "classes from 0 to 2, as y_pred has 3 columns, received",
         ),
-        (lambda: metrics.roc_auc_score([0, 1], [0.1, np.nan]), "received NaN"),
+        (lambda: metrics.roc_curve([0, 1], [0.1, np.nan]), "received NaN"),
         (lambda: metrics.roc_auc_score([0, 1], [0.1, 0.2, 0.3]), "same length, received 2 and 3"),
         (lambda: metrics.roc_auc_score([0, 1], [0.1, 0.2], average="mean"), "Unknown average 'mean'"),
         (lambda: metrics.roc_curve(D["y"], D["p"]), r"y_score must have shape \(samples,\)"),

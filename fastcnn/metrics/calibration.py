@@ -197,9 +197,7 @@ def _bin_sums(y_true: ArrayLike, y_pred: ArrayLike, num_bins: int, sample_weight
     weights = sample_weights(sample_weight, len(true))
     said = pred.argmax(1) if len(pred) else np.zeros(0, np.intp)
     sure = pred[np.arange(len(pred)), said]
-    if np.isnan(sure).any():
-        raise ValueError("y_pred must hold probabilities, received NaN")
-    bins = np.searchsorted(np.linspace(0, 1, num_bins + 1)[1:-1], sure)
+    bins = np.searchsorted(np.linspace(0, 1, num_bins + 1)[1:-1], sure)  # NaN, which it stays, goes into the last
     return np.stack([np.bincount(bins, w, num_bins) for w in (weights, weights * (said == true), weights * sure)])
 
 

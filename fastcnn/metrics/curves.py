@@ -83,7 +83,7 @@ def roc_auc_score(
     Returns
     -------
     float or array of shape (classes,)
-        NaN for a class that has no samples, or all, and for means over such.
+        NaN for a class that has no samples, or all, or a score that is NaN, and for means over such.
     """
     return _averaged(_roc_area, y_true, y_score, average, sample_weight)
 
@@ -177,6 +177,8 @@ def _share(counts: Floats) -> Floats:
 
 
 def _roc_area(true: NDArray[np.bool_], scores: Floats, weights: Floats) -> float:
+    if np.isnan(scores).any():
+        return float("nan")
     false, found, _ = _steps(true, scores, weights)
     if not len(found) or not found[-1] or not false[-1]:
         return float("nan")
@@ -185,6 +187,8 @@ def _roc_area(true: NDArray[np.bool_], scores: Floats, weights: Floats) -> float
 
 
 def _average_precision(true: NDArray[np.bool_], scores: Floats, weights: Floats) -> float:
+    if np.isnan(scores).any():
+        return float("nan")
     false, found, _ = _steps(true, scores, weights)
     if not len(found) or not found[-1]:
         return 0.0

@@ -21,7 +21,7 @@ def class_numbers(y: ArrayLike, name: str, threshold: float | None = None) -> tu
         Of the argument, for errors.
     threshold : float, optional
         With it, numbers from 0 to 1 in (samples,) or (samples, 1) that are not all whole are probabilities of class 1:
-        above it they count as 1, else as 0.
+        above it they count as 1, else (NaN as well) as 0.
     """
     array = np.asarray(y)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -39,7 +39,7 @@ def class_numbers(y: ArrayLike, name: str, threshold: float | None = None) -> tu
         whole = array.astype(np.int64)
     wrong = (whole != array) | (whole < 0)
     if wrong.any():
-        if threshold is not None and ((array >= 0) & (array <= 1)).all():
+        if threshold is not None and (((array >= 0) & (array <= 1)) | np.isnan(array)).all():
             return (array > threshold).astype(np.int64), 2
         other = "" if threshold is None else ", or probabilities from 0 to 1"
         raise ValueError(f"{name} must hold class numbers from 0{other}, received {shown(array[wrong][0].item())}")
