@@ -18,16 +18,14 @@ from fastcnn import activations, applications, layers
 from fastcnn.layers.base import weight_budget
 from fastcnn.models import Model, Sequential
 
-#: Of every batch normalization, on all sides.
-EPSILON = 1e-5
-
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One operation: "conv", "norm", "relu", "relu6", "add", "max_pool", "mean", "flatten" or "dense".
+    """One operation: "conv", "norm", "relu", "relu6", "add", "concat", "max_pool", "mean", "flatten" or "dense".
 
     `inputs` are the numbers of the steps before (-1: the image), `weights` those of a convolution (kernel[, bias]), a
-    normalization (gamma, beta, mean, variance) or a dense layer (kernel, bias).
+    normalization (gamma, beta, mean, variance) or a dense layer (kernel, bias). `padding` is that before and behind
+    rows and columns alike.
     """
 
     op: str
@@ -35,8 +33,9 @@ class Step:
     weights: tuple[np.ndarray, ...] = ()
     kernel: int = 1
     stride: int = 1
-    padding: int = 0
+    padding: tuple[int, int] = (0, 0)
     groups: int = 1
+    epsilon: float = 0.0
 
 
 class Network:
@@ -59,7 +58,7 @@ class Network:
             before = made.steps[inputs[0]] if inputs[0] >= 0 else None
             if step.op == "norm" and before is not None and before.op == "conv":
                 gamma, beta, mean, variance = step.weights
-                scale = gamma / np.sqrt(variance + np.float32(EPSILON))
+                scale = gamma / np.sqrt(variance + np.float32(step.epsilon))
                 bias = before.weights[1] if len(before.weights) > 1 else np.float32(0)
                 weights = (before.weights[0] * scale, (bias - mean) * scale + beta)
                 made.steps[inputs[0]] = dataclasses.replace(before, weights=weights)
@@ -102,31 +101,34 @@ def _steps(layer: Any, rng: np.random.Generator, scale: float) -> Iterator[Step]
             weights = (weights[0].transpose(0, 1, 3, 2), *weights[1:])
         else:
             groups = layer.groups
-        yield Step("conv", (), weights, layer.kernel_size[0], layer.strides[0], _symmetric(layer.padding), groups)
+        yield Step("conv", (), weights, layer.kernel_size[0], layer.strides[0],
+                   _sides(layer, layer.kernel_size[0]), groups)  # fmt: skip
     elif isinstance(layer, layers.BatchNormalization):
-        assert layer.epsilon == EPSILON
-        yield Step("norm", (), weights)
+        yield Step("norm", (), weights, epsilon=layer.epsilon)
     elif isinstance(layer, layers.MaxPooling2D):
-        yield Step("max_pool", (), (), layer.pool_size[0], layer.strides[0], _symmetric(layer.padding))
+        yield Step("max_pool", (), (), layer.pool_size[0], layer.strides[0], _sides(layer, layer.pool_size[0]))
     elif isinstance(layer, layers.ReLU):
         yield Step("relu" if layer.max_value is None else "relu6")
     elif not isinstance(layer, layers.Dropout):
-        kinds = {layers.Add: "add", layers.GlobalAveragePooling2D: "mean", layers.Flatten: "flatten",
-                 layers.Dense: "dense"}  # fmt: skip
+        kinds = {layers.Add: "add", layers.Concatenate: "concat", layers.GlobalAveragePooling2D: "mean",
+                 layers.Flatten: "flatten", layers.Dense: "dense"}  # fmt: skip
         yield Step(kinds[type(layer)], (), weights)
     if getattr(layer, "activation", None) not in (None, activations.linear):
         assert layer.activation is activations.relu
         yield Step("relu")
 
 
-def _symmetric(padding: Any) -> int:
-    """The same number of rows and columns on all sides."""
-    if padding == "valid":
-        return 0
-    ((side, *others), columns) = padding
-    assert [side] == others
-    assert tuple(columns) == (side, side)
-    return int(side)
+def _sides(layer: Any, window: int) -> tuple[int, int]:
+    """What is padded before and behind, of rows and columns alike."""
+    if layer.padding == "valid":
+        return 0, 0
+    if layer.padding == "same":
+        size, stride = layer.calls[0].inputs[0].shape[1], layer.strides[0]
+        total = max((-(-size // stride) - 1) * stride + window - size, 0)
+        return total // 2, total - total // 2
+    rows, columns = (tuple(side) for side in layer.padding)
+    assert rows == columns
+    return rows
 
 
 def _drawn(layer: Any, variable: Any, rng: np.random.Generator, scale: float) -> np.ndarray:
@@ -171,6 +173,8 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "resnet18": _application("resnet18", applications.ResNet18, 224, **_LOGITS),
     "resnet50": _application("resnet50", applications.ResNet50, 224, **_LOGITS),
     "mobilenet_v2": _application("mobilenet_v2", applications.MobileNetV2, 224, **_LOGITS),
+    "squeezenet": _application("squeezenet", applications.SqueezeNet, 224, **_LOGITS),
+    "efficientnet_lite0": _application("efficientnet_lite0", applications.EfficientNetLite0, 224, **_LOGITS),
     "resnet20-cifar": _application("resnet20-cifar", applications.ResNet20, 32, **_LOGITS),
     "classic-cnn": classic_cnn,
 }
@@ -209,7 +213,7 @@ def _as_depthwise(step: Step) -> np.ndarray:
 
 
 def _layer(step: Step) -> layers.Layer:
-    how: dict[str, Any] = {"strides": step.stride, "padding": step.padding}
+    how: dict[str, Any] = {"strides": step.stride, "padding": (step.padding, step.padding)}
     if step.op == "conv":
         how["use_bias"] = len(step.weights) > 1
         if _is_depthwise(step):
@@ -217,13 +221,13 @@ def _layer(step: Step) -> layers.Layer:
         filters = step.weights[0].shape[3]
         return layers.Conv2D(filters, step.kernel, groups=step.groups, kernel_initializer="zeros", **how)
     if step.op == "norm":
-        return layers.BatchNormalization(epsilon=EPSILON, momentum=0.9)
+        return layers.BatchNormalization(epsilon=step.epsilon, momentum=0.9)
     if step.op == "dense":
         return layers.Dense(step.weights[0].shape[1], kernel_initializer="zeros")
     if step.op == "max_pool":
         return layers.MaxPooling2D(step.kernel, **how)
     simple: dict[str, Callable[[], layers.Layer]] = {
-        "relu": layers.ReLU, "relu6": lambda: layers.ReLU(6), "add": layers.Add,
+        "relu": layers.ReLU, "relu6": lambda: layers.ReLU(6), "add": layers.Add, "concat": layers.Concatenate,
         "mean": layers.GlobalAveragePooling2D, "flatten": layers.Flatten,
     }  # fmt: skip
     return simple[step.op]()
@@ -264,16 +268,19 @@ def to_torch(net: Network) -> Any:
     def module(step: Step, weights: tuple[np.ndarray, ...]) -> Any:
         if step.op == "conv":
             out, per_group = weights[0].shape[:2]
-            made = nn.Conv2d(per_group * step.groups, out, step.kernel, step.stride, step.padding, groups=step.groups,
-                             bias=len(weights) > 1)  # fmt: skip
+            before, after = step.padding
+            made = nn.Conv2d(per_group * step.groups, out, step.kernel, step.stride, before if before == after else 0,
+                             groups=step.groups, bias=len(weights) > 1)  # fmt: skip
+            if before != after:
+                made = nn.Sequential(nn.ZeroPad2d((before, after) * 2), made)
         elif step.op == "norm":
-            made = nn.BatchNorm2d(len(weights[0]), EPSILON, 0.1)
+            made = nn.BatchNorm2d(len(weights[0]), step.epsilon, 0.1)
             made.running_mean.copy_(torch.from_numpy(weights[2]))
             made.running_var.copy_(torch.from_numpy(weights[3]))
         elif step.op == "dense":
             made = nn.Linear(weights[0].shape[1], weights[0].shape[0])
         elif step.op == "max_pool":
-            return nn.MaxPool2d(step.kernel, step.stride, step.padding)
+            return nn.MaxPool2d(step.kernel, step.stride, step.padding[0], ceil_mode=step.padding[0] < step.padding[1])
         elif step.op == "mean":
             return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         else:
@@ -286,17 +293,19 @@ def to_torch(net: Network) -> Any:
     class Steps(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            made = {str(i): module(s, w) for i, (s, w) in enumerate(zip(net.steps, _nchw(net))) if s.op != "add"}
+            joining = {"add": torch.add, "concat": lambda *parts: torch.cat(parts, 1)}
+            weights = enumerate(zip(net.steps, _nchw(net)))
+            made = {str(i): module(s, w) for i, (s, w) in weights if s.op not in joining}
             self.parts = nn.ModuleDict(made)
             self.inputs = [s.inputs for s in net.steps]
             last = {i: number for number, inputs in enumerate(self.inputs) for i in inputs}
             self.done = [[i for i in inputs if last[i] == number] for number, inputs in enumerate(self.inputs)]
-            self.order = [self.parts[str(i)] if s.op != "add" else None for i, s in enumerate(net.steps)]
+            self.order = [joining.get(s.op) or self.parts[str(i)] for i, s in enumerate(net.steps)]
 
         def forward(self, image: Any) -> Any:
             values = {-1: image}
             for number, (part, inputs) in enumerate(zip(self.order, self.inputs)):
-                values[number] = values[inputs[0]] + values[inputs[1]] if part is None else part(values[inputs[0]])
+                values[number] = part(*(values[i] for i in inputs))
                 for i in self.done[number]:
                     values.pop(i, None)
             return values[len(self.order) - 1]
@@ -313,13 +322,16 @@ def to_onnx(net: Network) -> bytes:
         names = [f"w{number}_{i}" for i in range(len(weights))]
         tensors += [numpy_helper.from_array(value, name) for value, name in zip(weights, names)]
         inputs = [_onnx_name(i, net) for i in step.inputs] + names
-        windows = {"kernel_shape": [step.kernel] * 2, "strides": [step.stride] * 2, "pads": [step.padding] * 4}
+        before, after = step.padding
+        pads = [before, before, after, after]
+        windows = {"kernel_shape": [step.kernel] * 2, "strides": [step.stride] * 2, "pads": pads}
         out = _onnx_name(number, net)
         kinds: dict[str, tuple[str, dict[str, Any]]] = {
             "conv": ("Conv", {**windows, "group": step.groups}),
-            "norm": ("BatchNormalization", {"epsilon": EPSILON}),
+            "norm": ("BatchNormalization", {"epsilon": step.epsilon}),
             "relu": ("Relu", {}),
             "add": ("Add", {}),
+            "concat": ("Concat", {"axis": 1}),
             "max_pool": ("MaxPool", windows),
             "flatten": ("Flatten", {}),
             "dense": ("Gemm", {"transB": 1}),
