@@ -109,7 +109,7 @@ def _steps(layer: Any, rng: np.random.Generator, scale: float) -> Iterator[Step]
         yield Step("max_pool", (), (), layer.pool_size[0], layer.strides[0], _sides(layer, layer.pool_size[0]))
     elif isinstance(layer, layers.ReLU):
         yield Step("relu" if layer.max_value is None else "relu6")
-    elif not isinstance(layer, layers.Dropout):
+    elif not isinstance(layer, (layers.Dropout, layers.Activation)):
         kinds = {layers.Add: "add", layers.Concatenate: "concat", layers.GlobalAveragePooling2D: "mean",
                  layers.Flatten: "flatten", layers.Dense: "dense"}  # fmt: skip
         yield Step(kinds[type(layer)], (), weights)
