@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.random import Generator, Philox
 from numpy.typing import NDArray
 
 from ..._ops import core
@@ -14,8 +13,13 @@ from ...shapes import real_number, whole_number
 from .annotations import Rows, clip_boxes
 from .base import Batch, Mixing
 
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
 
 def _generator(rng: NDArray[np.uint64]) -> Generator:
+    from numpy.random import Generator, Philox  # slow to import, and few need it
+
     return Generator(Philox(key=rng))
 
 
