@@ -19,7 +19,8 @@
 #include "epilogue.h"
 
 /* Piece of a panel that stays in the L2 cache while all rows pass it: 128 KiB. Pieces that fit L1 measured
- * slower: L2 feeds a tile well enough, and each piece costs a turn of the sums through memory. */
+ * slower: L2 feeds a tile well enough, and each piece costs a turn of the sums through memory. The contract
+ * relies on sums of 1024 terms being one piece, however wide a panel is. */
 #define PANEL_FLOATS 32768
 /* Where images aren't found in the L2 caches, what comes next is fetched while products are computed, at
  * least so many floats ahead, which a tile takes as long for as memory does. On 1x1 layers, which read a
@@ -255,7 +256,7 @@ static void run_unit(const fc_correlation *s, const fc_cut *k, const block_state
     }
     t.ahead =
         first && k->fetch && s->c >= LINE_FLOATS ? fc_max(FC_MR * s->x.src_step * s->c, FETCH_AHEAD) : 0;
-    t.fetch_out = k->fetch && !s->pool;
+    t.fetch_out = k->fetch && !s->pool ? 1 + (s->x.out_step * s->k % 512 == 0) : 0;
     const float *bias = s->bias ? s->bias + g * kg + col : NULL;
     /* The same for narrow panels: a sum's order doesn't depend on which columns are beside it. */
     const int64_t limit = PANEL_FLOATS / FC_NR, kh = fc_max(s->y.taps, 1), kw = fc_max(s->x.taps, 1);

@@ -60,8 +60,13 @@ static void fetch_place(const fc_tile *t, float *const *rows, int64_t count, con
     for (int64_t i = 0; i < count; i++) {
         const float *row = from + (rows[i] - t->dst);
         (void)row;
-        fc_prefetch(row);
-        fc_prefetch(row + t->cols - 1);
+        if (t->fetch_out > 1) {
+            fc_prefetch_l2(row);
+            fc_prefetch_l2(row + t->cols - 1);
+        } else {
+            fc_prefetch(row);
+            fc_prefetch(row + t->cols - 1);
+        }
     }
 }
 

@@ -41,6 +41,9 @@ _TAPS = 40.0  # one vector of sums over all squares to the gradients of weights
 _SQUARES = 36
 #: csrc/kernels/winograd_weights.c: channels of a span. Reckoned as if each transformed for itself; some share pixels.
 _SPAN = 64
+#: csrc/kernels/correlation.c: terms of a sum that is written but once, on every instruction set. Of longer ones a part
+#: is written first, and what lay there before is gone.
+_TERMS_AT_ONCE = 1024
 #: Nothing beside the convolution.
 _PLAIN = {"act": 0, "alpha": 0.0, "beta": 0.0}
 #: With fewer channels the register tiles have too little to do between the transforms.
@@ -71,6 +74,8 @@ class Method:
         asked for it, `pool`.
     source, result : str
         The kernel's names for the tensor it reads and the one it writes.
+    in_place : bool
+        Whether the result may take the memory of what is added to it, or of the activation that it goes back through.
     why : str
         What was expected of the candidates, for people.
     """
@@ -83,6 +88,7 @@ class Method:
     source: str
     result: str
     args: dict[str, Any]
+    in_place: bool
     why: str = ""
 
 
@@ -125,12 +131,13 @@ class Direct:
         return _START + g.flops / _FLOPS + g.weight_parts * 4 * math.prod(g.w_shape) / _CACHE
 
     def forward(self, g: ConvGeometry) -> Method:
-        args = {**g.fields(), **_PLAIN, "y_step": g.k, "pool": 0}
-        return Method("direct", "conv2d_pack", g.fields(), g.packed_size, "conv2d_forward", "x", "y", args)
+        args, once = {**g.fields(), **_PLAIN, "y_step": g.k, "pool": 0}, math.prod(g.w_shape[:3]) <= _TERMS_AT_ONCE
+        return Method("direct", "conv2d_pack", g.fields(), g.packed_size, "conv2d_forward", "x", "y", args, once)
 
     def backward_data(self, g: ConvGeometry) -> Method:
-        args, size = {**g.fields(), "act": 0, "alpha": 0.0}, g.packed_transposed_size
-        return Method("direct", "conv2d_pack_transposed", g.fields(), size, "conv2d_backward_data", "dy", "dx", args)
+        args, once = {**g.fields(), "act": 0, "alpha": 0.0}, g.kh * g.kw * g.k // g.groups <= _TERMS_AT_ONCE
+        pack, size = "conv2d_pack_transposed", g.packed_transposed_size
+        return Method("direct", pack, g.fields(), size, "conv2d_backward_data", "dy", "dx", args, once)
 
     def backward_weights(self, g: ConvGeometry) -> WeightGradient:
         parts = g.weight_parts
@@ -212,7 +219,7 @@ class Winograd:
         pack = {"c": g.c, "k": g.k, "m": self.m, "adjoint": adjoint, "late": int(self.late)}
         size = g.winograd_packed_size(self.m, self.late)
         numbers = {**g.fields(), **_PLAIN, "y_step": g.k, "m": self.m, "late": int(self.late), "pool": 0}
-        return Method("winograd", "winograd_pack", pack, size, "winograd_forward", "x", "y", numbers)
+        return Method("winograd", "winograd_pack", pack, size, "winograd_forward", "x", "y", numbers, in_place=True)
 
 
 #: In the order in which they are preferred where they cost the same.

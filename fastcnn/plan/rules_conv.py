@@ -50,13 +50,13 @@ def _by_method(
 ) -> None:
     """The two kernels of a method: from the node's first input and weights to its output.
 
-    The values `joined` to it, element by element, lend their memory to it where they are read for the last time. Not
-    with the direct kernels: of a long sum these write a part first, and come back to add the rest.
+    The values `joined` to it, element by element, lend their memory to it where they are read for the last time, unless
+    the method writes a part of a long sum first, and comes back to add the rest.
     """
     source, w = two(node)
     packed = low.temporary(method.packed_size, name="packed weights")
     low.step(method.pack, node, low.shape(w), weights=low.read(w), packed=packed, **method.pack_args)
-    over = joined if method.kernel == "winograd_forward" else ()
+    over = joined if method.in_place else ()
     tensors = {method.source: low.read(source), method.result: (result := low.write(node.outputs[0], *over))}
     if result.step:
         args = {**args, "y_step": result.step}

@@ -123,6 +123,8 @@ def pooled_weights_problem(c: Conv, exact: bool) -> Problem:
     return _finished(Problem(steps, {"x": a["x"], "dy": dy, "index": index}, {"dw": dw}), exact)
 
 
+#: Longest sums of which direct convolutions promise to work in place.
+TERMS_AT_ONCE = 1024
 #: Errors of Winograd convolution, as a part of the largest result: rounding there follows the largest terms.
 WINOGRAD_ERROR = 2e-5
 
@@ -159,6 +161,15 @@ def winograd_weights_problem(c: Conv, m: int) -> Problem:
     problem = _backward_weights(c, depthwise=False, exact=False)
     problem.steps[0] = Step("winograd_backward_weights", {**problem.steps[0].args, "m": m})
     return _with_norm_error(problem)
+
+
+def in_place_problem(c: Conv, adjoint: bool, over: str) -> Problem:
+    """A direct convolution's problem whose result takes the place of the input `over`."""
+    problem = (_backward_data if adjoint else _forward)(c, depthwise=False, exact=False)
+    result = "dx" if adjoint else "y"
+    problem.expected[over] = problem.expected.pop(result)
+    problem.steps[1].args[result] = over
+    return problem
 
 
 def _with_norm_error(problem: Problem) -> Problem:
@@ -205,6 +216,19 @@ def cases() -> Iterator[Case]:
                         lambda rng, make=make, c=c, d=depthwise, e=exact: make(c, d, e),
                         c.large,
                     )
+    for c in [*EPILOGUES, *STRIDED_EPILOGUES]:
+        for kind, adjoint, over in (
+            ("forward", False, "residual"),
+            ("backward_data", True, "residual"),
+            ("backward_data", True, "saved"),
+        ):
+            terms = c.kernel[0] * c.kernel[1] * (c.k if adjoint else c.c) // c.groups
+            if c.residual and terms <= TERMS_AT_ONCE:
+                yield Case(
+                    f"conv2d_{kind}/{c.name}/over_{over}",
+                    (_KINDS[kind][1], f"conv2d_{kind}"),
+                    lambda rng, c=c, adjoint=adjoint, over=over: in_place_problem(c, adjoint, over),
+                )
     for c in POOLED:
         for exact in (False,) if c.large else (False, True):
             yield Case(

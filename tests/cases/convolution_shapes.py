@@ -325,6 +325,7 @@ STRIDED_EPILOGUES = [
     Conv("apart_taps", (1, 6, 7, 210), 195, padding="same", act="relu", apart=2),
     Conv("apart_strided", (1, 9, 8, 6), 9, (3, 3), (2, 2), "same", act="hard_silu", apart=7),
     Conv("apart_groups_of_4", (1, 9, 8, 32), 32, padding="same", groups=8, apart=16),
+    Conv("residual_1024_terms", (1, 5, 5, 1024), 70, (1, 1), act="relu", residual=True),
     Conv("residual_strided", (1, 9, 8, 6), 9, (3, 3), (2, 2), "same", act="relu6", residual=True),
     Conv("residual_groups", (1, 5, 5, 15), 21, groups=3, act="leaky_relu", residual=True),
     *(Conv(f"residual_taps_{a}", (1, 6, 7, 210), 195, padding="same", act=a, residual=True) for a in ("relu", "relu6")),
