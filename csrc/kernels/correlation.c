@@ -318,7 +318,8 @@ void FC_NAME(fc_correlation_run)(const fc_correlation *s, int64_t begin, int64_t
     }
     int64_t prepared = -1, p0 = 0, p1 = 0;
     for (int64_t tile = begin; tile < end; tile++) {
-        const int64_t block = tile / k.spans, first = tile % k.spans * k.span;
+        const int64_t block = k.by_span ? tile % k.blocks : tile / k.spans;
+        const int64_t first = (k.by_span ? tile / k.blocks : tile % k.spans) * k.span;
         if (block != prepared) {
             FC_NAME(fc_block_pixels)(s, &k, block, &p0, &p1);
             prepare_block(s, &k, p0, p1, &b);

@@ -24,6 +24,12 @@
 /* Pixels that are listed tap by tap, at most: 64 KiB of pointers. */
 #define LIST_PIXELS 4096
 
+/* Images of so many floats, 1 MiB, may be read span by span, for the sake of weights of so many, 512 KiB: of
+ * these each worker then reads its share only, and finds it in its L2 cache for the next block. 1x1 layers of
+ * one image of 14x14 take 0.95 to 0.98 of the time. */
+#define NEAR_FLOATS (1 << 18)
+#define FAR_WEIGHTS (1 << 17)
+
 /* ---- borders ---- */
 
 static void taps_at(const fc_axis *a, int64_t size, int64_t i, fc_range *r) {
@@ -160,10 +166,12 @@ fc_cut FC_NAME(fc_cut_work)(const fc_correlation *s) {
         k.blocks = (k.pixels + k.block - 1) / k.block;
     } else if (k.y_ranges > 1 || k.x_ranges > 1) {
         cut_with_borders(s, &k, block);
-    } else {
+    } else { /* nearly equal ones, rather than a rest of a few pixels for which all weights pass once more */
         k.pieces = 1;
-        k.block = block;
-        k.blocks = (k.pixels + block - 1) / block;
+        k.blocks = fc_max((k.pixels + block / 2) / block, k.pixels > 0);
+        k.block =
+            k.pixels % block > block / 4 || k.blocks == 0 ? block : (k.pixels + k.blocks - 1) / k.blocks;
+        k.blocks = (k.pixels + k.block - 1) / k.block;
     }
     k.block = fc_min(k.block, k.pixels);
     int64_t span = k.units;
@@ -173,6 +181,9 @@ fc_cut FC_NAME(fc_cut_work)(const fc_correlation *s) {
     }
     k.span = fc_max(span, 1);
     k.spans = (k.units + k.span - 1) / k.span;
+    const int64_t source = s->n * s->h * s->w * s->c, weights = (int64_t)depth * s->k;
+    k.by_span =
+        source <= NEAR_FLOATS && weights >= FAR_WEIGHTS && source * (k.spans - 1) < weights * (k.blocks - 1);
     k.fetch = s->n * s->h * s->w * s->c + s->n * s->oh * s->ow * s->k > FETCH_FLOATS;
     k.rows = FC_MR > 8 && s->x.src_step * s->c % WAY_FLOATS == 0 ? FC_MR - 2 : FC_MR;
     k.by_tap = by_tap_is_faster(s, &k);

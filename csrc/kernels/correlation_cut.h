@@ -20,6 +20,7 @@ typedef struct {
     int64_t cg, kg;        /* from one group's channels to the next one's: of the source, of the output */
     int64_t panels, units; /* panels of one group, of all groups */
     int64_t span, spans;   /* panels of one tile */
+    int by_span;           /* tiles of one span follow each other, instead of those of one block */
     int64_t y_ranges, x_ranges;
     int64_t rows; /* of a register tile, at most */
     int by_tap;   /* tap by tap, each for all pixels that it reaches; else by classes of pixels */
