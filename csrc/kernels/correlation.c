@@ -27,6 +27,10 @@
  * float for few operations, that is worth up to half of the time. */
 #define FETCH_AHEAD 768
 
+/* Results so many floats apart, 2 KiB, meet in two sets of the L1 cache: a tile's rows of them and of what is
+ * added to them would push each other out. */
+#define HALF_WAY_FLOATS 512
+
 /* Weights of so many floats may come from memory, in networks that are larger than the shared cache: what
  * comes next of them is fetched too, which made layers whose weights weren't in the cache up to a tenth
  * faster, and takes a percent where they were. Where there are borders, the tiles of all classes fetch, so
@@ -256,7 +260,7 @@ static void run_unit(const fc_correlation *s, const fc_cut *k, const block_state
     }
     t.ahead =
         first && k->fetch && s->c >= LINE_FLOATS ? fc_max(FC_MR * s->x.src_step * s->c, FETCH_AHEAD) : 0;
-    t.fetch_out = k->fetch && !s->pool ? 1 + (s->x.out_step * s->k % 512 == 0) : 0;
+    t.fetch_out = k->fetch && !s->pool ? 1 + (s->x.out_step * s->dst_step % HALF_WAY_FLOATS == 0) : 0;
     const float *bias = s->bias ? s->bias + g * kg + col : NULL;
     /* The same for narrow panels: a sum's order doesn't depend on which columns are beside it. */
     const int64_t limit = PANEL_FLOATS / FC_NR, kh = fc_max(s->y.taps, 1), kw = fc_max(s->x.taps, 1);

@@ -51,7 +51,9 @@ typedef struct {
     /* Not 0: floats from b, or from the first row's a, to what is read there in a while: fetched to the L2
      * cache meanwhile. The tiles share the lines of b, each fetches its own of a. */
     int64_t b_ahead, a_ahead;
-    int fetch_out; /* c, residual and saved aren't expected in the cache: fetched before they are needed */
+    /* c, residual and saved aren't expected in the cache: fetched before they are needed; 2: to the L2 cache.
+     */
+    int fetch_out;
     /* Not NULL: small groups side by side in one vector (fc_side_by_side). Each segment is then one vector of
      * a, whose lanes lanes[j] + l meet b's row l. */
     const int32_t *lanes;

@@ -7,6 +7,8 @@
  * stream once a block.
  */
 #include "winograd_narrow.h"
+#include "winograd_products.h"
+#include "winograd_strided.h"
 
 /* Squares of a block, a multiple of every register tile's rows. With 36 and up to 256 channels the points
  * still lie mostly in L2, and weights pass seldom enough. */
@@ -14,9 +16,6 @@
 #define MOST_SQUARES 36
 /* Points of a block at most: 4 MiB, whatever the channels. */
 #define POINT_FLOATS (2 * 1048576)
-/* Input channels that are added up in registers before their sum goes to the sums in memory: rounding errors
- * grow with the length of a sum, and here they are those of terms larger than the result. */
-#define DEPTH 256
 /* Tiles of work, so that 16 threads have one each: by smaller blocks where a core's caches hold the weights,
  * then by spans of columns, which cost another transform of the block's patches where two threads share it.
  * The number of blocks is even, for two threads to have the same. */
@@ -103,114 +102,6 @@ static space lay_out(const cut *k, void *scratch) {
 
 /* ---- products ---- */
 
-/* The products of `rows` squares with `depth` rows of a panel's weights, added to the sums in memory or not.
- * A square's points are `row` floats apart, its sums FC_NR. What fc_tiles_run takes to begin and to end
- * weighs a quarter of the products of 16 channels, a twentieth of those of 128; here it is a loop without
- * calls. */
-typedef struct {
-    const float *a, *b;
-    float *sums;
-    int64_t row, depth;
-    int64_t ahead; /* from b to weights that are wanted next, and brought to the L2 cache meanwhile */
-    int add;
-} products;
-
-/* rows, nv and fetch are constants at every call. */
-FC_INLINE void multiply_rows(const int rows, const int nv, const int fetch, const products *p) {
-    const float *a = p->a, *b = p->b;
-    const int64_t row = p->row, depth = p->depth, ahead = p->ahead;
-    float *sums = p->sums;
-    vf acc[FC_MR][FC_NV], w[FC_NV];
-    if (p->add) {
-        FC_UNROLL(12)
-        for (int i = 0; i < rows; i++) {
-            acc[i][0] = vf_load(sums + i * FC_NR);
-            acc[i][1] = nv > 1 ? vf_load(sums + i * FC_NR + VL) : vf_zero();
-        }
-    } else {
-        FC_UNROLL(12)
-        for (int i = 0; i < rows; i++) acc[i][0] = acc[i][1] = vf_zero();
-    }
-    for (int64_t c = 0; c < depth; c++, b += nv * VL) {
-        w[0] = vf_load(b);
-        w[1] = nv > 1 ? vf_load(b + VL) : w[0];
-        if (fetch) fc_prefetch_l2(b + ahead);
-        if (fetch && nv * VL > LINE_FLOATS) fc_prefetch_l2(b + ahead + LINE_FLOATS);
-        FC_UNROLL(12)
-        for (int i = 0; i < rows; i++) {
-            const vf x = vf_set1(a[i * row + c]);
-            acc[i][0] = vf_fma(x, w[0], acc[i][0]);
-            if (nv > 1) acc[i][1] = vf_fma(x, w[1], acc[i][1]);
-        }
-    }
-    FC_UNROLL(12)
-    for (int i = 0; i < rows; i++) {
-        vf_store(sums + i * FC_NR, acc[i][0]);
-        if (nv > 1) vf_store(sums + i * FC_NR + VL, acc[i][1]);
-    }
-}
-
-#define ROWS(n)                                                                                              \
-    static void multiply_##n##x1(const products *p) { multiply_rows(n, 1, 0, p); }                           \
-    static void multiply_##n##x2(const products *p) { multiply_rows(n, 2, 0, p); }                           \
-    static void fetching_##n##x1(const products *p) { multiply_rows(n, 1, 1, p); }                           \
-    static void fetching_##n##x2(const products *p) { multiply_rows(n, 2, 1, p); }
-ROWS(1)
-ROWS(2)
-ROWS(3)
-ROWS(4)
-#if FC_MR > 4
-ROWS(5)
-ROWS(6)
-#endif
-#if FC_MR > 6
-ROWS(7)
-ROWS(8)
-#endif
-#if FC_MR > 8
-ROWS(9)
-ROWS(10)
-ROWS(11)
-ROWS(12)
-#endif
-#undef ROWS
-
-typedef void (*multiplication)(const products *);
-#define BODIES(n)                                                                                            \
-    {                                                                                                        \
-        {multiply_##n##x1, multiply_##n##x2}, { fetching_##n##x1, fetching_##n##x2 }                         \
-    }
-/* [rows - 1][whether it fetches][vectors - 1] */
-static const multiplication MULTIPLICATIONS[FC_MR][2][FC_NV] = {
-    BODIES(1), BODIES(2),  BODIES(3),  BODIES(4),
-#if FC_MR > 4
-    BODIES(5), BODIES(6),
-#endif
-#if FC_MR > 6
-    BODIES(7), BODIES(8),
-#endif
-#if FC_MR > 8
-    BODIES(9), BODIES(10), BODIES(11), BODIES(12),
-#endif
-};
-#undef BODIES
-
-/* The products of one point with DEPTH channels of weights at most: register tiles of nearly the same number
- * of squares, since from four on a tile takes as long as it has squares. The first brings the weights that
- * follow, `ahead` of these, closer: they come from a shared cache or from memory. */
-static void multiply_squares(products p, int64_t count, int vectors, int64_t ahead) {
-    const int64_t tiles = (count + FC_MR - 1) / FC_MR;
-    const float *points = p.a;
-    float *sums = p.sums;
-    p.ahead = ahead;
-    for (int64_t tile = 0; tile < tiles; tile++, p.ahead = 0) {
-        const int64_t first = count * tile / tiles, rows = count * (tile + 1) / tiles - first;
-        p.a = points + first * p.row;
-        p.sums = sums + first * FC_NR;
-        MULTIPLICATIONS[rows - 1][p.ahead > 0][vectors - 1](&p);
-    }
-}
-
 /* sums = points x weights for one panel of output channels; b: its weights, [point][channel][width]. */
 static void multiply(const args *a, const cut *k, const space *s, int64_t panel, const float *b,
                      int64_t count, const fc_wino_wanted *in, const fc_wino_wanted *out) {
@@ -220,14 +111,15 @@ static void multiply(const args *a, const cut *k, const space *s, int64_t panel,
     for (int64_t point = 0; point < points; point++) {
         fc_wino_fetch(in, k->edge - 2, point, points);
         fc_wino_fetch(out, k->edge - 2, point, points);
-        for (int64_t c = 0; c < a->c; c += DEPTH) {
-            const products p = {.a = s->points + point * k->point_matrix + c,
-                                .b = b + point * matrix + c * width,
-                                .sums = s->sums + point * k->sum_matrix,
-                                .row = k->point_row,
-                                .depth = fc_min(DEPTH, a->c - c),
-                                .add = c > 0};
-            multiply_squares(p, count, vectors, k->far_weights ? fc_min(matrix, DEPTH * width) : 0);
+        for (int64_t c = 0; c < a->c; c += FC_WINO_DEPTH) {
+            const fc_wino_products p = {.a = s->points + point * k->point_matrix + c,
+                                        .b = b + point * matrix + c * width,
+                                        .sums = s->sums + point * k->sum_matrix,
+                                        .row = k->point_row,
+                                        .depth = fc_min(FC_WINO_DEPTH, a->c - c),
+                                        .add = c > 0};
+            FC_NAME(fc_wino_multiply)
+            (&p, count, vectors, k->far_weights ? fc_min(matrix, FC_WINO_DEPTH * width) : 0);
         }
     }
 }
@@ -264,12 +156,12 @@ FC_INLINE void transform_late(const int m, const int first, const int second, co
     }
 }
 
-/* As multiply_squares, without a call where there are four squares. */
-FC_INLINE void multiply_late_squares(products p, int64_t count, const int nv) {
+/* As fc_wino_multiply, without a call where there are four squares. */
+FC_INLINE void multiply_late_squares(const fc_wino_products *p, int64_t count, const int nv) {
     if (count == 4)
-        multiply_rows(4, nv, 0, &p);
+        fc_wino_multiply_rows(4, nv, 0, p);
     else
-        multiply_squares(p, count, nv, 0);
+        FC_NAME(fc_wino_multiply)(p, count, nv, 0);
 }
 
 /* As multiply, b: [channel][tap][width]. Two rows of points at a time, whose weights share most sums, and so
@@ -285,13 +177,13 @@ FC_INLINE void multiply_late(const int nv, const args *a, const cut *k, const sp
             transform_late(m, first, second, b + c * 9 * nv * VL, depth, nv, s->weights);
             for (int j = 0; j < 2 * edge; j++) {
                 const int point = (j < edge ? first * edge : second * edge - edge) + j;
-                const products p = {.a = s->points + point * k->point_matrix + c,
-                                    .b = s->weights + j * late_matrix(),
-                                    .sums = s->sums + point * k->sum_matrix,
-                                    .row = k->point_row,
-                                    .depth = depth,
-                                    .add = c > 0};
-                multiply_late_squares(p, count, nv);
+                const fc_wino_products p = {.a = s->points + point * k->point_matrix + c,
+                                            .b = s->weights + j * late_matrix(),
+                                            .sums = s->sums + point * k->sum_matrix,
+                                            .row = k->point_row,
+                                            .depth = depth,
+                                            .add = c > 0};
+                multiply_late_squares(&p, count, nv);
             }
         }
     }
@@ -368,11 +260,13 @@ FC_INLINE void finish_panel(const int m, const int pool, const args *a, const cu
 /* ---- the kernel ---- */
 
 FC_TILES(winograd_forward) {
+    if (fc_wino_is_strided(a)) return FC_NAME(fc_wino_strided_tiles)(a);
     const cut k = cut_work(a);
     return k.blocks * k.spans;
 }
 
 FC_SCRATCH(winograd_forward) {
+    if (fc_wino_is_strided(a)) return FC_NAME(fc_wino_strided_scratch)(a);
     const cut k = cut_work(a);
     return k.narrow ? fc_wino_narrow_bytes(a->c) : space_bytes(&k);
 }
@@ -425,6 +319,10 @@ static void run_4(const args *a, int64_t begin, int64_t end, void *scratch) {
 }
 
 FC_RUN(winograd_forward) {
+    if (fc_wino_is_strided(a)) {
+        FC_NAME(fc_wino_strided_run)(a, begin, end, scratch);
+        return;
+    }
     const cut k = cut_work(a);
     if (k.narrow) {
         const fc_wino_blocks blocks = {k.down, k.across, k.squares, k.blocks, k.far};

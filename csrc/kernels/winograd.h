@@ -71,6 +71,15 @@ FC_INLINE void fc_wino_weights(const int m, const vf *g, const int from, vf *o, 
     o[5 * to] = g2;
 }
 
+/* The same for strides of 2 (winograd_strided.c): the two outer weights at the points of m = 3, whose taps of
+ * zero leave nothing but at infinity, and the middle one as it is. */
+FC_INLINE void fc_wino_strided_weights(const vf *g, const int from, vf *o, const int to) {
+    const vf outer[3] = {g[0], g[2 * from], vf_zero()};
+    fc_wino_weights(3, outer, 1, o, to);
+    o[4 * to] = g[2 * from];
+    o[5 * to] = g[from];
+}
+
 /* A^T s: m + 2 points -> m pixels. */
 FC_INLINE void fc_wino_sums(const int m, const vf *s, const int from, vf *o, const int to) {
     const vf s0 = s[0], s1 = s[from], s2 = s[2 * from], s3 = s[3 * from], s4 = s[4 * from];
@@ -332,6 +341,13 @@ typedef struct {
     int act;
 } fc_wino_target;
 
+/* A vector of a square's results, without bias, to its place `at` of y. */
+FC_INLINE void fc_wino_store(const fc_winograd_forward_args *a, vf v, int64_t at, const fc_wino_target *t) {
+    v = fc_finished(vf_add(v, t->bias), a->residual ? a->residual + at : NULL,
+                    a->saved ? a->saved + at : NULL, t->n, t->act, t->alpha);
+    vf_store_tail(a->y + at, v, t->n);
+}
+
 FC_INLINE void fc_wino_finish(const int m, const fc_winograd_forward_args *a, const float *from,
                               int64_t matrix, const fc_wino_target *t) {
     vf half[FC_WINO_POINTS], o[FC_WINO_EDGE];
@@ -341,13 +357,7 @@ FC_INLINE void fc_wino_finish(const int m, const fc_winograd_forward_args *a, co
         fc_wino_sums(m, half + i * (m + 2), 1, o, 1);
         FC_UNROLL(4)
         for (int j = 0; j < m; j++)
-            if (i < t->high && j < t->wide) {
-                const int64_t at = t->at + i * t->row + j * t->pixel;
-                vf_store_tail(a->y + at,
-                              fc_finished(vf_add(o[j], t->bias), a->residual ? a->residual + at : NULL,
-                                          a->saved ? a->saved + at : NULL, t->n, t->act, t->alpha),
-                              t->n);
-            }
+            if (i < t->high && j < t->wide) fc_wino_store(a, o[j], t->at + i * t->row + j * t->pixel, t);
     }
 }
 

@@ -33,18 +33,26 @@ static void take_weights(const fc_winograd_pack_args *a, int64_t c0, int64_t dep
     }
 }
 
-FC_INLINE void transform_weights(const int m, const float *from, float *to, int64_t matrix) {
+FC_INLINE void to_points(const int m, const int strided, const vf *g, vf *o, const int to) {
+    if (strided)
+        fc_wino_strided_weights(g, 1, o, to);
+    else
+        fc_wino_weights(m, g, 1, o, to);
+}
+
+FC_INLINE void transform_weights(const int m, const int strided, const float *from, float *to,
+                                 int64_t matrix) {
     const int edge = m + 2;
     vf half[FC_WINO_EDGE * 3], g[3], o[FC_WINO_EDGE];
     FC_UNROLL(3)
     for (int j = 0; j < 3; j++) {
         FC_UNROLL(3)
         for (int i = 0; i < 3; i++) g[i] = vf_load(from + (i * 3 + j) * PACK_DEPTH * FC_NR);
-        fc_wino_weights(m, g, 1, half + j, 3);
+        to_points(m, strided, g, half + j, 3);
     }
     FC_UNROLL(6)
     for (int i = 0; i < edge; i++) {
-        fc_wino_weights(m, half + i * 3, 1, o, 1);
+        to_points(m, strided, half + i * 3, o, 1);
         FC_UNROLL(6)
         for (int j = 0; j < edge; j++) vf_store(to + (i * edge + j) * matrix, o[j]);
     }
@@ -76,9 +84,11 @@ FC_RUN(winograd_pack) {
             continue;
         }
         for (int64_t i = 0; i < depth * width; i += VL)
-            if (m == 3)
-                transform_weights(3, taken + i, to + i, matrix);
+            if (a->stride == 2)
+                transform_weights(4, 1, taken + i, to + i, matrix);
+            else if (m == 3)
+                transform_weights(3, 0, taken + i, to + i, matrix);
             else
-                transform_weights(4, taken + i, to + i, matrix);
+                transform_weights(4, 0, taken + i, to + i, matrix);
     }
 }

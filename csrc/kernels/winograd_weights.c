@@ -1,23 +1,16 @@
 /* The gradient of a convolution with respect to its weights in the Winograd domain (contract in kernels.def,
- * transforms in winograd.h): with d a patch of x and y the square of dy above it,
+ * transforms in winograd.h and winograd_rows.h): with d a patch of x and y the square of dy above it,
  *   dweights = G^T [ sum over squares of (B^T d B) . (A y A^T) ] G
  * which over the channels is (m + 2)^2 products of matrices, channels in x squares x channels out.
  *
  * A tile of work is a part of the squares x a span of input channels x spans of output channels. Its squares
- * pass in blocks, and of each block the points pass ROWS rows at a time: what that many rows need lies in the
- * worker's L2 cache, where all points would not, and two workers would wait for the cache they share. The
+ * pass in blocks, and of each block the points pass FC_ROWS rows at a time: what that many rows need lies in
+ * the worker's L2 cache, where all points would not, and two workers would wait for the cache they share. The
  * sums of a row of points go through the half of G^T . G that runs along the row, and only the three numbers
  * that are left of them are added to those of the blocks before.
  */
-#include "winograd.h"
+#include "winograd_rows.h"
 
-/* Squares of a block at most, and rows of points at a time: the points of pixels and gradients take 650 KiB.
- * With fewer squares, a register tile's start and end and the sums that are added up weigh more; with fewer
- * rows, pixels are read more often. */
-#define BLOCK 72
-#define ROWS 3
-/* Channels of a tile, in and out. */
-#define SPAN 64
 /* Spans of output channels that a tile may have, of which each transforms its gradients, but all have the
  * same pixels; fewer where there would be less than ENOUGH_TILES, so that 16 threads have one each. */
 #define GROUP 4
@@ -29,8 +22,6 @@
 #else
 #define MR FC_MR
 #endif
-/* Squares that a block has room for where channels are few, a constant of the machine code. */
-#define NARROW_MATRIX(c) (FC_ROUND_UP(BLOCK * (c), 16) | 16)
 
 /* Images of so many floats, 512 KiB, are taken to lie in the L2 cache anyway. Of others the squares that
  * follow are fetched meanwhile, unless they have so many channels that there is no room for them beside the
@@ -60,31 +51,31 @@ static cut cut_work(const args *a) {
     k.down = (a->oh + m - 1) / m;
     k.across = (a->ow + m - 1) / m;
     k.squares = a->n * k.down * k.across;
-    k.spans_in = (a->c + SPAN - 1) / SPAN;
-    k.spans_out = (a->k + SPAN - 1) / SPAN;
+    k.spans_in = (a->c + FC_ROWS_SPAN - 1) / FC_ROWS_SPAN;
+    k.spans_out = (a->k + FC_ROWS_SPAN - 1) / FC_ROWS_SPAN;
     k.group = fc_min(k.spans_out, GROUP);
     while (k.group > 1 && a->parts * k.spans_in * ((k.spans_out + k.group - 1) / k.group) < ENOUGH_TILES)
         k.group--;
     k.groups = (k.spans_out + k.group - 1) / k.group;
     const int64_t share = fc_max((k.squares + a->parts - 1) / a->parts, 1);
-    const int64_t blocks = (share + BLOCK - 1) / BLOCK;
+    const int64_t blocks = (share + FC_ROWS_BLOCK - 1) / FC_ROWS_BLOCK;
     k.block = (share + blocks - 1) / blocks;
-    k.x_row = FC_ROUND_UP(fc_min(a->c, SPAN), 16);
+    k.x_row = FC_ROUND_UP(fc_min(a->c, FC_ROWS_SPAN), 16);
     k.x_matrix = fc_odd_lines(k.block * k.x_row);
-    k.dy_row = FC_ROUND_UP(fc_min(a->k, SPAN), 16);
+    k.dy_row = FC_ROUND_UP(fc_min(a->k, FC_ROWS_SPAN), 16);
     k.dy_matrix = fc_odd_lines(k.block * k.dy_row);
     k.narrow_x = fc_wino_narrow(a->c) && m == 4;
     k.narrow_dy = fc_wino_narrow(a->k) && m == 4;
-    if (k.narrow_x) k.x_matrix = NARROW_MATRIX(k.x_row);
-    if (k.narrow_dy) k.dy_matrix = NARROW_MATRIX(k.dy_row);
+    if (k.narrow_x) k.x_matrix = FC_ROWS_NARROW_MATRIX(k.x_row);
+    if (k.narrow_dy) k.dy_matrix = FC_ROWS_NARROW_MATRIX(k.dy_row);
     k.far = fc_max(a->c, a->k) <= FAR_CHANNELS &&
             a->n * (a->h * a->w * a->c + a->oh * a->ow * a->k) > NEAR_FLOATS;
-    k.sum_matrix = fc_odd_lines(fc_min(a->c, SPAN) * k.dy_row);
+    k.sum_matrix = fc_odd_lines(fc_min(a->c, FC_ROWS_SPAN) * k.dy_row);
     return k;
 }
 
 typedef struct {
-    float *pixels, *gradients; /* [point of ROWS rows][square][channel] */
+    float *pixels, *gradients; /* [point of FC_ROWS rows][square][channel] */
     float *sums;               /* of a row of points: [point][channel in][channel out] */
     float *halves;             /* [span of a group][row of points][3][channel in][channel out] */
 } space;
@@ -96,15 +87,15 @@ FC_TILES(winograd_backward_weights) {
 
 FC_SCRATCH(winograd_backward_weights) {
     const cut k = cut_work(a);
-    return (size_t)(k.edge * (ROWS * (k.x_matrix + k.dy_matrix) + k.sum_matrix * (1 + 3 * k.group))) *
+    return (size_t)(k.edge * (FC_ROWS * (k.x_matrix + k.dy_matrix) + k.sum_matrix * (1 + 3 * k.group))) *
            sizeof(float);
 }
 
 static space lay_out(const cut *k, void *scratch) {
     space s;
     s.pixels = scratch;
-    s.gradients = s.pixels + ROWS * k->edge * k->x_matrix;
-    s.sums = s.gradients + ROWS * k->edge * k->dy_matrix;
+    s.gradients = s.pixels + FC_ROWS * k->edge * k->x_matrix;
+    s.sums = s.gradients + FC_ROWS * k->edge * k->dy_matrix;
     s.halves = s.sums + k->edge * k->sum_matrix;
     return s;
 }
@@ -113,105 +104,6 @@ static space lay_out(const cut *k, void *scratch) {
 typedef struct {
     int64_t c0, c, k0, k;
 } channels;
-
-/* ---- images to points ---- */
-
-/* One vector of channels of a patch of `in` x `in` pixels, m + 2 for pixels and m for gradients, which lie at
- * at[0] + c, at[1] + c ...: `rows` rows of points from `row` on, `matrix` floats apart. */
-FC_INLINE void transform(const int m, const int in, const int row, const int rows, const float *const *at,
-                         int64_t c, float *to, int64_t matrix) {
-    const int edge = m + 2;
-    vf half[ROWS * FC_WINO_EDGE], d[FC_WINO_EDGE], o[FC_WINO_EDGE];
-    FC_UNROLL(6)
-    for (int j = 0; j < in; j++) {
-        FC_UNROLL(6)
-        for (int i = 0; i < in; i++) d[i] = vf_load(at[i * in + j] + c);
-        /* Of what isn't wanted nothing is left in the machine code. */
-        if (in == m)
-            fc_wino_gradients(m, d, 1, o, 1);
-        else
-            fc_wino_pixels(m, d, 1, o, 1);
-        FC_UNROLL(3)
-        for (int i = 0; i < rows; i++) half[i * FC_WINO_EDGE + j] = o[row + i];
-    }
-    FC_UNROLL(3)
-    for (int i = 0; i < rows; i++) {
-        if (in == m)
-            fc_wino_gradients(m, half + i * FC_WINO_EDGE, 1, o, 1);
-        else
-            fc_wino_pixels(m, half + i * FC_WINO_EDGE, 1, o, 1);
-        FC_UNROLL(6)
-        for (int j = 0; j < edge; j++) vf_store(to + (i * edge + j) * matrix, o[j]);
-    }
-}
-
-/* Rows of points of the squares first .. end, `channels` channels from c0 on. */
-FC_INLINE void transform_squares(const int m, const int in, const int row, const int rows,
-                                 const fc_wino_images *s, int64_t first, int64_t end, int64_t c0,
-                                 int64_t channels, float *points, int64_t step, int64_t matrix) {
-    FC_ALIGNED(64) static const float zeros[SPAN] = {0};
-    const int64_t whole = channels - channels % VL;
-    for (int64_t t = first; t < end; t++, points += step) {
-        const float *at[FC_WINO_POINTS];
-        const fc_square q = fc_square_at(m, s->down, s->across, t);
-        const int64_t y = q.y - s->pt, x = q.x - s->pl;
-        const float *image = s->x + q.image * s->h * s->w * s->c + c0;
-        const int64_t top = fc_max(-y, 0), bottom = fc_min(s->h - y, in);
-        const int64_t left = fc_max(-x, 0), right = fc_min(s->w - x, in);
-        for (int i = 0; i < in * in; i++) at[i] = zeros;
-        for (int64_t i = top; i < bottom; i++)
-            for (int64_t j = left; j < right; j++) at[i * in + j] = image + ((y + i) * s->w + x + j) * s->c;
-        for (int64_t c = 0; c < whole; c += VL) transform(m, in, row, rows, at, c, points + c, matrix);
-        if (whole < channels) {
-            FC_ALIGNED(64) float copy[FC_WINO_POINTS * VL];
-            for (int i = 0; i < in * in; i++) {
-                vf_store(copy + i * VL, vf_load_n(at[i] + whole, (int)(channels - whole)));
-                at[i] = copy + i * VL;
-            }
-            transform(m, in, row, rows, at, 0, points + whole, matrix);
-        }
-    }
-}
-
-/* One vector of channels, from `at` on, of a square of few channels: as above, all distances constants. */
-FC_INLINE void transform_narrow(const int in, const int row, const int rows, const int c, const int crosses,
-                                const fc_wino_place *p, int64_t at, float *to) {
-    vf half[ROWS * FC_WINO_EDGE], d[FC_WINO_EDGE], o[FC_WINO_EDGE];
-    FC_UNROLL(6)
-    for (int j = 0; j < in; j++) {
-        FC_UNROLL(6)
-        for (int i = 0; i < in; i++) d[i] = fc_wino_pixel(crosses, c, p, i, j, at);
-        if (in == 4)
-            fc_wino_gradients(4, d, 1, o, 1);
-        else
-            fc_wino_pixels(4, d, 1, o, 1);
-        FC_UNROLL(3)
-        for (int i = 0; i < rows; i++) half[i * FC_WINO_EDGE + j] = o[row + i];
-    }
-    FC_UNROLL(3)
-    for (int i = 0; i < rows; i++) {
-        if (in == 4)
-            fc_wino_gradients(4, half + i * FC_WINO_EDGE, 1, o, 1);
-        else
-            fc_wino_pixels(4, half + i * FC_WINO_EDGE, 1, o, 1);
-        FC_UNROLL(6)
-        for (int j = 0; j < 6; j++) vf_store(to + (i * 6 + j) * NARROW_MATRIX(c), o[j]);
-    }
-}
-
-FC_INLINE void transform_narrow_squares(const int in, const int row, const int rows, const int c,
-                                        const fc_wino_images *s, int64_t first, int64_t end, float *points) {
-    fc_square q = fc_square_at(4, s->down, s->across, first);
-    for (int64_t t = first; t < end; t++, points += c, fc_next_square(4, s->down, s->across, &q)) {
-        fc_wino_place p = {{0}, {0}, {0}, 0};
-        fc_wino_find(in, c, s, &q, &p);
-        for (int64_t at = 0; at < c; at += VL)
-            if (p.crosses)
-                transform_narrow(in, row, rows, c, 1, &p, at, points + at);
-            else
-                transform_narrow(in, row, rows, c, 0, &p, at, points + at);
-    }
-}
 
 /* ---- products ---- */
 
@@ -353,24 +245,24 @@ FC_INLINE void find_points(const int m, const int in, const int row, const int r
     const int narrow = in == m ? k->narrow_dy : k->narrow_x;
     const int64_t step = in == m ? k->dy_row : k->x_row, matrix = in == m ? k->dy_matrix : k->x_matrix;
     if (m == 4 && narrow && s->c == 16)
-        transform_narrow_squares(in, row, rows, 16, s, first, next, points);
+        fc_rows_narrow_squares(in, row, rows, 16, s, first, next, points);
     else if (m == 4 && narrow)
-        transform_narrow_squares(in, row, rows, FC_WINO_NARROW, s, first, next, points);
+        fc_rows_narrow_squares(in, row, rows, FC_WINO_NARROW, s, first, next, points);
     else
-        transform_squares(m, in, row, rows, s, first, next, c0, channels, points, step, matrix);
+        fc_rows_squares(m, in, row, rows, s, first, next, c0, channels, points, step, matrix);
 }
 
 /* `rows` rows of points, from `row` on, of one block of squares. */
 FC_INLINE void run_rows(const int m, const int row, const int rows, const args *a, const cut *k,
                         const space *s, const task *t, int64_t first, int64_t next) {
     const int64_t following = k->far ? fc_min(next + k->block, t->end) : next;
-    channels ch = {t->in * SPAN, fc_min(SPAN, a->c - t->in * SPAN), 0, 0};
+    channels ch = {t->in * FC_ROWS_SPAN, fc_min(FC_ROWS_SPAN, a->c - t->in * FC_ROWS_SPAN), 0, 0};
     wanted after = {{&t->x, next, following, m + 2, ch.c0, ch.c0 + ch.c}, {&t->dy, next, following, m, 0, 0}};
     find_points(m, m + 2, row, rows, k, &t->x, first, next, ch.c0, ch.c, s->pixels);
     for (int64_t i = 0; i < t->spans; i++) {
         float *halves = s->halves + i * k->edge * 3 * k->sum_matrix;
-        ch.k0 = (t->out + i) * SPAN;
-        ch.k = fc_min(SPAN, a->k - ch.k0);
+        ch.k0 = (t->out + i) * FC_ROWS_SPAN;
+        ch.k = fc_min(FC_ROWS_SPAN, a->k - ch.k0);
         if (i > 0) after.x.end = next;
         after.dy.c0 = ch.k0;
         after.dy.c1 = ch.k0 + ch.k;
@@ -389,8 +281,8 @@ FC_INLINE void run_tile(const int m, const args *a, const cut *k, const space *s
     do { /* at least once: sums of no squares are 0 */
         const int64_t next = fc_min(first + k->block, t->end);
         FC_UNROLL(6)
-        for (int row = 0; row < m + 2; row += ROWS)
-            run_rows(m, row, row + ROWS <= m + 2 ? ROWS : m + 2 - row, a, k, s, t, first, next);
+        for (int row = 0; row < m + 2; row += FC_ROWS)
+            run_rows(m, row, row + FC_ROWS <= m + 2 ? FC_ROWS : m + 2 - row, a, k, s, t, first, next);
         first = next;
     } while (first < t->end);
 }

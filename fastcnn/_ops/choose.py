@@ -36,9 +36,11 @@ _LATE = 14.0  # to transform a vector of weights beside their products
 _FEW_SQUARES, _FAR_WEIGHTS = 4, 4e6
 #: And up to so many channels, as its sums are added up in one chain, whose rounding errors grow with its length.
 _LATE_CHANNELS = 512
+#: Products take so much longer with strides of 2, whose points come from a shared cache in part.
+_STRIDED = 1.1
 _TAPS = 40.0  # one vector of sums over all squares to the gradients of weights
-#: csrc/kernels/winograd.c: squares for which the weights pass once.
-_SQUARES = 36
+#: csrc/kernels/winograd.c, winograd_strided.c: squares for which the weights pass once.
+_SQUARES, _STRIDED_SQUARES = 36, 28
 #: csrc/kernels/winograd_weights.c: channels of a span. Reckoned as if each transformed for itself; some share pixels.
 _SPAN = 64
 #: csrc/kernels/correlation.c: terms of a sum that is written but once, on every instruction set. Of longer ones a part
@@ -117,7 +119,7 @@ class Direct:
     name = "direct"
     title = "direct"
     pools = True
-    late = False
+    late = forward_only = False
 
     def fits(self, g: ConvGeometry) -> bool:
         return True
@@ -146,24 +148,32 @@ class Direct:
 
 @dataclasses.dataclass(frozen=True)
 class Winograd:
-    """F(m x m, 3 x 3): 2.25 (m = 4) or 2.78 (m = 3) multiplications a pixel instead of 9, between transforms."""
+    """F(m x m, 3 x 3): 2.25 (m = 4) or 2.78 (m = 3) multiplications a pixel instead of 9, between transforms.
+
+    With strides of 2 it is F(4, 2) of the even pixels, and the odd ones as they are: 5.06 instead of 9.
+    """
 
     m: int
     #: Whether the weights are transformed each time, which takes a quarter of the bytes: m = 4, for predictions.
     late: bool = False
+    stride: int = 1
     name = "winograd"
 
     @property
     def title(self) -> str:
-        return f"F({self.m}x{self.m},3x3){', late' if self.late else ''}"
+        return f"F({self.m}x{self.m},3x3){', late' if self.late else ''}{f'/{self.stride}' if self.stride > 1 else ''}"
+
+    @property
+    def forward_only(self) -> bool:
+        return self.late or self.stride > 1
 
     @property
     def pools(self) -> bool:
         """Whether windows of 2x2 lie within the squares, so that it can take their maxima on the way out."""
-        return self.m % 2 == 0
+        return self.m % 2 == 0 and self.stride == 1
 
     def fits(self, g: ConvGeometry) -> bool:
-        plain = (g.kh, g.kw, g.sh, g.sw, g.dh, g.dw, g.groups) == (3, 3, 1, 1, 1, 1, 1)
+        plain = (g.kh, g.kw, g.sh, g.sw, g.dh, g.dw, g.groups) == (3, 3, self.stride, self.stride, 1, 1, 1)
         if self.late:
             far = 4 * self._points * g.c * g.k >= _FAR_WEIGHTS
             if self._squares(g) > _FEW_SQUARES or g.c > _LATE_CHANNELS or not far:
@@ -176,7 +186,8 @@ class Winograd:
             work = self._work(g, 1, 1) + g.c * g.k / _LANES * _LATE + 4 * weights / _CACHE + _spilled(4 * weights)
             return _START + work + (_packing(weights) if pack_each_time else 0.0)
         weights = self._points * g.c * g.k
-        read = 4 * weights * -(-self._squares(g) // _SQUARES) / _CACHE + _spilled(4 * weights)
+        turns = -(-self._squares(g) // (_SQUARES if self.stride == 1 else _STRIDED_SQUARES))
+        read = 4 * weights * turns / _CACHE + _spilled(4 * weights)
         return _START + self._work(g, 1, 1) + read + (_packing(weights) if pack_each_time else 0.0)
 
     def weights_cost(self, g: ConvGeometry) -> float:
@@ -185,7 +196,13 @@ class Winograd:
 
     @property
     def _points(self) -> int:
+        """Matrices of weights."""
         return (self.m + 2) ** 2
+
+    @property
+    def _matrices(self) -> int:
+        """Of products: with strides of 2 four points of a row have the same weights."""
+        return self._points if self.stride == 1 else 81
 
     def _squares(self, g: ConvGeometry) -> int:
         return g.n * -(-g.oh // self.m) * -(-g.ow // self.m)
@@ -200,9 +217,9 @@ class Winograd:
     def _work(self, g: ConvGeometry, x_times: int, y_times: int) -> float:
         """Products, transforms (of x and of y, so many times each), and what of the images is not in the cache."""
         vectors = x_times * -(-g.c // _LANES) * _PIXELS + y_times * -(-g.k // _LANES) * _SUMS
-        products = 2 * self._points * g.c * g.k / _FLOPS
+        products = 2 * self._matrices * g.c * g.k / _FLOPS * (1.0 if self.stride == 1 else _STRIDED)
         images = _spilled(4 * (math.prod(g.x_shape) + math.prod(g.y_shape)))
-        return self._squares(g) * (products + self._points / 36 * vectors) + images
+        return self._squares(g) * (products + self._matrices / 36 * vectors) + images
 
     def forward(self, g: ConvGeometry) -> Method:
         return self._method(g, adjoint=0)
@@ -216,14 +233,20 @@ class Winograd:
         return WeightGradient("winograd", "winograd_backward_weights", numbers, parts)
 
     def _method(self, g: ConvGeometry, adjoint: int) -> Method:
-        pack = {"c": g.c, "k": g.k, "m": self.m, "adjoint": adjoint, "late": int(self.late)}
+        pack = {"c": g.c, "k": g.k, "m": self.m, "adjoint": adjoint, "late": int(self.late), "stride": self.stride}
         size = g.winograd_packed_size(self.m, self.late)
         numbers = {**g.fields(), **_PLAIN, "y_step": g.k, "m": self.m, "late": int(self.late), "pool": 0}
         return Method("winograd", "winograd_pack", pack, size, "winograd_forward", "x", "y", numbers, in_place=True)
 
 
 #: In the order in which they are preferred where they cost the same.
-_CANDIDATES: tuple[Direct | Winograd, ...] = (Direct(), Winograd(4), Winograd(3), Winograd(4, late=True))
+_CANDIDATES: tuple[Direct | Winograd, ...] = (
+    Direct(),
+    Winograd(4),
+    Winograd(3),
+    Winograd(4, late=True),
+    Winograd(4, stride=2),
+)
 
 
 def set_precision(precision: str) -> None:
@@ -232,7 +255,7 @@ def set_precision(precision: str) -> None:
     Parameters
     ----------
     precision : {"fast", "exact"}
-        "fast" (the default) computes 3x3 convolutions of stride 1 by Winograd's minimal filtering where that is
+        "fast" (the default) computes 3x3 convolutions of stride 1 or 2 by Winograd's minimal filtering where that is
         faster: errors stay below 2e-5 of the largest result. "exact" adds up products as they are, with errors of
         some 2e-6. Models that are already built follow at their next call.
 
@@ -292,7 +315,7 @@ def forward(g: ConvGeometry, pack_each_time: bool, pool: bool = False) -> Method
 
 def backward_data(g: ConvGeometry, pack_each_time: bool) -> Method:
     """The method for the gradient of the convolution `g` with respect to its input."""
-    fitting = [c for c in _CANDIDATES if c.fits(g) and not c.late]
+    fitting = [c for c in _CANDIDATES if c.fits(g) and not c.forward_only]
     best, why = _best(fitting, lambda c: c.cost(g if isinstance(c, Direct) else g.adjoint(), pack_each_time))
     return dataclasses.replace(best.backward_data(g), why=why)
 
@@ -302,7 +325,7 @@ def backward_weights(g: ConvGeometry) -> WeightGradient:
     if g.is_depthwise:
         parts = g.weight_parts
         return WeightGradient("depthwise", "depthwise_backward_weights", {**g.fields(), "parts": parts}, parts)
-    best, why = _best([c for c in _CANDIDATES if c.fits(g) and not c.late], lambda c: c.weights_cost(g))
+    best, why = _best([c for c in _CANDIDATES if c.fits(g) and not c.forward_only], lambda c: c.weights_cost(g))
     return dataclasses.replace(best.backward_weights(g), why=why)
 
 

@@ -10,7 +10,16 @@ import numpy as np
 from fastcnn import reference as ref
 
 from .case import Case, Problem, Step, apart, floats, generator, integers
-from .convolution_shapes import CONVOLUTIONS, DEPTHWISE, EPILOGUES, POOLED, STRIDED_EPILOGUES, WINOGRAD, Conv
+from .convolution_shapes import (
+    CONVOLUTIONS,
+    DEPTHWISE,
+    EPILOGUES,
+    POOLED,
+    STRIDED_EPILOGUES,
+    STRIDED_WINOGRAD,
+    WINOGRAD,
+    Conv,
+)
 
 SLOPE = 0.25  # of leaky ReLU: exact in binary
 BETA = 0.5  # the second number of activations that have one
@@ -145,7 +154,7 @@ def winograd_problem(c: Conv, m: int, adjoint: bool, over: str = "", late: int =
         numbers |= {"h": oh, "w": ow, "c": k, "oh": c.shape[1], "ow": c.shape[2], "k": c.c}
         numbers |= {"pt": 2 - c.corner[0], "pl": 2 - c.corner[1]}
     pack = {"weights": "w", "packed": "packed", "c": numbers["c"], "k": numbers["k"], "m": m, "adjoint": int(adjoint)}
-    pack["late"] = late
+    pack |= {"late": late, "stride": c.strides[0]}
     problem.steps = [
         Step("winograd_pack", pack),
         Step("winograd_forward", {"packed": "packed", **tensors, **numbers, "m": m, "late": late}),
@@ -223,7 +232,7 @@ def cases() -> Iterator[Case]:
             ("backward_data", True, "saved"),
         ):
             terms = c.kernel[0] * c.kernel[1] * (c.k if adjoint else c.c) // c.groups
-            if c.residual and terms <= TERMS_AT_ONCE:
+            if c.residual and terms <= TERMS_AT_ONCE and not (adjoint and _only_forward(c)):
                 yield Case(
                     f"conv2d_{kind}/{c.name}/over_{over}",
                     (_KINDS[kind][1], f"conv2d_{kind}"),
@@ -235,6 +244,14 @@ def cases() -> Iterator[Case]:
                 f"conv2d_backward_weights_pooled/{c.name}{'/integers' * exact}",
                 ("conv2d_backward_weights_pooled", "fold"),
                 lambda rng, c=c, e=exact: pooled_weights_problem(c, e),
+                c.large,
+            )
+    for c in STRIDED_WINOGRAD:
+        for over in ("", "residual")[: 2 if c.residual else 1]:
+            yield Case(
+                f"winograd_forward_strided/{c.name}{over and f'/over_{over}'}",
+                ("winograd_pack", "winograd_forward"),
+                lambda rng, c=c, over=over: winograd_problem(c, 4, False, over),
                 c.large,
             )
     for c in [*WINOGRAD, *EPILOGUES]:

@@ -342,3 +342,20 @@ POOLED = [
     Conv("padding_over_kernel", (1, 3, 5, 2), 12, padding=((4, 5), (3, 4)), parts=5),
     Conv("many_windows", (3, 40, 42, 2), 20, padding="same", parts=2),
 ]
+
+#: Of stride 2: one pixel, borders on every side, rests of squares, blocks and channels, sums that are cut, epilogues.
+STRIDED_WINOGRAD = [
+    Conv("one_pixel", (1, 1, 1, 16), 16, strides=(2, 2), padding="same"),
+    Conv("one_square", (1, 9, 9, 16), 32, strides=(2, 2)),
+    Conv("same_even", (2, 14, 18, 20), 37, strides=(2, 2), padding="same"),
+    Conv("same_odd", (3, 13, 7, 33), 70, strides=(2, 2), padding="same", act="leaky_relu"),
+    Conv("padding_around", (2, 12, 10, 17), 16, strides=(2, 2), padding=1, bias=False),
+    Conv("wide_padding", (1, 4, 3, 16), 18, strides=(2, 2), padding=((5, 2), (4, 7)), act="relu6"),
+    Conv("cut_sums", (1, 7, 9, 300), 24, strides=(2, 2), padding="same", act="relu"),
+    Conv("residual", (2, 15, 17, 24), 40, strides=(2, 2), padding="same", act="relu", residual=True),
+    Conv("late", (2, 11, 9, 18), 37, strides=(2, 2), padding="same", act="hard_silu"),
+    Conv("late_loop", (2, 11, 9, 18), 37, strides=(2, 2), padding="same", act="silu", residual=True),
+    Conv("apart", (2, 9, 11, 16), 40, strides=(2, 2), padding="same", act="relu", apart=24),
+    Conv("batch_0", (0, 9, 9, 16), 16, strides=(2, 2)),
+    Conv("large", (4, 40, 38, 48), 80, strides=(2, 2), padding=1, act="relu", large=True),
+]

@@ -46,7 +46,9 @@ def test_maps_of_three_pixels_take_squares_of_three() -> None:
     [
         ConvGeometry.of((8, 30, 30, 15), (3, 3, 15, 64)),
         ConvGeometry.of((8, 30, 30, 64), (3, 3, 64, 15)),
-        ConvGeometry.of((8, 30, 30, 64), (3, 3, 64, 64), strides=2),
+        ConvGeometry.of((8, 30, 30, 64), (3, 3, 64, 64), strides=3),
+        ConvGeometry.of((8, 30, 30, 64), (3, 3, 64, 64), strides=(1, 2)),
+        ConvGeometry.of((8, 30, 30, 15), (3, 3, 15, 64), strides=2),
         ConvGeometry.of((8, 30, 30, 64), (3, 3, 64, 64), dilation=(1, 2)),
         ConvGeometry.of((8, 30, 30, 64), (3, 3, 32, 64), groups=2),
         ConvGeometry.of((8, 30, 30, 64), (3, 1, 64, 64)),
@@ -59,6 +61,15 @@ def test_what_winograd_does_not_fit_goes_directly(g: ConvGeometry, monkeypatch: 
     for method in every(g):
         assert method.name == "direct"
         assert method.why == ""
+
+
+def test_strides_of_two_go_by_winograd_forward_where_weights_are_few() -> None:
+    g = ConvGeometry.of((8, 56, 56, 64), (3, 3, 64, 128), strides=2, padding=1)
+    assert choose.forward(g, False).why.startswith("expected: F(4x4,3x3)/2 ")
+    assert choose.backward_data(g, False).name == choose.backward_weights(g).name == "direct"
+    assert choose.forward(g, False, pool=True).name == "direct"
+    many = ConvGeometry.of((1, 14, 14, 512), (3, 3, 512, 512), strides=2, padding=1)
+    assert choose.forward(many, False).name == "direct"
 
 
 def test_a_single_pixel_goes_directly_however_many_channels() -> None:
@@ -119,19 +130,23 @@ def test_packed_sizes_are_the_kernels() -> None:
 
 
 @pytest.mark.parametrize("method", ["direct", "winograd"])
+@pytest.mark.parametrize("strides", [1, 2])
 @pytest.mark.parametrize("padding", ["valid", "same", ((3, 0), (1, 4))])
-def test_operations_by_either_method(method: str, padding: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_operations_by_either_method(
+    method: str, padding: object, strides: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FASTCNN_CONV", method)
     rng = np.random.default_rng(7)
     x = rng.standard_normal((2, 9, 11, 32)).astype(np.float32)
     w = rng.standard_normal((3, 3, 32, 40)).astype(np.float32) / 17
     b = rng.standard_normal(40).astype(np.float32)
-    y = ops.conv2d(x, w, b, padding=padding, activation="relu")
-    expected = ref.unary(ref.conv2d(x, w, b, padding=padding), "relu")
+    y = ops.conv2d(x, w, b, strides=strides, padding=padding, activation="relu")
+    expected = ref.unary(ref.conv2d(x, w, b, strides=strides, padding=padding), "relu")
     assert np.abs(y - expected).max() <= NORM_ERROR * np.abs(expected).max()
     dy = rng.standard_normal(y.shape).astype(np.float32)
     for got, exact in zip(
-        ops.conv2d_backward(dy, x, w, padding=padding), ref.conv2d_backward(dy, x, w, padding=padding)
+        ops.conv2d_backward(dy, x, w, strides=strides, padding=padding),
+        ref.conv2d_backward(dy, x, w, strides=strides, padding=padding),
     ):
         assert np.abs(got - exact).max() <= NORM_ERROR * np.abs(exact).max()
 
