@@ -116,7 +116,7 @@ def in_file_order(shape: Sequence[Any], order: Order) -> tuple[Any, ...]:
 #: Operations that give a row for each row of their first input of open length.
 _KEEP_ROWS = frozenset((
     "identity", "dropout", "unary", "affine", "binary", "conv2d", "conv2d_transpose", "dense", "batch_norm",
-    "group_norm", "layer_norm", "softmax", "max_pool2d", "avg_pool2d", "pad2d", "upsample2d", "resize",
+    "group_norm", "layer_norm", "softmax", "log_softmax", "max_pool2d", "avg_pool2d", "pad2d", "upsample2d", "resize",
 ))  # fmt: skip
 
 

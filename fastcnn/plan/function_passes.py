@@ -25,6 +25,7 @@ def name_functions(outputs: Sequence[Value]) -> list[Value]:
     - Arithmetic with one number is a line, scale x + shift; lines of lines are one, and the line x is x itself.
     - Clipping to 0 .. 6 or to 0 and more is ReLU6 or ReLU; a line, ReLU6 and a sixth of it is hard sigmoid.
     - x times sigmoid(c x), hard sigmoid(x), ReLU6(x + 3) or tanh(softplus(x)) is SiLU, hard SiLU (6 times it) or Mish.
+    - x times 1 + erf(x / sqrt(2)), or 1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)), is twice GELU or its approximation.
 
     Only where nothing else reads what then isn't made.
     """
@@ -46,7 +47,7 @@ def _name_function(r: Rewrite, node: Node, inputs: list[Value | None]) -> Sequen
         if line is not None:
             return [_join_lines(r, node, *line)]
         if node.attrs["kind"] == "multiply":
-            return _gated(r, node, inputs)
+            return _gated(r, node, inputs) or _gelu(r, node, inputs)
     if name == "affine" and inputs[0] is not None:
         joined = _join_lines(r, node, inputs[0], node.attrs["scale"], node.attrs["shift"])
         return None if _made_by(joined, "affine") and joined.node.attrs == node.attrs else [joined]  # type: ignore[union-attr]
@@ -132,6 +133,57 @@ def _gated(r: Rewrite, node: Node, inputs: Sequence[Value | None]) -> Sequence[V
         if attrs["kind"] == "tanh" and _made_by(inner, "unary", "softplus") and _argument(inner) is x:
             return [unary(x, "mish", name=node.name)]
     return None
+
+
+def _gelu(r: Rewrite, node: Node, inputs: Sequence[Value | None]) -> Sequence[Value] | None:
+    """x times one and a function between -1 and 1; there may be factors on both."""
+    for mine, other in ((0, 1), (1, 0)):
+        gate, source, x = inputs[mine], node.inputs[mine], inputs[other]
+        if gate is None or x is None or source is None or not r.once(source):
+            continue
+        (curve, scale, shift), (x, factor, start) = _line_of(gate), _line_of(x)
+        if start != 0 or abs(scale - shift) > _CLOSE * abs(scale) or not _made_by(curve, "unary"):
+            continue
+        assert curve.node is not None
+        kind, (inner, slope, offset) = curve.node.attrs["kind"], _line_of(_argument(curve))
+        found = ""
+        if kind == "erf" and inner is x and offset == 0 and abs(slope - math.sqrt(0.5)) < _CLOSE:
+            found = "gelu"
+        if kind == "tanh" and offset == 0 and abs(slope - math.sqrt(2 / math.pi)) < _CLOSE and _is_x_and_cube(inner, x):
+            found = "gelu_tanh"
+        if found:
+            gelu, times = unary(x, found, name=node.name), 2 * scale * factor
+            return [gelu if abs(times - 1) < _CLOSE else affine(gelu, times, 0.0, node.name)]
+    return None
+
+
+def _is_x_and_cube(value: Value, x: Value) -> bool:
+    """Whether a value is x + 0.044715 x^3."""
+    if not _made_by(value, "binary", "add"):
+        return False
+    assert value.node is not None
+    for p, q in (value.node.inputs, value.node.inputs[::-1]):
+        if p is x and q is not None:
+            cube, scale, shift = _line_of(q)
+            return shift == 0 and abs(scale - 0.044715) < _CLOSE and _is_cube(cube, x)
+    return False
+
+
+def _is_cube(value: Value, x: Value) -> bool:
+    if _made_by(value, "unary", "power"):
+        assert value.node is not None
+        return _argument(value) is x and value.node.attrs["alpha"] == 3
+    if not _made_by(value, "binary", "multiply"):
+        return False
+    assert value.node is not None
+    for p, q in (value.node.inputs, value.node.inputs[::-1]):
+        if p is x and _made_by(q, "binary", "multiply"):
+            assert q is not None and q.node is not None
+            return all(v is x for v in q.node.inputs)
+        if p is x and _made_by(q, "unary", "square"):
+            assert q is not None
+            return _argument(q) is x
+    return False
 
 
 def _is_a_sixth(attrs: Mapping[str, Any]) -> bool:

@@ -181,6 +181,7 @@ CASES: dict[str, Case] = {
     "depth to space": node("DepthToSpace", blocksize=2),
     "depth to space by channels": node("DepthToSpace", blocksize=2, mode="CRD"),
     "space to depth": lambda b, x: b.node("SpaceToDepth", [b.node("MaxPool", [x], kernel_shape=[1, 2])], blocksize=2),
+    "group norm": lambda b, x: b.node("GroupNormalization", [x, b.floats(4), b.floats(4)], num_groups=2),
     "instance norm": lambda b, x: b.node("InstanceNormalization", [x, b.floats(4), b.floats(4)]),
     "layer norm": lambda b, x: b.node("LayerNormalization", [x, b.floats(5), b.floats(5)], axis=-1),
     "batch norm": lambda b, x: b.norm(x, 4),
@@ -212,6 +213,10 @@ CASES: dict[str, Case] = {
 }  # fmt: skip
 
 
+#: Cases of operators that opset 17 hasn't.
+NEWER = ("HardSwish", "Mish", "group norm")
+
+
 def model(case: Case, opset: int = 17, sizes: tuple[Any, ...] = ("n", 4, 6, 5)) -> Any:
     """The case behind a convolution, whose axes are ours."""
     b = Builder(opset)
@@ -235,7 +240,7 @@ def compare(proto: Any, data: np.ndarray, **how: Any) -> Any:
 
 @pytest.mark.parametrize("name", CASES)
 def test_operators(name: str, tmp_path: Path) -> None:
-    opset = 22 if name in ("HardSwish", "Mish") else 17
+    opset = 22 if name in NEWER else 17
     data = RNG.standard_normal((3, 4, 6, 5), np.float32)
     net, found = compare(model(CASES[name], opset), data)
     net.save(tmp_path / "net.safetensors")
@@ -253,7 +258,7 @@ ON_HOST = {"Sin", "casts", "where", "argmax", "logarithm of sums", "gather of ro
 @pytest.mark.parametrize("name", CASES)
 def test_kernels_compute_them(name: str) -> None:
     for sizes in (("n", 4, 6, 5), ("n", 4, "h", "w")):
-        net = fastcnn.onnx.load(model(CASES[name], 22 if name in ("HardSwish", "Mish") else 17, sizes))
+        net = fastcnn.onnx.load(model(CASES[name], 22 if name in NEWER else 17, sizes))
         steps = net.plan(input_shapes=[(3, 4, 6, 5)]).steps
         assert any(s.kernel.startswith("host") for s in steps) == (name in ON_HOST)
 
@@ -433,5 +438,5 @@ def test_nothing_is_on_the_host_where_the_graph_can_say_it() -> None:
     for name in (
         set(CASES) - ON_HOST - {"reshape over samples", "flatten further", "transpose all", "expand", "other rows"}
     ):
-        net = fastcnn.onnx.load(model(CASES[name], 22 if name in ("HardSwish", "Mish") else 17))
+        net = fastcnn.onnx.load(model(CASES[name], 22 if name in NEWER else 17))
         assert not [n for n in topological(net.outputs) if n.op.name == "host"], name

@@ -38,11 +38,25 @@ def batch_normalization(r: Reader, node: SourceNode) -> bool:
 @converts("InstanceNormalization")
 def instance_normalization(r: Reader, node: SourceNode) -> bool:
     """Groups of one channel (Wu and He 2018, "Group normalization", section 3)."""
+    return _in_groups(r, node, r.first(node).shape[1] if r.first(node).rank > 1 else None)
+
+
+@converts("GroupNormalization")
+def group_normalization(r: Reader, node: SourceNode) -> bool:
+    """Until opset 20 with numbers for each group."""
+    return _in_groups(r, node, int(node.attributes["num_groups"]))
+
+
+def _in_groups(r: Reader, node: SourceNode, groups: int | None) -> bool:
     x, gamma, beta = r.first(node), r.array(node, 1), r.array(node, 2)
-    if x.is_fixed or x.dtype != "float32" or x.rank < 3 or gamma is None or beta is None or x.shape[1] is None:
+    if x.is_fixed or x.dtype != "float32" or x.rank < 3 or gamma is None or beta is None or groups is None:
         return False
-    if gamma.dtype != np.float32 or gamma.shape != beta.shape or gamma.shape != (x.shape[1],):
+    channels = x.shape[1]
+    if channels is None or groups < 1 or channels % groups or gamma.dtype != np.float32 or gamma.shape != beta.shape:
         return False
-    epsilon = float(node.attributes.get("epsilon", 1e-5))
-    layer = L.GroupNormalization(x.shape[1], epsilon=epsilon, name=r.name(node))
+    if node.op_type == "GroupNormalization" and r.opset < 21 and gamma.shape == (groups,):
+        gamma, beta = (np.repeat(array, channels // groups) for array in (gamma, beta))
+    if gamma.shape != (channels,):
+        return False
+    layer = L.GroupNormalization(groups, epsilon=float(node.attributes.get("epsilon", 1e-5)), name=r.name(node))
     return r.give(node, r.put(node, layer, r.last(x), {"gamma": gamma, "beta": beta}), channels_last(x.rank))

@@ -64,13 +64,14 @@ def softmax(r: Reader, node: SourceNode) -> bool:
     axis = axis_of(int(node.attributes.get("axis", -1 if r.opset >= 13 else 1)), x.rank)
     if r.opset < 13 and any(s != 1 for s in x.shape[axis + 1 :]):
         return False
-    # Kernels go along the last axis.
+    # One kernel goes along channels where they are last; others stay, but for that of samples and older operators'.
     order = x.order
-    if order[-1] != axis:
+    if axis == 1 or order[0] == axis or r.opset < 13:
         order = (*(a for a in order if a != axis), axis)
-    value = r.at(x, order)
+    value, place = r.at(x, order), order.index(axis)
     if node.op_type == "Softmax" and x.dtype == "float32" and value.ndim > 1:
-        return r.give(node, L.Softmax(name=r.name(node))(value), order)
-    node.attributes["axis"] = x.rank - 1
+        along = -1 if place == x.rank - 1 else place
+        return r.give(node, L.Softmax(along, name=r.name(node))(value), order)
+    node.attributes["axis"] = place
     r.operator(node, [value], order)
     return True
