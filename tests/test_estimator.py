@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -103,6 +104,7 @@ def test_pipeline_and_cross_validation() -> None:
     assert scores.min() > 0.8
     estimator = CNNClassifier(small, epochs=3, random_state=0, learning_rate=0.01)
     probabilities = cross_val_predict(estimator, X, Y, cv=3, method="predict_proba", n_jobs=2)  # in processes
+    get_reusable_executor().shutdown()  # idle processes would stay for the rest of the tests
     assert np.mean(np.unique(Y)[probabilities.argmax(1)] == Y) > 0.8
 
 

@@ -18,9 +18,9 @@ def seeded(*seed: int | None) -> Iterator[None]:
     if None in seed:
         yield
         return
-    before = random.generator().bit_generator.state
+    before = random.get_state()
     random.set_seed(int(np.random.SeedSequence([s for s in seed if s is not None]).generate_state(1, np.uint64)[0]))
     try:
         yield
     finally:
-        random.generator().bit_generator.state = before
+        random.set_state(before)
