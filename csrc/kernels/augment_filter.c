@@ -11,15 +11,10 @@ typedef struct {
     int keep_border;
 } filter;
 
-static int64_t band_rows(int64_t width, int64_t c) { return fc_max(1, FC_CHUNK / fc_max(1, width * c)); }
-static int64_t filter_tiles(int64_t n, int64_t h, int64_t w, int64_t c) {
-    const int64_t rows = band_rows(w, c);
-    return w * c == 0 ? 0 : n * ((h + rows - 1) / rows);
-}
-
-/* Scratch: both axes' taps, a row with what lies left and right of it, and a row of results. */
+/* Scratch: both axes' taps, as many rows as the window has, a row with what lies left and right of it, and a
+ * row of results. */
 static size_t filter_scratch(int64_t rows, int64_t cols, int64_t w, int64_t c) {
-    return (size_t)(rows + cols + (w + cols) * c + w * c) * sizeof(float);
+    return (size_t)(rows + cols + rows * w * c + (w + cols) * c + w * c) * sizeof(float);
 }
 
 static void gaussian(float *taps, int64_t count, double sigma) {
@@ -40,14 +35,18 @@ FC_INLINE float inside(float v, const filter *f) {
     return v > f->high ? f->high : v;
 }
 
-FC_INLINE void filter_row(const filter *f, int64_t i, float *wide, float *out, int bytes) {
+/* Row i of y. ring: the image's rows around it as they were, row k at place k % rows; as y may be x, those
+ * above it are there no more. */
+FC_INLINE void filter_row(const filter *f, int64_t i, const float *ring, float *wide, float *out, int bytes) {
     const int64_t size = f->w * f->c, side = f->cols / 2 * f->c;
+    const float *mine = ring + i % f->rows * size;
     float *row = wide + side;
     for (int64_t j = 0; j < size; j += VL) {
         vf sum = vf_zero();
         for (int64_t k = 0; k < f->rows; k++) {
             const int64_t at = fc_min(fc_max(i + k - f->rows / 2, 0), f->h - 1);
-            sum = vf_fma(fc_pixels(f->x, at * size + j, size - j, bytes), vf_set1(f->row_taps[k]), sum);
+            sum =
+                vf_fma(vf_load_tail(ring + at % f->rows * size + j, size - j), vf_set1(f->row_taps[k]), sum);
         }
         vf_store_tail(row + j, sum, size - j);
     }
@@ -60,26 +59,25 @@ FC_INLINE void filter_row(const filter *f, int64_t i, float *wide, float *out, i
         vf sum = vf_zero();
         for (int64_t k = 0; k < f->cols; k++)
             sum = vf_fma(vf_load_tail(wide + j + k * f->c, size - j), vf_set1(f->col_taps[k]), sum);
-        const vf x = fc_pixels(f->x, i * size + j, size - j, bytes);
-        vf_store_tail(out + j, vf_fma(sum, around, vf_mul(x, own)), size - j);
+        vf_store_tail(out + j, vf_fma(sum, around, vf_mul(vf_load_tail(mine + j, size - j), own)), size - j);
     }
     for (int64_t j = 0; j < size; j++) out[j] = inside(out[j], f);
     if (f->keep_border)
         for (int64_t ch = 0; ch < f->c; ch++) {
-            out[ch] = fc_pixel(f->x, i * size + ch, bytes);
-            out[size - f->c + ch] = fc_pixel(f->x, i * size + size - f->c + ch, bytes);
+            out[ch] = mine[ch];
+            out[size - f->c + ch] = mine[size - f->c + ch];
         }
     fc_put_row(f->y, i * size, out, size, bytes);
 }
 
-FC_INLINE void filter_rows(filter *f, const double *step, const float *drawn, int64_t begin, int64_t end,
-                           float *scratch, int bytes) {
+FC_INLINE void filter_image(filter *f, const double *step, const float *drawn, float *scratch, int bytes) {
     const int64_t size = f->w * f->c;
     if (drawn[0] == 0.0f) {
-        fc_copy(f->x, begin * size, f->y, begin * size, (end - begin) * size, bytes);
+        if (f->x != f->y) fc_copy(f->x, 0, f->y, 0, f->h * size, bytes);
         return;
     }
-    float *row_taps = scratch, *col_taps = row_taps + f->rows, *wide = col_taps + f->cols;
+    float *row_taps = scratch, *col_taps = row_taps + f->rows, *ring = col_taps + f->cols;
+    float *wide = ring + f->rows * size, *out = wide + (f->w + f->cols) * f->c;
     f->row_taps = row_taps;
     f->col_taps = col_taps;
     f->keep_border = step[FC_STEP_KIND] == FC_AUG_SHARPEN;
@@ -94,26 +92,28 @@ FC_INLINE void filter_rows(filter *f, const double *step, const float *drawn, in
         f->own = 0.0f;
         f->around = 1.0f;
     }
-    for (int64_t i = begin; i < end; i++)
+    int64_t there = 0; /* rows that the ring has seen */
+    for (int64_t i = 0; i < f->h; i++) {
+        for (; there < fc_min(i + f->rows / 2 + 1, f->h); there++)
+            fc_get_row(f->x, there * size, ring + there % f->rows * size, size, bytes);
         if (f->keep_border && (i == 0 || i == f->h - 1))
-            fc_copy(f->x, i * size, f->y, i * size, size, bytes);
+            fc_put_row(f->y, i * size, ring + i % f->rows * size, size, bytes);
         else
-            filter_row(f, i, wide, wide + (f->w + f->cols) * f->c, bytes);
+            filter_row(f, i, ring, wide, out, bytes);
+    }
 }
 
+/* A tile is an image: where it works in place, rows follow each other. */
 #define FILTER(name, bytes)                                                                                  \
-    FC_TILES(name) { return filter_tiles(a->n, a->h, a->w, a->c); }                                          \
+    FC_TILES(name) { return a->h * a->w * a->c == 0 ? 0 : a->n; }                                            \
     FC_SCRATCH(name) { return filter_scratch(a->rows, a->cols, a->w, a->c); }                                \
     FC_RUN(name) {                                                                                           \
-        const int64_t rows = band_rows(a->w, a->c), bands = (a->h + rows - 1) / rows;                        \
-        for (int64_t tile = begin; tile < end; tile++) {                                                     \
-            const int64_t image = tile / bands, first = tile % bands * rows,                                 \
-                          at = image * a->h * a->w * a->c;                                                   \
+        for (int64_t image = begin; image < end; image++) {                                                  \
+            const int64_t at = image * a->h * a->w * a->c;                                                   \
             filter f = {a->x + at, a->y + at, a->h, a->w, a->c,          a->rows,        a->cols,            \
                         NULL,      NULL,      0,    0,    (float)a->low, (float)a->high, 0};                 \
-            filter_rows(&f, a->steps + a->step * FC_STEP_SIZE,                                               \
-                        a->drawn + (image * a->k + a->step) * FC_DRAWN, first, fc_min(first + rows, a->h),   \
-                        scratch, bytes);                                                                     \
+            filter_image(&f, a->steps + a->step * FC_STEP_SIZE,                                              \
+                         a->drawn + (image * a->k + a->step) * FC_DRAWN, scratch, bytes);                    \
         }                                                                                                    \
     }
 FILTER(augment_filter_u8, 1)

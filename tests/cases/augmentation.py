@@ -203,7 +203,7 @@ def _points(rng: np.random.Generator, which: str, shape: str, dtype: str) -> Pro
     return made
 
 
-def _filter(rng: np.random.Generator, kind: str, shape: str, dtype: str) -> Problem:
+def _filter(rng: np.random.Generator, kind: str, shape: str, dtype: str, in_place: bool) -> Problem:
     h, w, c = IMAGES[shape]
     n, window = 3, (5, 3) if kind == "blur" else (3, 3)
     x = images(rng, dtype, n, h, w, c)
@@ -216,9 +216,11 @@ def _filter(rng: np.random.Generator, kind: str, shape: str, dtype: str) -> Prob
     changed = [of(x[i], np.float64(drawn[i, 1, 1])) if i < 2 else x[i].astype(float) for i in range(n)]
     y = np.clip(np.array(changed), 0, 255)
     numbers = {"n": n, "h": h, "w": w, "c": c, "k": 2, "step": 1, "rows": window[0], "cols": window[1], **ENDS}
-    made = Problem().add(
-        f"augment_filter_{dtype}", {"x": x, "steps": rows, "drawn": drawn}, {"y": result(y, dtype)}, **numbers
-    )
+    given = {"x": x, "steps": rows, "drawn": drawn}
+    made = Problem().add(f"augment_filter_{dtype}", given, {"y": result(y, dtype)}, **numbers)
+    if in_place:
+        made.steps[0].args["y"] = "x"
+        made.expected = {"x": made.expected["y"]}
     made.atol = 1e-3
     return made
 
@@ -302,7 +304,9 @@ def cases() -> Iterator[Case]:
             for kind in ("blur", "sharpen"):
                 # Large blurred bytes have some near ties.
                 if dtype == "f32" or shape != "large" or kind == "sharpen":
-                    yield _case(f"augment_filter_{dtype}", f"{kind}/{shape}", _filter, kind, shape, dtype)
+                    for in_place in (False, True):
+                        name = f"{kind}/{shape}{'/in_place' * in_place}"
+                        yield _case(f"augment_filter_{dtype}", name, _filter, kind, shape, dtype, in_place)
             for kind in ("erase", "cutout"):
                 for random in (False, True):
                     if shape != "large" or not random:

@@ -97,7 +97,7 @@ def stages_of(steps: Sequence[Step]) -> list[Stage]:
 
 def _memories(passes: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Where each pass reads the images, and where it leaves them. The last one that moves them moves them to y."""
-    moving = [i for i, kind in enumerate(passes) if kind in ("copy", "warp", "filter") or i == 0]
+    moving = [i for i, kind in enumerate(passes) if kind in ("copy", "warp") or i == 0]
     source = "x"
     for i in range(len(passes)):
         target = source
