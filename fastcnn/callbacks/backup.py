@@ -54,7 +54,7 @@ class BackupAndRestore(Callback):
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
-        if not os.fspath(backup_dir):
+        if not isinstance(backup_dir, (str, os.PathLike)) or not os.fspath(backup_dir):
             raise ValueError(f"backup_dir must be a folder, received {backup_dir!r}")
         if isinstance(save_freq, str) and save_freq != "epoch":
             raise ValueError(f'save_freq must be "epoch" or a number of batches, received {save_freq!r}')

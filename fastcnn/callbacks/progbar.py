@@ -28,6 +28,8 @@ class ProgbarLogger(Callback):
         self._live = self._in_fit = False
         self._title = ""
         self._steps = 0
+        #: Batches of this epoch that a training which goes on did before.
+        self._before: int | None = None
         self._start = self._last = self._next = 0.0
 
     def set_params(self, params: dict[str, Any]) -> None:
@@ -41,6 +43,8 @@ class ProgbarLogger(Callback):
     def wants_train_batch(self, batch: int) -> bool:
         """Count the batch, and say whether it is time to redraw: only then its logs are worked out."""
         self._steps = batch + 1
+        if self._before is None:
+            self._before = batch
         self._last = time.perf_counter()
         return self._live and self._last >= self._next
 
@@ -92,7 +96,7 @@ class ProgbarLogger(Callback):
     def _open(self, title: str) -> None:
         self._close()
         self._title = title
-        self._steps = 0
+        self._steps, self._before = 0, None
         self._start = self._last = time.perf_counter()
         self._next = self._start + INTERVAL
         if self._live and not self._silent:
@@ -123,9 +127,11 @@ class ProgbarLogger(Callback):
         """Images a second (or steps, where the size of a batch is unknown), validation not counted."""
         seconds = max(self._last - self._start, 1e-9)
         size, samples = self.params.get("batch_size"), self.params.get("samples")
+        before = self._before or 0
         if not size:
-            return f"{_three_digits(self._steps / seconds)} steps/s"
+            return f"{_three_digits((self._steps - before) / seconds)} steps/s"
         images = self._steps * size if samples is None else min(self._steps * size, samples)
+        images -= before * size
         return f"{_three_digits(images / seconds)} images/s"
 
 

@@ -242,5 +242,6 @@ def test_what_does_not_fit_is_an_error(tmp_path: Path) -> None:
     for wrong in ("batch", 0, 1.5):
         with pytest.raises((ValueError, TypeError), match="save_freq must be"):
             callbacks.BackupAndRestore(tmp_path, save_freq=wrong)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="backup_dir must be a folder"):
-        callbacks.BackupAndRestore("")
+    for nowhere in ("", None):
+        with pytest.raises(ValueError, match="backup_dir must be a folder"):
+            callbacks.BackupAndRestore(nowhere)  # type: ignore[arg-type]
