@@ -37,9 +37,8 @@ def make_pictures(folder: Path, count: int, size: tuple[int, int]) -> None:
         Image.fromarray(np.mean(layers, axis=0).astype(np.uint8)).save(path, quality=90)
 
 
-def by_pillow(place: str, names: list[str], side: int) -> None:
+def by_pillow(tree: Any, names: list[str], side: int) -> None:
     """One picture after the other, by Pillow alone."""
-    tree = open_tree(place)
     for start in range(0, len(names), BATCH):
         np.stack([decoded(tree, name, side) for name in names[start : start + BATCH]])
 
@@ -108,9 +107,10 @@ def main() -> None:
         place = options.zip or made
         if options.zip is None:
             make_pictures(Path(made), options.count, tuple(options.size))
-        names = pictures(open_tree(place).names())
+        tree = open_tree(place)
+        names = pictures(tree.names())
         contenders = {f"fastcnn, {n} threads": by_fastcnn(place, options.side, n) for n in (1, 2)}
-        contenders["pillow"] = lambda: by_pillow(place, names, options.side)
+        contenders["pillow"] = lambda: by_pillow(tree, names, options.side)
         try:
             contenders |= {f"loader, {n} processes": by_loader(place, names, options.side, n) for n in (0, 2)}
         except ImportError:
