@@ -1,4 +1,4 @@
-"""CIFAR-10 to 90 %: examples/cifar10.py and its twin in PyTorch, epochs taking turns in one run.
+"""CIFAR-10: examples/cifar10.py and its twin in PyTorch, epochs taking turns in one run.
 
 The same network, recipe, pictures and number of threads; PyTorch in its channels_last layout. Each epoch's time is that
 of its training alone; both are judged on the test pictures behind it. What has been measured so far is always in the

@@ -29,7 +29,7 @@ from fastcnn.utils import atomic_write, class_weights
 
 CLASSES = 10
 #: Classes from the most frequent to the rarest, in three groups.
-GROUPS = {"frequent": slice(0, 3), "between": slice(3, 7), "rare": slice(7, 10)}
+GROUPS = {"frequent": slice(0, 3), "middle": slice(3, 7), "rare": slice(7, 10)}
 
 #: name: the loss, the weights of the classes, the sampler; each made from the labels to train on.
 Way = tuple[Callable[[np.ndarray], Any], Callable[[np.ndarray], Any], Callable[[np.ndarray], Any]]

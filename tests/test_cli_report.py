@@ -118,7 +118,7 @@ def test_many_classes_and_no_mistakes() -> None:
     reader = read(report_page.page(run, probabilities, 0.1))
     assert not [a for a in reader.all("table") if a.get("class") == "matrix"]
     assert "class 0" in reader.texts
-    run, _ = trained(("cat", "dog"))
+    run, _ = trained(("cat", "dog"), seconds=[])
     reader = read(report_page.page(run, np.eye(2)[run.y], 0.1))
     assert "None." in reader.texts
 
@@ -138,6 +138,7 @@ def test_pieces() -> None:
         assert all(0 <= float(v) <= 460 for v in places)
         assert "nan" not in str(drawn.found)
     assert len(list(read(bars([1.0, 2.0], "seconds")).all("rect"))) == 2
+    assert "epoch 4: 2.00 seconds" in read(bars([1.0, 2.0], "seconds", 3)).texts
     colour = np.zeros((2, 3, 3), np.uint8)
     assert 'alt="a &lt; b"' in picture(colour, "a < b")
 

@@ -61,7 +61,7 @@ class Trained:
         What was chosen, by name.
     history : {name: one number an epoch}
     seconds : list of float
-        Of each epoch.
+        Of the last epochs; of all, unless the training was taken up from a backup.
     x, y : arrays
         Pictures that the model is judged on, uint8 (n, height, width, 1 or 3), and their classes.
     judged_on : str
@@ -112,7 +112,7 @@ def page(trained: Trained, probabilities: np.ndarray, taken: float) -> str:
         section("Mistakes", _mistakes(trained, y, probabilities), note=_MISTAKES_NOTE),
         section("Confidence", _confidence(y, probabilities), note=_CONFIDENCE_NOTE),
         section("Settings", table((), trained.settings.items(), "pairs")),
-        section("Time", _timing(trained.seconds, speed)),
+        section("Time", _timing(trained, speed)),
         section("Model", element("pre", summary(trained.model, 100))),
         section("Versions", table((), _versions(), "pairs")),
     ]  # fmt: skip
@@ -145,7 +145,7 @@ def _tiles(trained: Trained, y: np.ndarray, probabilities: np.ndarray, matrix: n
         "macro F1": f"{_by_class(matrix)[2].mean():.4f}",
         "loss": f"{metrics.log_loss(y, probabilities):.4f}",
         "calibration error": f"{error:.4f}",
-        "epochs": str(len(trained.seconds)),
+        "epochs": str(_epochs(trained.history)),
         "training time": f"{total:.1f} s" if total < 120 else f"{total / 60:.1f} min",
     }
     parts = [element("div", element("b", value), element("span", name)) for name, value in tiles.items()]
@@ -225,10 +225,17 @@ def _confidence(y: np.ndarray, probabilities: np.ndarray) -> Markup:
     return element("div", reliability(*metrics.reliability_curve(y, probabilities)), class_="charts")
 
 
-def _timing(seconds: Sequence[float], speed: float) -> Markup:
+def _epochs(history: Mapping[str, Sequence[float]]) -> int:
+    return max((len(values) for values in history.values()), default=0)
+
+
+def _timing(trained: Trained, speed: float) -> Markup:
     """Of each epoch, and of predictions."""
-    told = f"{speed:,.0f} pictures a second when judging."
-    return join([element("div", bars(seconds, "seconds"), class_="charts") if seconds else "", element("p", told)])
+    told = element("p", f"{speed:,.0f} pictures a second when judging.")
+    if not trained.seconds:
+        return told
+    first = _epochs(trained.history) - len(trained.seconds) + 1
+    return join([element("div", bars(trained.seconds, "seconds", first), class_="charts"), told])
 
 
 def _versions() -> list[tuple[str, object]]:
