@@ -247,3 +247,21 @@ def test_axis_0_need_not_count_samples(tmp_path: Path) -> None:
             assert np.array_equal(found, np.maximum(given, 0))
         with pytest.raises(ValueError, match=r"must have shape \(2, 3\) .* received \(3, 3\)"):
             net.predict([np.zeros((3, 3)), data[1]])
+
+
+@pytest.mark.parametrize("side", [9, 40])
+def test_fit_with_open_sizes_is_fit_with_those_sizes(side: int) -> None:
+    """Places of maxima over whole images: bytes, or numbers of 32 bits from 257 pixels on."""
+    x = np.random.default_rng(side).standard_normal((6, side, side + 1, 3), np.float32)
+    results = []
+    for size in ((None, None), (side, side + 1)):
+        fastcnn.set_seed(3)
+        inputs = L.Input((*size, 3))
+        y = L.Conv2D(6, 3, padding="same", activation="relu")(inputs)
+        y = L.Concatenate()([L.GlobalMaxPooling2D()(y), L.GlobalAveragePooling2D()(L.MaxPooling2D(2)(y))])
+        model = Model(inputs, L.Dense(3, activation="softmax")(y))
+        model.compile("adam", "sparse_categorical_crossentropy")
+        losses = model.fit(x, np.arange(6) % 3, epochs=3, batch_size=4, verbose=0).history["loss"]
+        results.append([*losses, *model.get_weights(), model.predict(x, verbose=0)])
+    for opened, fixed in zip(*results, strict=True):
+        np.testing.assert_array_equal(opened, fixed)
