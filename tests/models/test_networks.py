@@ -13,20 +13,20 @@ from fastcnn.losses import SparseCategoricalCrossentropy
 from fastcnn.optimizers import SGD
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from networks import EPSILON, NETWORKS, Network, Step, to_fastcnn, to_torch
+from networks import NETWORKS, Network, Step, to_fastcnn, to_torch
 
 
 def result(step: Step, inputs: list[np.ndarray]) -> np.ndarray:
-    x, w = inputs[0], step.weights
+    x, w, padding = inputs[0], step.weights, (step.padding, step.padding)
     if step.op == "conv":
-        return ref.conv2d(x, w[0], w[1] if len(w) > 1 else None, step.stride, step.padding, groups=step.groups)
+        return ref.conv2d(x, w[0], w[1] if len(w) > 1 else None, step.stride, padding, groups=step.groups)
     if step.op == "norm":
         gamma, beta, mean, variance = (a.astype(np.float64) for a in w)
-        return (x - mean) / np.sqrt(variance + EPSILON) * gamma + beta
+        return (x - mean) / np.sqrt(variance + step.epsilon) * gamma + beta
     if step.op == "dense":
         return x @ w[0].astype(np.float64) + w[1]
     if step.op == "max_pool":
-        return ref.max_pool2d(x, step.kernel, step.stride, step.padding)
+        return ref.max_pool2d(x, step.kernel, step.stride, padding)
     if step.op == "mean":
         return x.mean((1, 2))
     return {"relu": ref.relu, "relu6": ref.relu6, "flatten": lambda x: x.reshape(len(x), -1)}[step.op](x)
