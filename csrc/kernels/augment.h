@@ -3,6 +3,9 @@
 #define FC_AUGMENT_H
 #include "kernel.h"
 
+/* Floats of an entry of an image's list: FC_AUG_ENTRY of kernels.def. */
+#define FC_AUG_ENTRY_OF(c) (2 + 4 * (c))
+
 /* Each kernel is written once for both types: `bytes` is a constant where these are called. */
 FC_INLINE float fc_pixel(const void *x, int64_t i, int bytes) {
     return bytes ? (float)((const uint8_t *)x)[i] : ((const float *)x)[i];
