@@ -62,7 +62,8 @@ def test_the_other_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert probabilities.shape == (5, 4)
     np.testing.assert_array_equal(names["same"].predict(names["pictures"][:5]), probabilities)  # type: ignore[attr-defined,index]
     if "loaded" in names:
-        np.testing.assert_array_equal(names["loaded"].predict(names["pictures"][:5]), probabilities)  # type: ignore[attr-defined,index]
+        now = names["model"].predict(names["pictures"][:5])  # type: ignore[attr-defined,index]
+        np.testing.assert_array_equal(names["loaded"].predict(names["pictures"][:5]), now)  # type: ignore[attr-defined,index]
     assert names["classifier"].output_shape == (None, 4)  # type: ignore[attr-defined]
     assert names["z"].shape == (8, 14, 14, 128)  # type: ignore[attr-defined]
 
