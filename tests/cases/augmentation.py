@@ -51,7 +51,7 @@ IMAGES = {
     "two": (4, 3, 2),
     "odd": (7, 9, 3),
     "wide": (2, 37, 5),
-    "large": (80, 90, 3),
+    "large": (100, 114, 3),
 }
 
 
@@ -278,9 +278,9 @@ def _case(kernel: str, name: str, make: Any, *args: Any) -> Case:
 
 
 def cases() -> Iterator[Case]:
-    for n in (0, 1, 37):
-        yield _case("augment_draw", f"{n}{'/large' * (n == 37)}", _draw, n)
-        yield _case("augment_geometry", f"{n}{'/large' * (n == 37)}", _geometry, n)
+    for n in (0, 1, 67):
+        yield _case("augment_draw", f"{n}{'/large' * (n == 67)}", _draw, n)
+        yield _case("augment_geometry", f"{n}{'/large' * (n == 67)}", _geometry, n)
     for c in (1, 2, 3):
         for which in LISTS:
             yield _case("augment_colors", f"{which}/{c}", _colors, which, c)

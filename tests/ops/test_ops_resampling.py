@@ -108,7 +108,7 @@ BAD = [
     (lambda: ops.transpose(np.ones((2, 3)), (0, 0)), r"axes must be 0 to 1 in some order, received \(0, 0\)"),
     (lambda: ops.transpose(np.ones((2,) * 7), (6, 4, 2, 0, 5, 3, 1)), "more than 5 axes"),
     (lambda: ops.resize(np.ones((1, 4, 4, 1)), 0), "size must be at least 1"),
-    (lambda: ops.resize(np.ones((1, 4, 4, 1)), 3, "area"), "Unknown interpolation 'area'"),
+    (lambda: ops.resize(np.ones((1, 4, 4, 1)), 3, "box"), "Unknown interpolation 'box'"),
     (lambda: ops.resize(np.ones((1, 0, 4, 1)), 3), "x must be at least 1x1, received images of 0x4"),
     (lambda: ops.group_norm(np.ones((2, 5)), groups=2), "groups must divide the 5 channels of x, received 2"),
     (lambda: ops.group_norm(np.ones(5), groups=5), r"x must have at least two axes"),

@@ -49,7 +49,7 @@ def product(pixels: int, c: int, k: int) -> tuple[Callable[[], object], float]:
     packed = core.aligned_empty(4 * g.packed_size).view(np.float32)
     core.call("conv2d_pack", weights=w, packed=packed, **g.fields())
     slots = [core.Slot(0, "float32", pixels * c, "x"), core.Slot(1, "float32", pixels * k, "y")]
-    numbers = {"bias": None, "act": 0, "pool": 0, "alpha": 0.0, **g.fields()}
+    numbers = {"bias": None, "y_step": k, "act": 0, "pool": 0, "alpha": 0.0, "beta": 0.0, **g.fields()}
     program = core.Program([("conv2d_forward", {"x": slots[0], "packed": packed, "y": slots[1], **numbers})], 0, slots)
     arrays = [x, np.empty((pixels, k), np.float32)]
     return lambda: program.run(arrays), float(g.flops)
