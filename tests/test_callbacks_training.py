@@ -70,6 +70,24 @@ def test_swap_ema_weights(tmp_path: Path) -> None:
         _fit(_model(), cb.SwapEMAWeights())
 
 
+def test_a_validation_that_was_interrupted_leaves_the_weights() -> None:
+    """Ctrl-C while the averages are in the weights' place: training goes on with the weights."""
+
+    def interrupt(batch: int, logs: Any) -> None:
+        raise KeyboardInterrupt
+
+    model = _model(optimizers.SGD(0.5, use_ema=True, ema_momentum=0.9))
+    trained, resumed = [], []
+    keep = cb.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: trained.append(_bits(model)), on_test_batch_begin=interrupt
+    )
+    with pytest.raises(KeyboardInterrupt):
+        _fit(model, cb.SwapEMAWeights(), keep, validation_data=(X[:8], Y[:8]))
+    assert _bits(model) != trained[-1]  # the test's own condition: it was in the middle
+    _fit(model, cb.LambdaCallback(on_train_batch_begin=lambda batch, logs: resumed.append(_bits(model))))
+    assert resumed[0] == trained[-1]
+
+
 def _averages_in(path: Path) -> bytes:
     from safetensors.numpy import load_file
 

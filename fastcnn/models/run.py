@@ -81,6 +81,8 @@ class Run:
     def go(self) -> None:
         """Train to the end."""
         model, listeners = self.model, self.listeners
+        if model.optimizer is not None and model.optimizer.swapped:  # an evaluation before was interrupted
+            model.optimizer.swap_averages()
         listeners.on_train_begin()
         self._restore()
         while self.epoch < self._epochs and not (model.stop_training and self.batch == 0):
