@@ -127,14 +127,16 @@ def test_one_probability_a_sample_is_that_of_class_1() -> None:
     y, score = D["binary"], D["score"]
     for column in (score, score[:, None], score[:, None].astype(np.float32)):
         assert metrics.BalancedAccuracy()(y, column) == pytest.approx(sk.balanced_accuracy_score(y, B), abs=1e-12)
-        assert metrics.F1Score("macro")(y[:, None], column.reshape(-1, 1)) == pytest.approx(
-            sk.f1_score(y, B), abs=1e-12
-        )
+        for labels in (y, y[:, None], np.eye(2)[y]):
+            assert metrics.F1Score("macro")(labels, column) == pytest.approx(sk.f1_score(y, B), abs=1e-12)
+            assert metrics.RecallScore("macro")(labels, column) == pytest.approx(sk.recall_score(y, B), abs=1e-12)
         assert metrics.ROCAUC()(y, column) == pytest.approx(sk.roc_auc_score(y, score), abs=1e-12)
     low = metrics.ConfusionMatrix(threshold=0.2)(y, score)
     np.testing.assert_array_equal(low, sk.confusion_matrix(y, score > 0.2))
     with pytest.raises(ValueError, match="class numbers from 0, or probabilities from 0 to 1, received"):
         metrics.BalancedAccuracy()([0, 1], [0.5, 1.5])
+    with pytest.raises(ValueError, match="classes from 0 to 1, as y_pred has 1 column, received 2"):
+        metrics.F1Score()([0, 2], [0.5, 0.6])
 
 
 @pytest.mark.parametrize("weights", [None, "w"])
@@ -193,6 +195,17 @@ def test_curves(samples: list[tuple[int, int, int]], drop: bool) -> None:
         )
     else:
         assert np.isnan(metrics.roc_auc_score(y, score, sample_weight=w))
+
+
+def test_ties_of_infinite_scores() -> None:
+    """Scores count by their order alone: infinities as any largest and smallest numbers, equal ones together."""
+    y, finite = [0, 1, 1, 0, 1, 0], np.array([9.0, 9.0, 4.0, 4.0, -9.0, -9.0])
+    infinite = np.where(np.abs(finite) == 9, np.sign(finite) * np.inf, finite)
+    for curve in (metrics.roc_curve, metrics.precision_recall_curve):
+        for mine, wanted in zip(curve(y, infinite)[:2], curve(y, finite)[:2]):
+            np.testing.assert_array_equal(mine, wanted)
+    for area in (metrics.roc_auc_score, metrics.average_precision_score):
+        assert area(y, infinite) == area(y, finite)
 
 
 @pytest.mark.parametrize("weights", [None, "w"])

@@ -166,7 +166,9 @@ def _steps(true: NDArray[np.bool_], scores: Floats, weights: Floats) -> tuple[Fl
     true, scores, weights = true[kept], scores[kept], weights[kept]
     order = np.argsort(-scores)  # equal scores are counted together, so their order doesn't matter
     scores, true, weights = scores[order], true[order], weights[order]
-    last = np.r_[np.flatnonzero(np.diff(scores)), len(scores) - 1] if len(scores) else np.zeros(0, np.intp)
+    # Compared, not subtracted: the difference of equal infinities is NaN.
+    ends = np.flatnonzero(scores[1:] != scores[:-1])
+    last = np.r_[ends, len(scores) - 1] if len(scores) else np.zeros(0, np.intp)
     found, all_ = np.cumsum(true * weights)[last], np.cumsum(weights)[last]
     # As a difference for whole weights it is exact; else a rounding may push it below the one before.
     return np.maximum.accumulate(all_ - found), found, scores[last]

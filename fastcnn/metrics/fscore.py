@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import shown, unknown_name
 from ..shapes import real_number
 from .base import Metric, Result, checked_threshold, weighted
-from .inputs import class_numbers
+from .inputs import check_length, class_numbers, membership
 from .report import confusion_matrix
 
 Floats = NDArray[np.float64]
@@ -26,12 +26,12 @@ class _ByClass(Metric):
         None gives an array with one number a class; "micro" counts all classes together; "macro" is the mean over
         classes; "weighted" weights each class with its number of samples.
     threshold : float, optional
-        Predictions above it are positive. By default the largest of each row is.
+        Predictions above it are positive. By default the largest of each row is; of one column, what is above 0.5.
 
     Notes
     -----
     `y_pred` has shape (samples, classes); `y_true` the same, with ones, or it holds class numbers, (samples,) or
-    (samples, 1).
+    (samples, 1). Probabilities of class 1 alone, (samples,) or (samples, 1), are judged by that class.
     """
 
     _direction = "up"
@@ -57,6 +57,7 @@ class _ByClass(Metric):
 
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         pred = np.asarray(y_pred)
+        pred = pred[:, None] if pred.ndim == 1 else pred
         labels = self._labels(y_true, pred)
         if not self.real.size:
             self.true_positives, self.said, self.real = np.zeros((3, pred.shape[1]))
@@ -81,9 +82,12 @@ class _ByClass(Metric):
 
     def _labels(self, y_true: ArrayLike, pred: NDArray[Any]) -> NDArray[Any]:
         labels = np.asarray(y_true)
+        if pred.ndim == 2 and pred.shape[1] == 1:
+            labels = membership(y_true, 1)
+            check_length(labels, pred)
         if pred.ndim == 2 and labels.shape == pred.shape:
             return labels
-        if pred.ndim != 2 or pred.shape[1] < 2 or labels.shape not in (pred.shape[:1], (len(pred), 1)):
+        if pred.ndim != 2 or labels.shape not in (pred.shape[:1], (len(pred), 1)):
             raise ValueError(
                 f"{type(self).__name__}: y_true and y_pred must have one shape (samples, classes), or y_true class "
                 f"numbers (samples,), received shapes {labels.shape} and {pred.shape}"
@@ -119,8 +123,9 @@ class FBetaScore(_ByClass):
 
     Notes
     -----
-    `y_pred` has shape (samples, classes); `y_true` the same, as Keras wants it, or it holds class numbers. Keras adds
-    1e-7 to what it divides by, where here nothing is added, and takes all of one column for positive.
+    `y_pred` has shape (samples, classes); `y_true` the same, as Keras wants it, or it holds class numbers. Of class 1
+    alone it may be (samples,) or (samples, 1). Keras adds 1e-7 to what it divides by, where here nothing is added, and
+    takes all of one column for positive.
     """
 
     def __init__(
