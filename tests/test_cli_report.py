@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import errno
+import os
 import re
 import shutil
 import subprocess
@@ -132,6 +134,7 @@ def test_pieces() -> None:
         {"training": [0.5]},
         {"training": [float("nan")] * 2},
         {"training": [3.0, 3.0], "validation": [-1.0]},
+        {"training": [1.7e308, 2.0, -1.7e308]},
     ):
         drawn = read(curves(series, "loss", share=False))
         places = [v for a in drawn.all("polyline") for v in re.findall(r"-?[\d.]+", str(a["points"]))]
@@ -141,6 +144,24 @@ def test_pieces() -> None:
     assert "epoch 4: 2.00 seconds" in read(bars([1.0, 2.0], "seconds", 3)).texts
     colour = np.zeros((2, 3, 3), np.uint8)
     assert 'alt="a &lt; b"' in picture(colour, "a < b")
+
+
+def test_whether_it_can_be_written_is_known_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "old.html"
+    old.write_text("old")
+    for path in (old, tmp_path / "new.html", tmp_path / "folder" / "new.html"):
+        report_page.prepare(path)
+    assert old.read_text() == "old"
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["folder", "old.html"]
+
+    def refuse(path: str, *arguments: Any) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(PermissionError, match=r"new\.html"):
+        report_page.prepare(tmp_path / "new.html")
 
 
 def test_train_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

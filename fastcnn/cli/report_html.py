@@ -136,8 +136,14 @@ class Plane:
         return element("svg", *self.parts, viewBox=f"0 0 {_WIDTH} {_HEIGHT}", role="img", aria_label=label)
 
 
+def _drawable(value: float) -> float:
+    """`value` with room above it in float64, for the differences that a chart takes; NaN and infinities stay gaps."""
+    return min(max(value, -1e300), 1e300) if math.isfinite(value) else value
+
+
 def curves(series: dict[str, Sequence[float]], label: str, share: bool) -> Markup:
     """Lines over the epochs, one a name; `share`: numbers up to 1, of which the top is worth seeing."""
+    series = {name: [_drawable(v) for v in values] for name, values in series.items()}
     epochs = max(len(values) for values in series.values())
     finite = [v for values in series.values() for v in values if math.isfinite(v)] or [0.0, 1.0]
     low, high = min(finite), max(finite)

@@ -5,6 +5,7 @@ It opens offline and runs nothing: no scripts, nothing from elsewhere, styles an
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import os
@@ -79,12 +80,19 @@ class Trained:
     judged_on: str
 
 
+class _Tried(Exception):  # noqa: N818 - it is no error
+    """A file can be written."""
+
+
 def prepare(path: str | os.PathLike[str]) -> None:
     """Find out before an hour of training whether a report can be written there."""
     target = Path(path)
     if target.is_dir():
         raise ValueError(f"--report must be a file to write, received the folder {os.fspath(path)!r}")
     target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists() or target.is_file():  # anything else is a device, which is written to at the end alone
+        with contextlib.suppress(_Tried), atomic_write(path):
+            raise _Tried  # leaves nothing behind, and what was there as it was
 
 
 def write(path: str | os.PathLike[str], trained: Trained) -> None:
