@@ -224,6 +224,36 @@ def test_mosaic_takes_boxes_along() -> None:
         assert image.sum() - covered.sum() <= 4 * 0.1 * 64
 
 
+@pytest.mark.parametrize(
+    "one",
+    [A.RandomTranslation(0.6, 0.6, seed=3), A.Mosaic(seed=3), A.Compose([A.Mosaic(), A.RandomFlip()], seed=3)],
+    ids=["translation", "mosaic", "both"],
+)
+def test_labels_of_boxes_stay_with_their_boxes(one: A.Augmentation) -> None:
+    for counts in ([3, 0, 1, 2, 5, 0], [2] * 6):
+        labels = [10 * i + np.arange(k) if k else np.array([]) for i, k in enumerate(counts)]
+        boxes = [[[4 * j, 2, 4 * j + 3, 9, v] for j, v in enumerate(own)] for own in labels]
+        boxes = [np.reshape(b, (-1, 5)) for b in boxes]
+        y, kept, moved = one(np.zeros((6, 20, 24, 3), np.uint8), labels, boxes)
+        assert len(y) == len(kept) == len(moved) == 6
+        assert [k.dtype.kind for k in kept] == ["i"] * 6 and [m.shape[1] for m in moved] == [5] * 6
+        # Each box has its label as its fifth number.
+        assert [k.tolist() for k in kept] == [m[:, 4].tolist() for m in moved]
+        assert [len(k) for k in kept] != counts and any(len(k) for k in kept)
+
+
+def test_labels_of_boxes_of_one_image_and_outside_training() -> None:
+    right = A.RandomTranslation((0, 0), (0.5, 0.5))
+    boxes, labels = np.array([[0, 0, 5, 9], [10, 0, 12, 9]]), np.eye(2)
+    _, kept, moved = right(X[0], labels, boxes)
+    assert kept.tolist() == [[1, 0]] and moved.tolist() == [[7, 0, 12, 9]]
+    _, kept, moved = right(X[:1], [labels], [boxes], training=False)
+    assert kept[0].tolist() == labels.tolist() and moved[0].tolist() == boxes.tolist()
+    # An array is of whole images, whatever its shape.
+    _, kept, _ = right(X[:1], labels[None], [boxes])
+    assert kept.tolist() == [labels.tolist()]
+
+
 def test_choices_are_exclusive_and_all_taken() -> None:
     one = A.TrivialAugment(seed=0)
     done = np.concatenate([p["done"] for p in one.params((3000, 8, 8, 3), step=0)], axis=1)
@@ -266,6 +296,8 @@ def test_images_in_other_forms() -> None:
         (lambda: A.RandomFlip()(X, np.arange(3)), "labels must have one row for each of 12 images"),
         (lambda: A.RandomFlip()(X, boxes=[[[0, 0, 1]]] * 12), r"boxes\[0\] must be \(boxes, 4 or more\)"),
         (lambda: A.RandomFlip()(X, boxes=[[[5, 0, 1, 1]]] * 12), r"boxes\[0\] must have left <= right"),
+        (lambda: A.RandomFlip()(X, [[1], *[[]] * 11], [[]] * 12), r"labels\[0\] must have one entry for each"),
+        (lambda: A.RandomFlip()(X, [[1], *[[]] * 11]), "labels must be an array with one row for each of 12 images"),
         (lambda: A.RandomFlip()({"image": X}), 'images must be a dict with "images"'),
         (lambda: A.RandomHue(0.1)(X[..., :2]), "RandomHue: images must have 1 or 3 channels, received 2"),
         (lambda: A.MixUp()(X, np.arange(12)), "labels must be one-hot for MixUp"),

@@ -15,6 +15,7 @@ from PIL import Image
 from fastcnn.data import (
     Dataset,
     PictureError,
+    augment,
     detection_dataset_from_coco,
     detection_dataset_from_voc,
     image_dataset_from_csv,
@@ -210,6 +211,24 @@ def test_coco(tmp_path: Path) -> None:
     assert [v.tolist() for v in boxes] == [[[4, 2, 20, 18]], [[0, 0, 3, 4]]]
     _, labels, _ = detection_dataset_from_coco(path, class_names=["cat"], crowds=True, shuffle=False).peek()
     assert [v.tolist() for v in labels] == [[0], [0]]
+
+
+def test_boxes_and_labels_are_augmented_together(tmp_path: Path) -> None:
+    """Different numbers of boxes in the pictures, and one that is pushed out."""
+    annotations = [
+        {"id": 1, "image_id": 7, "category_id": 90, "bbox": [1, 1, 2, 8]},
+        {"id": 2, "image_id": 7, "category_id": 3, "bbox": [15, 1, 5, 8]},
+        {"id": 3, "image_id": 8, "category_id": 90, "bbox": [0, 0, 2, 2]},
+    ]
+    path = coco(tmp_path / "list.json", annotations=annotations)
+    dataset = detection_dataset_from_coco(path, image_size=(10, 20), shuffle=False)
+    right = augment.RandomTranslation((0, 0), (0.5, 0.5))
+    _, labels, boxes = dataset.map(right).peek()
+    assert [v.tolist() for v in labels] == [[1], [1]]
+    assert [v.tolist() for v in boxes] == [[[11, 1, 13, 9]], [[10, 0, 12, 2]]]
+    assert [v.dtype for v in labels] == [np.int64] * 2
+    for _, labels, boxes in dataset.map(augment.Mosaic(seed=1)):
+        assert [len(v) for v in labels] == [len(v) for v in boxes]
 
 
 def test_what_is_wrong_in_coco_files_is_named_and_counted(tmp_path: Path) -> None:

@@ -22,7 +22,13 @@ def check_labels(labels: Any, count: int) -> Any:
     """Labels as an array, one for each image."""
     if labels is None:
         return None
-    array = np.asarray(labels)
+    try:
+        array = np.asarray(labels)
+    except ValueError:
+        raise ValueError(
+            f"labels must be an array with one row for each of {count} images, or with boxes a list with one array for "
+            f"each image and one entry for each box, received {shown(labels)}"
+        ) from None
     if array.ndim < 1 or len(array) != count:
         raise ValueError(f"labels must have one row for each of {count} images, received shape {array.shape}")
     return array
@@ -56,6 +62,43 @@ def check_boxes(boxes: Any, count: int) -> Rows | None:
 def check_keypoints(keypoints: Any, count: int) -> Rows | None:
     """Keypoints as arrays (points, 2 or more) of x, y and anything."""
     return _rows(keypoints, count, "keypoints", 2, "(points, 2 or more): x, y")
+
+
+def labels_of_boxes(labels: Any, boxes: Rows | None) -> NDArray[Any] | None:
+    """The labels of all boxes, image by image; None where labels are of whole images.
+
+    A list with an array for each image, beside boxes, has one entry for each box.
+    """
+    if boxes is None or not boxes or not isinstance(labels, (list, tuple)) or len(labels) != len(boxes):
+        return None
+    arrays = [np.asarray(one) for one in labels]
+    if any(array.ndim == 0 for array in arrays):
+        return None
+    for i, (array, rows) in enumerate(zip(arrays, boxes)):
+        if len(array) != len(rows):
+            raise ValueError(
+                f"labels[{i}] must have one entry for each of {len(rows)} boxes, received shape {array.shape}; labels "
+                f"of whole images are one array"
+            )
+    # What is empty has no say in the others' dtype: np.asarray([]) is float64.
+    filled = [array for array in arrays if len(array)] or arrays[:1]
+    if len({array.shape[1:] for array in filled}) > 1:
+        raise ValueError(f"labels must have entries of one shape, received {[array.shape for array in filled]}")
+    return np.concatenate(filled)
+
+
+def numbered(boxes: Rows) -> Rows:
+    """The boxes with their numbers in the batch as a last column, which goes where they go (exact to 2^24)."""
+    ends = np.cumsum([len(rows) for rows in boxes])
+    return [
+        np.concatenate([rows, np.arange(end - len(rows), end, dtype=np.float32)[:, None]], axis=1)
+        for rows, end in zip(boxes, ends)
+    ]
+
+
+def by_numbers(labels: NDArray[Any], boxes: Rows) -> tuple[list[NDArray[Any]], Rows]:
+    """The labels of the boxes that are left, and these without their numbers."""
+    return [labels[rows[:, -1].astype(np.intp)] for rows in boxes], [rows[:, :-1].copy() for rows in boxes]
 
 
 def _forward(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,7 +13,18 @@ from ... import random
 from ..._ops import core
 from ...errors import shown
 from ...shapes import real_number, whole_number
-from .annotations import Boxes, Keypoints, check_boxes, check_keypoints, check_labels, move_boxes, move_points
+from .annotations import (
+    Boxes,
+    Keypoints,
+    by_numbers,
+    check_boxes,
+    check_keypoints,
+    check_labels,
+    labels_of_boxes,
+    move_boxes,
+    move_points,
+    numbered,
+)
 from .recipe import Recipe, make_recipe
 from .steps import DRAWN, Step
 
@@ -94,7 +105,8 @@ class Augmentation:
         images : array (batch, height, width, channels) or (height, width, channels), or dict
             uint8, or anything else as float32. A dict has "images" and may have "labels", "boxes", "keypoints".
         labels : array (batch, ...), optional
-            Mixed where images are mixed; else returned as they are.
+            Mixed where images are mixed; else returned as they are. Beside boxes also a list with an array for each
+            image that has one entry for each box: these stay with their boxes.
         boxes : list of arrays (boxes, 4 or more), optional
             Of each image: left, top, right, bottom in pixels, then anything. They move with what is in them, are
             clipped to the image, and dropped where too little of them is left.
@@ -116,15 +128,17 @@ class Augmentation:
         if single:
             x, labels, boxes, keypoints = x[None], _one(labels), _one(boxes), _one(keypoints)
         given = (labels is not None, boxes is not None, keypoints is not None)
-        batch = Batch(
-            x,
-            check_labels(labels, len(x)),
-            check_boxes(boxes, len(x)),
-            check_keypoints(keypoints, len(x)),
-        )
+        rows = check_boxes(boxes, len(x))
+        of_boxes = labels_of_boxes(labels, rows)
+        if of_boxes is None:
+            batch = Batch(x, check_labels(labels, len(x)), rows, check_keypoints(keypoints, len(x)))
+        else:
+            batch = Batch(x, None, numbered(rows or []), check_keypoints(keypoints, len(x)))
         self.check_channels(x.shape[3])
         state = np.array([self.seed, self._next() if step is None else whole_number(step, "step", 0)], np.uint64)
         batch = self._run(batch, state, training)
+        if of_boxes is not None:
+            batch.labels, batch.boxes = by_numbers(of_boxes, batch.boxes)
         results = [batch.images, *(r for r, g in zip((batch.labels, batch.boxes, batch.keypoints), given) if g)]
         if single:
             results = [r[0] for r in results]
