@@ -70,6 +70,18 @@ def test_swap_ema_weights(tmp_path: Path) -> None:
         _fit(_model(), cb.SwapEMAWeights())
 
 
+@pytest.mark.parametrize("swap", [True, False])
+def test_early_stopping_with_averages(swap: bool) -> None:
+    """What was judged comes back if the averages are in the model at the end of an epoch."""
+    model = _model(optimizers.SGD(0.5, use_ema=True, ema_momentum=0.9))
+    judged = []
+    keep = cb.LambdaCallback(on_test_batch_begin=lambda batch, logs: judged.append(_bits(model)))
+    stop = cb.EarlyStopping("val_loss", mode="max", patience=1, restore_best_weights=True)  # the first epoch is best
+    _fit(model, cb.SwapEMAWeights(swap), stop, keep, validation_data=(X[:8], Y[:8]))
+    assert stop.best_epoch == 0 and len(judged) == 2
+    assert (_bits(model) == judged[0]) == swap
+
+
 def test_a_validation_that_was_interrupted_leaves_the_weights() -> None:
     """Ctrl-C while the averages are in the weights' place: training goes on with the weights."""
 

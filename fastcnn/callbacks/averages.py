@@ -14,6 +14,12 @@ class SwapEMAWeights(Callback):
         The averages are also the model's weights from the end of an epoch to the beginning of the next, so that a
         `ModelCheckpoint` behind this callback in the list saves them.
 
+    Notes
+    -----
+    Validation judges the averages, but what callbacks find in the model at the end of an epoch are the weights:
+    ``EarlyStopping(restore_best_weights=True)`` brings those back. With `swap_on_epoch`, and this callback before it in
+    the list, it brings back the averages that were judged.
+
     Raises
     ------
     ValueError

@@ -95,7 +95,8 @@ class EarlyStopping(MonitorCallback):
     baseline : float, optional
         Epochs not better than this count as bringing nothing.
     restore_best_weights : bool
-        When the training ends, go back to the weights of the best epoch.
+        When the training ends, go back to the weights of the best epoch. With `SwapEMAWeights` these are the averages
+        that were judged only if that has `swap_on_epoch` and comes before this callback.
     start_from_epoch : int
         Epochs before this one are not looked at.
 
