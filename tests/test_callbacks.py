@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -280,6 +281,18 @@ def test_csv_logger(tmp_path: Path) -> None:
     assert new.read_text().splitlines() == ["epoch,loss", "0,0.5"]
     with pytest.raises(ValueError, match="separator must be one character"):
         cb.CSVLogger(path, separator="::")
+
+
+def test_csv_lines_that_a_backup_counts_are_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "log.csv"
+    forced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: forced.append(os.fstat(handle).st_size))
+    counted: list[int] = []
+    logger = cb.CSVLogger(path)
+    backup = cb.LambdaCallback(on_epoch_end=lambda epoch, logs: counted.append(logger.state_dict()["size"]))
+    run([logger, backup], [{"loss": 1.0}, {"loss": 2.0}])
+    assert forced == counted == [len(b"epoch,loss\r\n0,1.0\r\n"), path.stat().st_size]
+    assert logger.state_dict()["size"] == 0
 
 
 def test_csv_can_be_followed(tmp_path: Path) -> None:

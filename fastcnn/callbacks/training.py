@@ -120,8 +120,10 @@ class CSVLogger(Callback):
         self._file = open(self.filename, mode, newline="", encoding="utf-8")  # noqa: SIM115
 
     def state_dict(self) -> dict[str, Any]:
-        size = 0 if self._file is None else os.fstat(self._file.fileno()).st_size
-        return {"columns": self._columns, "size": size}
+        if self._file is None:
+            return {"columns": self._columns, "size": 0}
+        os.fsync(self._file.fileno())  # lines that a backup counts survive what the backup survives
+        return {"columns": self._columns, "size": os.fstat(self._file.fileno()).st_size}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back the lines of epochs that are trained again."""
