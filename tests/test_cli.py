@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -118,6 +119,9 @@ def test_a_killed_training_goes_on(
     out = capsys.readouterr().out
     assert f"going on from {tmp_path / 'backup' / 'training.safetensors'}" in out
     assert "Epoch 2/8" not in out
+    first = re.search(r"Epoch (\d)/8", out)
+    assert first is not None
+    assert f"trained {9 - int(first[1])} epochs in" in out
     assert json.loads((tmp_path / "history.json").read_text()) == json.loads((trained / "history.json").read_text())
     one, two = (models.load_model(p / "model.safetensors").get_weights() for p in (trained, tmp_path))
     for a, b in zip(one, two):

@@ -141,7 +141,7 @@ def test_pieces() -> None:
         assert all(0 <= float(v) <= 460 for v in places)
         assert "nan" not in str(drawn.found)
     assert len(list(read(bars([1.0, 2.0], "seconds")).all("rect"))) == 2
-    assert "epoch 4: 2.00 seconds" in read(bars([1.0, 2.0], "seconds", 3)).texts
+    assert "epoch 2: 2.00 seconds" in read(bars([1.0, 2.0], "seconds")).texts
     colour = np.zeros((2, 3, 3), np.uint8)
     assert 'alt="a &lt; b"' in picture(colour, "a < b")
 

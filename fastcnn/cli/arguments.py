@@ -60,7 +60,7 @@ def _train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> arg
         formatter_class=_Formatter,
         epilog="examples:\n"
         "  fastcnn train\n"
-        "  fastcnn train sample --epochs 3 --output /tmp/quick --report /tmp/quick/report.html\n"
+        "  fastcnn train sample --epochs 3 --output out/ --report out/report.html\n"
         "  fastcnn train pictures/ --image-size 64 --validation-split 0.2\n\n"
         "Ctrl-C stops early and keeps what was learned until then as model-interrupted.safetensors.",
     )

@@ -180,11 +180,11 @@ def reliability(accuracy: np.ndarray, confidence: np.ndarray, weight: np.ndarray
     return element("figure", plane.svg("accuracy over confidence"), element("figcaption", *keys))
 
 
-def bars(values: Sequence[float], label: str, first: int = 1) -> Markup:
-    """One bar an epoch, from the epoch `first` on."""
-    high, last = max(values) * 1.06 or 1.0, first + len(values) - 1
-    plane = Plane((first - 0.5, last + 0.5), (0, high), ("epoch", label))
-    plane.axes([t for t in ticks(first, max(first + 1, last), 8) if t == int(t) and t <= last], ticks(0, high))
-    for number, value in enumerate(values, first):
+def bars(values: Sequence[float], label: str) -> Markup:
+    """One bar an epoch."""
+    high, last = max(values) * 1.06 or 1.0, len(values)
+    plane = Plane((0.5, last + 0.5), (0, high), ("epoch", label))
+    plane.axes([t for t in ticks(1, max(2, last), 8) if t == int(t) and t <= last], ticks(0, high))
+    for number, value in enumerate(values, 1):
         plane.bar((number - 0.5, number + 0.5), value, "bar", f"epoch {number}: {value:.2f} {label}")
     return element("figure", plane.svg(f"{label} of the epochs"))

@@ -30,18 +30,28 @@ _PAIRS = 10
 
 
 class EpochTimes(callbacks.Callback):
-    """How long each epoch takes, validation included."""
+    """How long each epoch takes, validation included.
+
+    Attributes
+    ----------
+    seconds : list of float
+        Of each epoch, also of those before a training was taken up from a backup.
+    earlier : int
+        How many these are.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.seconds: list[float] = []
+        self.earlier = 0
         self._start = 0.0
 
     def state_dict(self) -> dict[str, Any]:
         return {"seconds": self.seconds}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.seconds = state["seconds"]
+        self.seconds = list(state["seconds"])
+        self.earlier = len(self.seconds)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._start = time.perf_counter()
@@ -62,7 +72,7 @@ class Trained:
         What was chosen, by name.
     history : {name: one number an epoch}
     seconds : list of float
-        Of the last epochs; of all, unless the training was taken up from a backup.
+        Of each epoch.
     x, y : arrays
         Pictures that the model is judged on, uint8 (n, height, width, 1 or 3), and their classes.
     judged_on : str
@@ -242,8 +252,7 @@ def _timing(trained: Trained, speed: float) -> Markup:
     told = element("p", f"{speed:,.0f} pictures a second when judging.")
     if not trained.seconds:
         return told
-    first = _epochs(trained.history) - len(trained.seconds) + 1
-    return join([element("div", bars(trained.seconds, "seconds", first), class_="charts"), told])
+    return join([element("div", bars(trained.seconds, "seconds"), class_="charts"), told])
 
 
 def _versions() -> list[tuple[str, object]]:

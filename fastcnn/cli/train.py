@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         _keep_interrupted(model, history, output)
         raise
-    print(f"trained {options.epochs} epochs in {time.perf_counter() - start:.1f} s\n")
+    print(f"trained {len(times.seconds) - times.earlier} epochs in {time.perf_counter() - start:.1f} s\n")
     _save(model, history, output, data.title)
     what, judged = ("validation pictures", validation) if data.test is None else ("test pictures", data.test)
     print_report(model, what, *judged, data.class_names)
