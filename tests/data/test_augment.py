@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastcnn
+from fastcnn.data import Dataset
 from fastcnn.data import augment as A  # noqa: N812
 from fastcnn.data.augment.recipe import stages_of
 from fastcnn.data.augment.steps import BORDERS, DRAWS, KINDS, STEP_SIZE, table
@@ -252,6 +253,22 @@ def test_labels_of_boxes_of_one_image_and_outside_training() -> None:
     # An array is of whole images, whatever its shape.
     _, kept, _ = right(X[:1], labels[None], [boxes])
     assert kept.tolist() == [labels.tolist()]
+
+
+def test_weights_of_samples_come_back() -> None:
+    weights = np.linspace(0, 1, 12)
+    data = Dataset.from_arrays(X, np.arange(12), weights)
+    for dataset in (data.batch(6).map(A.RandomFlip()), data.map(A.RandomFlip()).batch(6)):
+        _, labels, back = dataset.to_arrays()
+        np.testing.assert_array_equal(labels, np.arange(12))
+        np.testing.assert_array_equal(back, weights)
+    # Points after them are moved, and what is returned is new.
+    _, back, points = A.RandomTranslation((0, 0), (0.5, 0.5))(X, None, weights, [[[1, 2]]] * 12)
+    assert points[3].tolist() == [[8, 2]] and not np.shares_memory(back, weights)
+    cut = A.Compose([A.RandomFlip(), A.CutMix(num_classes=12)])
+    assert cut(X, np.arange(12), weights, training=False)[2].tolist() == weights.tolist()
+    with pytest.raises(ValueError, match="CutMix doesn't mix weights of samples"):
+        cut(X, np.arange(12), weights)
 
 
 def test_choices_are_exclusive_and_all_taken() -> None:

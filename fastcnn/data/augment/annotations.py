@@ -64,6 +64,14 @@ def check_keypoints(keypoints: Any, count: int) -> Rows | None:
     return _rows(keypoints, count, "keypoints", 2, "(points, 2 or more): x, y")
 
 
+def are_weights(given: Any, shape: tuple[int, ...]) -> bool:
+    """Whether what stands in the boxes' place is a number for each image of a batch of this shape: (count,) or ()."""
+    if not isinstance(given, (np.ndarray, np.generic, float, int)):
+        return False
+    array = np.asarray(given)
+    return array.shape == shape and array.dtype.kind in "buif"
+
+
 def labels_of_boxes(labels: Any, boxes: Rows | None) -> NDArray[Any] | None:
     """The labels of all boxes, image by image; None where labels are of whole images.
 

@@ -16,6 +16,7 @@ from ...shapes import real_number, whole_number
 from .annotations import (
     Boxes,
     Keypoints,
+    are_weights,
     by_numbers,
     check_boxes,
     check_keypoints,
@@ -109,7 +110,8 @@ class Augmentation:
             image that has one entry for each box: these stay with their boxes.
         boxes : list of arrays (boxes, 4 or more), optional
             Of each image: left, top, right, bottom in pixels, then anything. They move with what is in them, are
-            clipped to the image, and dropped where too little of them is left.
+            clipped to the image, and dropped where too little of them is left. A number for each image, in an array,
+            is its weight in training, and returned as it is; what mixes images takes none.
         keypoints : list of arrays (points, 2 or more), optional
             Of each image: x, y in pixels, then anything. They move along; those outside the image stay in the list.
         training : bool
@@ -125,9 +127,12 @@ class Augmentation:
             return self._of_dict(images, training, step)
         x = as_images(images)
         single = x.ndim == 3
+        weights = None
+        if are_weights(boxes, x.shape[:-3]):
+            self._check_unmixed(training)
+            weights, boxes = np.array(boxes), None
         if single:
-            x, labels, boxes, keypoints = x[None], _one(labels), _one(boxes), _one(keypoints)
-        given = (labels is not None, boxes is not None, keypoints is not None)
+            x, labels, boxes, keypoints, weights = x[None], *map(_one, (labels, boxes, keypoints, weights))
         rows = check_boxes(boxes, len(x))
         of_boxes = labels_of_boxes(labels, rows)
         if of_boxes is None:
@@ -139,7 +144,8 @@ class Augmentation:
         batch = self._run(batch, state, training)
         if of_boxes is not None:
             batch.labels, batch.boxes = by_numbers(of_boxes, batch.boxes)
-        results = [batch.images, *(r for r, g in zip((batch.labels, batch.boxes, batch.keypoints), given) if g)]
+        found = (batch.labels, batch.boxes if weights is None else weights, batch.keypoints)
+        results = [batch.images, *(part for part in found if part is not None)]
         if single:
             results = [r[0] for r in results]
         return results[0] if len(results) == 1 else tuple(results)
@@ -176,6 +182,11 @@ class Augmentation:
         given = [name for name in names if data.get(name) is not None]
         result = self(**{name: data[name] for name in given}, training=training, step=step)
         return dict(zip(given, result if len(given) > 1 else [result]))
+
+    def _check_unmixed(self, training: bool) -> None:
+        mixing = [type(part).__name__ for part in self.parts() if isinstance(part, Mixing)]
+        if training and mixing:
+            raise ValueError(f"{mixing[0]} doesn't mix weights of samples: they can't be given as the third argument")
 
     def _next(self) -> int:
         with self._lock:
