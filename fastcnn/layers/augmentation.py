@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +16,8 @@ class AugmentationLayer(SingleInputLayer):
     """Base of the layers of augmentation.
 
     In a model it works in training only, by the model's own random numbers. Called with arrays (or a dict of "images",
-    "labels", "boxes", "keypoints") it is its `fastcnn.data.augment` namesake: ``layer(images, training=True)``.
+    "labels", "boxes", "keypoints") it is its `fastcnn.data.augment` namesake: ``layer(images, labels, training=True)``;
+    so it can be mapped over a dataset, and has a state.
 
     Parameters
     ----------
@@ -36,10 +38,26 @@ class AugmentationLayer(SingleInputLayer):
         except (TypeError, ValueError) as error:
             raise type(error)(f"layer {self.name!r}: {error}") from None
 
-    def __call__(self, inputs: Any, training: bool = True, **others: Any) -> Any:
+    def __call__(
+        self,
+        inputs: Any,
+        labels: Any = None,
+        boxes: Any = None,
+        keypoints: Any = None,
+        training: bool = True,
+        step: int | None = None,
+    ) -> Any:
         if isinstance(inputs, (np.ndarray, dict)):
-            return self.augmentation(inputs, training=training, **others)
+            return self.augmentation(inputs, labels, boxes, keypoints, training, step)
         return super().__call__(inputs)
+
+    def state_dict(self) -> dict[str, int]:
+        """What the next call with arrays depends on: load it to go on in the same way."""
+        return self.augmentation.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.augmentation.load_state_dict(state)
 
     def call(self, inputs: Value) -> Value:
         return emit("augment", [inputs], {"augmentation": self.augmentation}, self.name)
@@ -49,12 +67,12 @@ class AugmentationLayer(SingleInputLayer):
 
 
 class _MixingLayer(AugmentationLayer):
-    """What mixes images needs their labels, and works on a dict of both."""
+    """What mixes images needs their labels, and works on arrays of both, not in a model."""
 
     def call(self, inputs: Value) -> Value:
         raise ValueError(
             f"layer {self.name!r}: {type(self).__name__} mixes labels as well, which layers of models don't see; call "
-            f'it with {{"images": ..., "labels": ...}}, or map it over a dataset'
+            f"it with arrays of images and labels, or map it over a dataset behind batch"
         )
 
 

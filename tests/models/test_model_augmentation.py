@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from model_tools import product
 
 import fastcnn
 from fastcnn import layers as L  # noqa: N812
+from fastcnn.data import Dataset
 from fastcnn.data import augment as A  # noqa: N812
 from fastcnn.layers.augmentation import AugmentationLayer
 from fastcnn.models import Sequential, load_model
@@ -127,6 +129,23 @@ def test_called_with_arrays_it_is_its_namesake() -> None:
     mixed = L.MixUp(seed=1)({"images": X, "labels": np.eye(6, dtype=np.float32)})
     assert set(mixed) == {"images", "labels"}
     np.testing.assert_allclose(mixed["labels"].sum(1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [L.MixUp, L.CutMix])
+def test_mapped_over_a_dataset_it_has_labels_and_a_state(kind: Any) -> None:
+    def mapped() -> Dataset:
+        return Dataset.from_arrays(X, np.arange(6)).batch(2).map(kind(seed=1, num_classes=6))
+
+    whole = list(mapped())
+    assert all(y.shape == (2, 6) and np.allclose(y.sum(1), 1) for _, y in whole)
+    begun, again = mapped(), mapped()
+    next(iter(begun))
+    again.load_state_dict(json.loads(json.dumps(begun.state_dict())))
+    rest = list(again)
+    assert len(rest) == 2
+    for (x, y), (same_x, same_y) in zip(whole[1:], rest):
+        np.testing.assert_array_equal(x, same_x)
+        np.testing.assert_array_equal(y, same_y)
 
 
 @pytest.mark.parametrize(
