@@ -80,6 +80,18 @@ def test_missing_classes() -> None:
     assert "accuracy" in metrics.classification_report([], [])
 
 
+@pytest.mark.parametrize("names", [["bag", "bag", "c", "d", "e", "f"], ["a", "accuracy", "c", "macro avg", "e", "f"]])
+def test_names_that_a_dict_cannot_hold(names: list[str]) -> None:
+    """Text and table have a line for each class whatever it is called; the dict refuses."""
+    text = metrics.classification_report(TRUE, PRED, names)
+    assert text == sk.classification_report(TRUE, PRED, target_names=names, zero_division=0)
+    with pytest.raises(ValueError, match=rf"target_names must differ, .* received '{names[1]}'"):
+        metrics.classification_report(TRUE, PRED, names, output_dict=True)
+    pytest.importorskip("rich", reason="rich is not installed")
+    table = metrics.report_table(TRUE, PRED, names)
+    assert [str(cell) for cell in table.columns[0].cells] == [*names, "accuracy", "macro avg", "weighted avg"]
+
+
 def test_weights() -> None:
     names = list("abcdef")
     mine = metrics.classification_report(TRUE, PRED, names, output_dict=True, sample_weight=WEIGHTS)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..shapes import whole_number
 from .base import Metric, Result, checked_threshold, same_shape, weighted
+from .inputs import ratio
 
 Thresholds = float | Sequence[float] | None
 
@@ -95,7 +96,7 @@ class Precision(_Counts):
     _direction = "up"
 
     def result(self) -> Result:
-        return self._shaped(_ratio(self.true_positives, self.true_positives + self.false_positives))
+        return self._shaped(ratio(self.true_positives, self.true_positives + self.false_positives))
 
 
 class Recall(_Counts):
@@ -104,7 +105,7 @@ class Recall(_Counts):
     _direction = "up"
 
     def result(self) -> Result:
-        return self._shaped(_ratio(self.true_positives, self.true_positives + self.false_negatives))
+        return self._shaped(ratio(self.true_positives, self.true_positives + self.false_negatives))
 
 
 class _OneCount(_Counts):
@@ -143,10 +144,6 @@ class FalseNegatives(_OneCount):
     """How many positives were missed."""
 
     _direction, _attribute = "down", "false_negatives"
-
-
-def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
 
 
 def _total(marked: NDArray[np.bool_] | None, weights: NDArray[np.float64] | None, size: int = 0) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import shown, unknown_name
 from ..shapes import real_number
 from .base import Metric, Result, checked_threshold, weighted
-from .inputs import check_length, class_numbers, membership
+from .inputs import check_length, class_numbers, membership, ratio
 from .report import confusion_matrix
 
 Floats = NDArray[np.float64]
@@ -269,26 +269,21 @@ def specificity_score(
     return _score(_specificity, y_true, y_pred, average, sample_weight)
 
 
-def _ratio(part: Any, whole: Any) -> Any:
-    part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
-
-
 def _precision(right: Any, said: Any, real: Any, total: Any) -> Any:
-    return _ratio(right, said)
+    return ratio(right, said)
 
 
 def _recall(right: Any, said: Any, real: Any, total: Any) -> Any:
-    return _ratio(right, real)
+    return ratio(right, real)
 
 
 def _specificity(right: Any, said: Any, real: Any, total: Any) -> Any:
-    return _ratio(total - said - real + right, total - real)
+    return ratio(total - said - real + right, total - real)
 
 
 def _fbeta(beta: float) -> Any:
     def score(right: Any, said: Any, real: Any, total: Any) -> Any:
-        return _ratio((1 + beta**2) * right, beta**2 * real + said)
+        return ratio((1 + beta**2) * right, beta**2 * real + said)
 
     return score
 
@@ -308,7 +303,7 @@ def _averaged(function: Any, right: Floats, said: Floats, real: Floats, total: f
         return scores
     if not len(scores):
         return 0.0
-    return float(_ratio((scores * real).sum(), real.sum()) if average == "weighted" else scores.mean())
+    return float(ratio((scores * real).sum(), real.sum()) if average == "weighted" else scores.mean())
 
 
 def _score(

@@ -109,6 +109,12 @@ def membership(y_true: ArrayLike, columns: int) -> NDArray[np.bool_]:
     return (labels == 1)[:, None] if columns == 1 else labels[:, None] == np.arange(columns)
 
 
+def ratio(part: Any, whole: Any) -> Any:
+    """`part` / `whole` in float64, elementwise; 0 where there is nothing to divide by."""
+    part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
+
+
 def check_length(true: NDArray[Any], pred: NDArray[Any]) -> None:
     if len(true) != len(pred):
         raise ValueError(f"y_true and y_pred must have the same length, received {len(true)} and {len(pred)}")

@@ -8,9 +8,13 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..errors import shown
 from ..shapes import whole_number
 from .base import Metric, Result, checked_threshold
-from .inputs import check_length, class_numbers, sample_weights
+from .inputs import check_length, class_numbers, ratio, sample_weights
+
+#: Precision, recall, F1 and number of samples, by name.
+Row = dict[str, float]
 
 
 def confusion_matrix(
@@ -94,7 +98,7 @@ def classification_report(
         Decimals in the text.
     output_dict : bool
         Return ``{class: {"precision", "recall", "f1-score", "support"}, …, "accuracy": float, "macro avg": {…},
-        "weighted avg": {…}}`` instead of the text.
+        "weighted avg": {…}}`` instead of the text. The names must differ, and be none of the last three.
     sample_weight : array, shape (samples,), optional
         What each sample counts, in ratios and numbers of samples ("support").
 
@@ -104,6 +108,26 @@ def classification_report(
         A ratio without samples (precision of a class never predicted) is 0. "macro avg" is the mean over classes;
         "weighted avg" weights each with its samples.
     """
+    rows, accuracy, averages, total = report_rows(y_true, y_pred, target_names, sample_weight)
+    if not output_dict:
+        return _text(rows, accuracy, averages, total, digits)
+    overall = {"accuracy": accuracy, **averages}
+    by_class: dict[str, Any] = {}
+    for name, row in rows:
+        if name in by_class or name in overall:
+            twice = " twice" if name in by_class else ""
+            raise ValueError(
+                f"target_names must differ, and be none of {', '.join(overall)}, for output_dict=True, "
+                f"received {shown(name)}{twice}"
+            )
+        by_class[name] = row
+    return {**by_class, **overall}
+
+
+def report_rows(
+    y_true: ArrayLike, y_pred: ArrayLike, target_names: Sequence[str] | None, sample_weight: ArrayLike | None
+) -> tuple[list[tuple[str, Row]], float, dict[str, Row], float]:
+    """What `classification_report` says: each class's name and row, accuracy, rows of averages, number of samples."""
     names = None if target_names is None else [str(name) for name in target_names]
     matrix = confusion_matrix(y_true, y_pred, None if names is None else max(1, len(names)), sample_weight)
     if names is None:
@@ -112,15 +136,13 @@ def classification_report(
     else:
         shown_classes = np.arange(len(names))
     correct, said, real = matrix.diagonal()[shown_classes], matrix.sum(0)[shown_classes], matrix.sum(1)[shown_classes]
-    columns = np.stack([_ratio(correct, said), _ratio(correct, real), _ratio(2 * correct, said + real)])
+    columns = np.stack([ratio(correct, said), ratio(correct, real), ratio(2 * correct, said + real)])
     total = real.sum().item()
-    rows = {name: _row(columns[:, i], real[i].item()) for i, name in enumerate(names)}
+    rows = [(name, _row(columns[:, i], real[i].item())) for i, name in enumerate(names)]
     accuracy = float(correct.sum() / total) if total else 0.0
     macro = columns.mean(1) if columns.size else np.zeros(3)
-    averages = {"macro avg": _row(macro, total), "weighted avg": _row(_ratio(columns @ real, np.full(3, total)), total)}
-    if output_dict:
-        return {**rows, "accuracy": accuracy, **averages}
-    return _text(list(zip(names, rows.values())), accuracy, averages, total, digits)
+    averages = {"macro avg": _row(macro, total), "weighted avg": _row(ratio(columns @ real, np.full(3, total)), total)}
+    return rows, accuracy, averages, total
 
 
 class ConfusionMatrix(Metric):
@@ -166,19 +188,15 @@ class ConfusionMatrix(Metric):
         return {"num_classes": self.num_classes, "threshold": self.threshold, **super().get_config()}
 
 
-def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.zeros(part.shape), where=whole != 0)
-
-
-def _row(values: NDArray[np.float64], support: float) -> dict[str, float]:
+def _row(values: NDArray[np.float64], support: float) -> Row:
     precision, recall, f1 = (float(v) for v in values)
     return {"precision": precision, "recall": recall, "f1-score": f1, "support": support}
 
 
 def _text(
-    rows: list[tuple[str, dict[str, float]]],
+    rows: list[tuple[str, Row]],
     accuracy: float,
-    averages: dict[str, dict[str, float]],
+    averages: dict[str, Row],
     total: float,
     digits: int,
 ) -> str:
@@ -186,7 +204,7 @@ def _text(
     samples = "d" if isinstance(total, int) else f".{digits}f"  # with weights it is no whole number
     width = max(digits, *(len(name) for name, _ in rows), *(len(name) for name in averages))
 
-    def line(name: str, row: dict[str, float]) -> str:
+    def line(name: str, row: Row) -> str:
         ratios = "".join(f" {row[key]:>9.{digits}f}" for key in ("precision", "recall", "f1-score"))
         return f"{name:>{width}} {ratios} {row['support']:>9{samples}}"
 

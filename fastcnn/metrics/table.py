@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from numpy.typing import ArrayLike
 
-from .report import classification_report
+from .report import classification_report, report_rows
 
 _COLUMNS = ("precision", "recall", "f1-score", "support")
 
@@ -43,26 +43,23 @@ def report_table(
         from rich.text import Text
     except ImportError:
         raise ImportError('report_table needs rich: pip install "fastcnn[rich]"') from None
-    report = classification_report(
-        y_true, y_pred, target_names, digits=digits, output_dict=True, sample_weight=sample_weight
-    )
-    averages = {name: report.pop(name) for name in ("accuracy", "macro avg", "weighted avg")}
+    rows, accuracy, averages, samples = report_rows(y_true, y_pred, target_names, sample_weight)
     # Text, not str: a class may be named "[red]", which must not count as markup.
     table = Table(title=None if title is None else Text(title), title_justify="left")
     table.add_column("class", justify="right")
     for name in _COLUMNS:
         table.add_column(name, justify="right")
-    lowest = {c: min((row[c] for row in report.values()), default=0) for c in _COLUMNS[:3]}
-    for name, row in report.items():
-        weak = len(report) > 1
+    lowest = {c: min((row[c] for _, row in rows), default=0) for c in _COLUMNS[:3]}
+    for name, row in rows:
+        weak = len(rows) > 1
         cells = [Text(f"{row[c]:.{digits}f}", "bold red" if weak and row[c] == lowest[c] else "") for c in _COLUMNS[:3]]
         mark = "bold red" if weak and row["f1-score"] == lowest["f1-score"] else "bold"
         table.add_row(Text(name, mark), *cells, Text(_support(row["support"], digits), "dim"))
     table.add_section()
-    total = _support(averages["macro avg"]["support"], digits)
-    table.add_row("accuracy", "", "", Text(f"{averages['accuracy']:.{digits}f}", "bold"), Text(total, "dim"))
-    for name in ("macro avg", "weighted avg"):
-        cells = [Text(f"{averages[name][c]:.{digits}f}") for c in _COLUMNS[:3]]
+    total = _support(samples, digits)
+    table.add_row("accuracy", "", "", Text(f"{accuracy:.{digits}f}", "bold"), Text(total, "dim"))
+    for name, row in averages.items():
+        cells = [Text(f"{row[c]:.{digits}f}") for c in _COLUMNS[:3]]
         table.add_row(name, *cells, Text(total, "dim"))
     return table
 

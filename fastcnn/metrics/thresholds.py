@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import unknown_name
 from ..shapes import real_number, whole_number
 from .base import Metric, Result, same_shape, weighted
+from .inputs import ratio
 from .regression import EPSILON
 
 Floats = NDArray[np.float64]
@@ -132,12 +133,12 @@ class AUC(_AtThresholds):
         if self.curve == "PR" and self.summation_method == "interpolation":
             areas = _interpolated_pr(tp, fp, fn)
         else:
-            recall = _ratio(tp, tp + fn)
-            x, y = (_ratio(fp, fp + tn), recall) if self.curve == "ROC" else (recall, _ratio(tp, tp + fp))
+            recall = ratio(tp, tp + fn)
+            x, y = (ratio(fp, fp + tn), recall) if self.curve == "ROC" else (recall, ratio(tp, tp + fp))
             areas = ((x[:-1] - x[1:]) * _SUMMATIONS[self.summation_method](y[:-1], y[1:])).sum(0)
         if not self.multi_label or self.label_weights is None:
             return float(areas.mean())
-        return float(_ratio((areas * self.label_weights).sum(), np.sum(self.label_weights)))
+        return float(ratio((areas * self.label_weights).sum(), np.sum(self.label_weights)))
 
     def get_config(self) -> dict[str, Any]:
         # Thresholds made of their number are made of it again.
@@ -223,7 +224,7 @@ class SensitivityAtSpecificity(_BestPoint):
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
 
     def _ratios(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> tuple[Floats, Floats]:
-        return _ratio(tn, tn + fp), _ratio(tp, tp + fn)
+        return ratio(tn, tn + fp), ratio(tp, tp + fn)
 
 
 class SpecificityAtSensitivity(_BestPoint):
@@ -242,7 +243,7 @@ class SpecificityAtSensitivity(_BestPoint):
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
 
     def _ratios(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> tuple[Floats, Floats]:
-        return _ratio(tp, tp + fn), _ratio(tn, tn + fp)
+        return ratio(tp, tp + fn), ratio(tn, tn + fp)
 
 
 class PrecisionAtRecall(_BestPoint):
@@ -261,7 +262,7 @@ class PrecisionAtRecall(_BestPoint):
         super().__init__(recall, num_thresholds, class_id, name, dtype)
 
     def _ratios(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> tuple[Floats, Floats]:
-        return _ratio(tp, tp + fn), _ratio(tp, tp + fp)
+        return ratio(tp, tp + fn), ratio(tp, tp + fp)
 
 
 class RecallAtPrecision(_BestPoint):
@@ -280,7 +281,7 @@ class RecallAtPrecision(_BestPoint):
         super().__init__(precision, num_thresholds, class_id, name, dtype)
 
     def _ratios(self, tp: Floats, fp: Floats, tn: Floats, fn: Floats) -> tuple[Floats, Floats]:
-        return _ratio(tp, tp + fp), _ratio(tp, tp + fn)
+        return ratio(tp, tp + fp), ratio(tp, tp + fn)
 
 
 _SUMMATIONS: dict[str, Callable[[Floats, Floats], Floats]] = {
@@ -297,11 +298,11 @@ def _interpolated_pr(tp: Floats, fp: Floats, fn: Floats) -> Floats:
     """
     said = tp + fp
     found, more = tp[:-1] - tp[1:], said[:-1] - said[1:]
-    slope = _ratio(found, np.maximum(more, 0))
+    slope = ratio(found, np.maximum(more, 0))
     start = tp[1:] - slope * said[1:]
     both = (said[:-1] > 0) & (said[1:] > 0)
-    growth = np.where(both, _ratio(said[:-1], np.maximum(said[1:], 0)), 1.0)
-    return _ratio(slope * (found + start * np.log(growth)), np.maximum(tp[1:] + fn[1:], 0)).sum(0)
+    growth = np.where(both, ratio(said[:-1], np.maximum(said[1:], 0)), 1.0)
+    return ratio(slope * (found + start * np.log(growth)), np.maximum(tp[1:] + fn[1:], 0)).sum(0)
 
 
 def _flat(y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Any, Any, Any]:
@@ -343,8 +344,3 @@ def _one_of(value: str, name: str, known: tuple[str, ...]) -> str:
     if value not in known:
         raise unknown_name(name, value, known)
     return value
-
-
-def _ratio(part: Any, whole: Any) -> Any:
-    part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
