@@ -14,6 +14,7 @@ from .. import layers, optimizers
 from ..errors import shown
 from ..models import Model, Sequential, load_model
 from ..shapes import whole_number
+from ..utils import class_weights
 from .seeding import seeded
 
 try:
@@ -214,7 +215,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         if self.class_weight is None:
             return weights
         if isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            of_class = len(numbers) / (len(classes) * np.bincount(numbers))
+            of_class = np.array(list(class_weights(numbers).values()))
         elif isinstance(self.class_weight, Mapping):
             unknown = [key for key in self.class_weight if key not in classes]
             if unknown:
