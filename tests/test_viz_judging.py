@@ -88,15 +88,45 @@ def test_what_they_say(tmp_path: Path) -> None:
     assert f">{off.max()} times<" in text("pairs")
 
 
+@pytest.mark.usefixtures("readable")
 def test_many_classes_and_absent_ones(tmp_path: Path) -> None:
+    def text(plot: Callable[..., None], *arguments: Any) -> str:
+        plot(*arguments, tmp_path / "a.svg")
+        return (tmp_path / "a.svg").read_text(encoding="utf-8")
+
     y = RNG.integers(0, 40, 400)
     y[y == 7] = 8
     p = RNG.dirichlet(np.ones(41), 400)
-    viz.plot_confusion_matrix(y, p, tmp_path / "a.png")
-    viz.plot_roc(y, p, tmp_path / "b.png")
-    viz.plot_precision_recall(y, p, tmp_path / "c.png")
-    viz.plot_mistakes(X[:3], [0, 1, 2], np.eye(3), tmp_path / "right.png")  # nothing is wrong
-    viz.plot_confused_pairs(X[:3], [0, 1, 2], np.eye(3), tmp_path / "right.png")
+    areas = metrics.roc_auc_score(y, p, average=None)
+    present = np.unique(y)
+    assert len(present) == 39
+    drawn = text(viz.plot_confusion_matrix, y, p)
+    assert drawn.count(">40<") == drawn.count(">7<") == 2  # a row and a column each; too many for numbers in cells
+    drawn = text(viz.plot_roc, y, p)
+    assert f"ROC, mean area {areas[present].mean():.4f}" in drawn
+    assert ">area" not in drawn  # nor a line a class in the legend
+    each = [metrics.average_precision_score(y == c, p[:, c]) for c in present]
+    assert f"mean average precision {np.mean(each):.4f}" in text(viz.plot_precision_recall, y, p)
+    for plot in (viz.plot_mistakes, viz.plot_confused_pairs):  # nothing is wrong
+        drawn = text(plot, X[:3], [0, 1, 2], np.eye(3))
+        assert "0 of 3 are wrong" in drawn
+        assert "<image" not in drawn
+
+
+def test_pictures_of_all_rows_are_stretched_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the limits of all images, also of those that aren't drawn."""
+    from fastcnn.viz import mistakes
+
+    seen: list[int] = []
+    monkeypatch.setattr(mistakes, "_show", lambda axes, picture: seen.append(int(picture[0, 0, 0])))
+    grey = np.array([0.5, 0.5, -0.5, 1.0, -1.0])
+    x = np.broadcast_to(grey[:, None, None], (5, 4, 4))
+    said = np.eye(4)[[1, 1, 3, 3, 0]]
+    viz.plot_confused_pairs(x, [0, 0, 2, 3, 0], said, tmp_path / "a.png")
+    viz.plot_mistakes(x, [0, 0, 2, 3, 0], said, tmp_path / "b.png")
+    assert seen == [191, 191, 64] * 2
+    with pytest.raises(ValueError, match=r"x must hold images, .* received shape \(5, 4, 4\) of <U4"):
+        viz.plot_mistakes(np.full((5, 4, 4), "grey"), [0, 0, 2, 3, 0], said, tmp_path / "c.png")
 
 
 def test_pictures_of_any_range() -> None:

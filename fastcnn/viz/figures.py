@@ -84,7 +84,7 @@ def class_labels(names: Any, count: int) -> list[str]:
     return [plain_text(name) for name in names]
 
 
-def as_pictures(x: ArrayLike, name: str = "x") -> NDArray[np.uint8]:
+def as_pictures(x: ArrayLike, name: str = "x", limits: tuple[float, float] | None = None) -> NDArray[np.uint8]:
     """Images as they are shown, uint8 (samples, height, width, 3).
 
     Parameters
@@ -92,6 +92,8 @@ def as_pictures(x: ArrayLike, name: str = "x") -> NDArray[np.uint8]:
     x : array, shape (samples, height, width) or (samples, height, width, 1, 3 or 4)
         Bytes, floats from 0 to 1 or from 0 to 255; others (normalized ones, say) are stretched, all alike, so that the
         smallest number is black and the largest white. Of four channels the last, opacity, is left out.
+    limits : (float, float), optional
+        The smallest and the largest number, where `x` is a part of what is to look alike; see `value_limits`.
     """
     array = np.asarray(x)
     if array.ndim == 3:
@@ -104,10 +106,21 @@ def as_pictures(x: ArrayLike, name: str = "x") -> NDArray[np.uint8]:
     array = array[..., :3]
     if array.dtype != np.uint8:
         values = np.nan_to_num(array.astype(np.float64), posinf=0.0, neginf=0.0)
-        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+        low, high = value_limits(array) if limits is None else limits
         if low < 0 or high > 255:
             values = (values - low) * (255 / max(high - low, 1e-12))
         elif high <= 1:
             values = values * 255
         array = np.rint(values).astype(np.uint8)
     return np.broadcast_to(array, (*array.shape[:3], 3))
+
+
+def value_limits(x: ArrayLike) -> tuple[float, float]:
+    """The smallest and the largest number in images, opacity left out; what isn't finite counts as 0."""
+    array = np.asarray(x)
+    values = array[..., :3] if array.ndim == 4 else array
+    if not values.size:
+        return 0.0, 1.0
+    if values.dtype.kind == "f":
+        values = np.where(np.isfinite(values), values, 0)
+    return float(values.min()), float(values.max())

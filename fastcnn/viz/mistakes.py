@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import shown
 from ..metrics.inputs import class_scores
 from ..shapes import whole_number
-from .figures import Target, as_pictures, check_target, class_labels, new_figure, plain_text, save
+from .figures import Target, as_pictures, check_target, class_labels, new_figure, plain_text, save, value_limits
 
 
 def plot_mistakes(
@@ -118,11 +118,13 @@ class _Judged:
     def __init__(self, x: ArrayLike, y_true: ArrayLike, y_pred: ArrayLike, class_names: Any) -> None:
         self._x = np.asarray(x)
         self.true, scores = class_scores(y_true, y_pred)
-        if self._x.ndim not in (3, 4) or len(self._x) != len(self.true) or not len(self.true):
+        numbers = self._x.dtype.kind in "iufb"
+        if self._x.ndim not in (3, 4) or not numbers or len(self._x) != len(self.true) or not len(self.true):
             raise ValueError(
                 f"x must hold images, as many as there are labels ({len(self.true)}) and at least one, received shape "
-                f"{self._x.shape}"
+                f"{self._x.shape} of {self._x.dtype}"
             )
+        self._limits = value_limits(self._x)  # of all, so that the pictures of each row look alike
         self.said: NDArray[np.intp] = scores.argmax(1)
         self.sure: NDArray[np.float64] = scores.max(1)
         self.names = class_labels(class_names, scores.shape[1])
@@ -133,7 +135,7 @@ class _Judged:
         return wrong[np.argsort(-self.sure[wrong], kind="stable")]
 
     def pictures(self, samples: NDArray[np.intp]) -> NDArray[np.uint8]:
-        return as_pictures(self._x[samples])
+        return as_pictures(self._x[samples], limits=self._limits)
 
 
 def _show(axes: Any, picture: NDArray[np.uint8]) -> None:
