@@ -131,6 +131,7 @@ def test_one_probability_a_sample_is_that_of_class_1() -> None:
             assert metrics.F1Score("macro")(labels, column) == pytest.approx(sk.f1_score(y, B), abs=1e-12)
             assert metrics.RecallScore("macro")(labels, column) == pytest.approx(sk.recall_score(y, B), abs=1e-12)
         assert metrics.ROCAUC()(y, column) == pytest.approx(sk.roc_auc_score(y, score), abs=1e-12)
+    assert metrics.f1_score(y, score > 0.5) == pytest.approx(sk.f1_score(y, B), abs=1e-12)  # functions take classes
     low = metrics.ConfusionMatrix(threshold=0.2)(y, score)
     np.testing.assert_array_equal(low, sk.confusion_matrix(y, score > 0.2))
     with pytest.raises(ValueError, match="class numbers from 0, or probabilities from 0 to 1, received"):
