@@ -59,6 +59,7 @@ static void map_others(block *b, const float *m) {
  * for red, green, blue, less whole turns (Smith 1978, "Color gamut transform pairs", in one formula). */
 static void change_hsv(block *b, float turns, float saturation) {
     const vf six = vf_set1(6.0f), one = vf_set1(1.0f), zero = vf_zero(), sixth = vf_set1(1.0f / 6.0f);
+    const vf low = vf_set1(b->low), high = vf_set1(b->high);
     const float whole = turns - floorf(turns);
     for (int j = 0; j < PIXELS; j += VL) {
         const vf r = vf_load(b->v + j), g = vf_load(b->v + PIXELS + j), u = vf_load(b->v + 2 * PIXELS + j);
@@ -75,7 +76,8 @@ static void change_hsv(block *b, float turns, float saturation) {
             vf k = vf_add(h, vf_set1((float)(5 - 2 * ch)));
             k = vf_fma(vf_round(vf_fma(k, sixth, vf_set1(-0.5f))), vf_neg(six), k);
             const vf part = vf_max(zero, vf_min(one, vf_min(vf_sub(vf_set1(4.0f), k), k)));
-            vf_store(b->v + ch * PIXELS + j, vf_sub(value, vf_mul(chroma, part)));
+            const vf made = vf_sub(value, vf_mul(chroma, part));
+            vf_store(b->v + ch * PIXELS + j, vf_min(high, vf_max(low, made)));
         }
     }
 }

@@ -3,6 +3,13 @@
  * floats, none of which holds parts of two weights. */
 #include "kernel.h"
 
+/* Squares that no float holds. */
+static double square_sum_of_huge(const float *x, int64_t count) {
+    double total = 0.0;
+    for (int64_t i = 0; i < count; i++) total += (double)x[i] * (double)x[i];
+    return total;
+}
+
 /* Blocks of 64 vectors in four sums; the blocks' sums in double, as in reduce.c. */
 static double square_sum(const float *x, int64_t count) {
     double total = 0.0;
@@ -20,7 +27,8 @@ static double square_sum(const float *x, int64_t count) {
             const vf v = vf_load_tail(p + i, n - i);
             s[0] = vf_fma(v, v, s[0]);
         }
-        total += (double)vf_sum(vf_add(vf_add(s[0], s[1]), vf_add(s[2], s[3])));
+        const float sum = vf_sum(vf_add(vf_add(s[0], s[1]), vf_add(s[2], s[3])));
+        total += isinf(sum) ? square_sum_of_huge(p, n) : (double)sum;
     }
     return total;
 }

@@ -33,8 +33,10 @@ def join_in_place(low: Lowering, order: Sequence[Node]) -> None:
             continue
         # What depends on weights alone is computed once and kept, whatever happens to the memory beside it.
         joined = [
-            (value, part) for value, part in parts(low, node, whole)
-            if id(value) in moving and low.reads(value) == 1 and low.target(value) is None and _can_write(value, part)
+            (value, part)
+            for value, part in parts(low, node, whole)
+            if id(value) in moving and low.reads(value) == 1 and low.target(value) is None
+            and _can_write(low, value, part)
         ]  # fmt: skip
         if joined:
             low.aim(result, whole)
@@ -63,7 +65,7 @@ def _side_by_side(low: Lowering, node: Node) -> bool:
     return bool(axis == len(shape) - 1 or math.prod(shape[:axis]) == 1)
 
 
-def _can_write(value: Value, part: Buffer) -> bool:
+def _can_write(low: Lowering, value: Value, part: Buffer) -> bool:
     """Whether what makes a value can write it to this memory."""
     node = value.node
     if node is None or node.outputs[0] is not value:
@@ -72,4 +74,6 @@ def _can_write(value: Value, part: Buffer) -> bool:
         return True
     if node.op.name == "concatenate":
         return bool(node.attrs["axis"] == value.ndim - 1)
+    if any(low.reads(other) for other in node.outputs[1:]):  # the places of maxima never lie apart
+        return False
     return node.op.name in WRITES_APART and WRITES_APART[node.op.name](node)

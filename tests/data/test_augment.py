@@ -372,3 +372,11 @@ def test_the_page_about_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert x.shape == (32, 32, 32, 3) and y.shape == (32,)
     assert np.abs(names["angles"]).max() < 0.2 * np.pi + 1e-6
     assert (tmp_path / "preview.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("one", [A.RandomHue(0.5, seed=1), A.RandomSaturation((0.9, 1.0), seed=1)], ids=["hue", "gray"])
+def test_colours_end_inside_the_range(one: A.Augmentation) -> None:
+    beyond = np.random.default_rng(0).uniform(-150, 450, (4, 8, 8, 3)).astype(np.float32)
+    found = one(beyond)
+    assert found.min() >= 0
+    assert found.max() <= 255

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fastcnn import layers as L  # noqa: N812
 from fastcnn import ops
-from fastcnn.graph import Value, constant, emit
+from fastcnn.graph import Value, apply, constant, emit
 from fastcnn.models import Model
 from fastcnn.plan import inference_plan, plan
 
@@ -136,6 +136,21 @@ def test_a_part_of_weights_alone_stays() -> None:
     image = rng.standard_normal(x.shape, np.float32)
     np.testing.assert_array_equal(made.compute([image])[0], made.compute([image])[0])
     assert [s.kernel for s in made.steps].count("copy_columns") == 1
+
+
+def test_pooled_parts_whose_places_are_read_stay() -> None:
+    """The places of maxima lie one after the other, also where the maxima would not."""
+    rng = np.random.default_rng(0)
+    x = Value((1, 8, 8, 16), name="x")
+    how = {"strides": (1, 1), "padding": "same", "dilation": (1, 1), "groups": 1, "activation": "linear", "alpha": 0.0}
+    kernels = [constant(rng.standard_normal((3, 3, 16, 16), np.float32)) for _ in range(2)]
+    nodes = [apply("conv2d_max_pool2d", [x, kernel], how) for kernel in kernels]
+    whole = ops.tanh(emit("concatenate", [node.outputs[0] for node in nodes], {"axis": 3}))
+    image = rng.standard_normal(x.shape, np.float32)
+    both = inference_plan({x: x.shape}, [whole, nodes[0].outputs[1]]).compute([image])
+    alone = inference_plan({x: x.shape}, list(nodes[0].outputs)).compute([image])
+    np.testing.assert_array_equal(both[1], alone[1])
+    np.testing.assert_array_equal(both[0][..., :16], ops.tanh(alone[0]))
 
 
 def test_memory_is_saved() -> None:

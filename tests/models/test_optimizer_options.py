@@ -116,6 +116,14 @@ def test_clipping_in_training() -> None:
     np.testing.assert_allclose(steps, ref.clip_norm(grads, 0.01), rtol=1e-3, atol=1e-6)
 
 
+def test_gradients_whose_squares_no_float_holds_are_clipped() -> None:
+    huge = np.full(100, 1e20, np.float32)
+    bounds, groups, sums = np.array([0, 100]), np.array([0, 1]), np.zeros(1)
+    core.call("square_sums", x=huge, bounds=bounds, sums=sums, count=100, parts=1)
+    core.call("clip_norms", g=huge, bounds=bounds, groups=groups, sums=sums, count=100, parts=1, limit=1.0)
+    np.testing.assert_allclose(huge, 0.1, rtol=1e-6)
+
+
 def test_a_nan_is_not_clipped_away() -> None:
     for options in ({"clipnorm": 1.0}, {"clipvalue": 1.0}, {"global_clipnorm": 1.0}):
         model = _model(O.SGD(0.1, **options))
