@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -273,8 +274,26 @@ class Dataset:
         """End this epoch, wherever it is: the next iteration begins another."""
         self._epoch, self._position, self._begun = self._epoch + 1, None, False
 
+    def pause(self) -> None:
+        """Stop here: the next iteration goes on behind this element where the dataset has no end, as behind ``repeat()``;
+        else it begins another epoch.
+        """
+        if self._endless():
+            self._begun = False
+        else:
+            self.next_epoch()
+
+    def _endless(self) -> bool:
+        """Whether an epoch never ends, and can be taken up in the middle."""
+        nodes = list(self._node.chain())
+        repeats = [i for i, node in enumerate(nodes) if isinstance(node, Repeat) and node.count is None]
+        if not repeats or any(isinstance(node, Take) for node in nodes[: repeats[0]]):
+            return False
+        return not (isinstance(nodes[-1], Generated) and nodes[-1].once)
+
     def peek(self) -> Element:
-        """The first element of the epoch that comes, which will still come first.
+        """The element that comes next where the last iteration ended: an epoch's first one, or that behind the position
+        that was loaded. It will still come first.
 
         Raises
         ------
@@ -282,13 +301,16 @@ class Dataset:
             There is none.
         """
         before = [f.state_dict() for f in self._functions()]
-        items = self._node.open(self._epoch, None)
-        try:
-            found = next(items, None)
-        finally:
-            _close(items)
-            for function, state in zip(self._functions(), before):
-                function.load_state_dict(state)
+        epoch, start = (self._epoch + 1, None) if self._begun else (self._epoch, self._position)
+        *_, source = self._node.chain()
+        with source.read_again() if isinstance(source, Generated) else nullcontext():
+            items = self._node.open(epoch, start)
+            try:
+                found = next(items, None)
+            finally:
+                _close(items)
+                for function, state in zip(self._functions(), before):
+                    function.load_state_dict(state)
         if found is None:
             raise ValueError("the dataset is empty")
         return found.value
@@ -338,7 +360,8 @@ class Dataset:
                 f"state is of a dataset with {len(state['seeds'])} shuffling steps and {len(state['functions'])} "
                 f"functions with a state, this one has {len(seeded)} and {len(functions)}"
             )
-        if state["length"] != self._node.length():
+        # A cache learns the length of a source that didn't know it, and another one may not have been filled yet.
+        if None not in (state["length"], self._node.length()) and state["length"] != self._node.length():
             raise ValueError(f"state is of a dataset of length {state['length']}, this one's is {self._node.length()}")
         for node, seed in zip(seeded, state["seeds"]):
             node.seed = seed

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -23,6 +25,30 @@ class Generated(Node):
 
     def length(self) -> int | None:
         return self.count
+
+    @property
+    def once(self) -> bool:
+        """Whether the source is an iterator, which gives everything a single time."""
+        return isinstance(self.source, Iterator) and not callable(self.source)
+
+    @contextmanager
+    def read_again(self) -> Iterator[None]:
+        """What is read meanwhile comes again, also of an iterator."""
+        if not self.once:
+            yield
+            return
+        source, read = iter(self.source), []  # type: ignore[arg-type, var-annotated]
+
+        def noting() -> Iterator[Element]:
+            for element in source:
+                read.append(element)
+                yield element
+
+        self.source = noting()
+        try:
+            yield
+        finally:
+            self.source = itertools.chain(read, source)
 
     def open(self, epoch: int, start: Position) -> Iterator[Item]:
         made = self.source() if callable(self.source) else self.source

@@ -27,9 +27,10 @@ def make_source(
     class_weight: Any = None,
     steps: int | None = None,
     shuffle: bool = False,
+    goes_on: bool = False,
 ) -> Source:
     """x and y as batches, everything checked that can be before the first step. Of arrays class_weight is left to
-    the caller.
+    the caller. What has no end `goes_on` from epoch to epoch, or begins anew: see `Stream`.
     """
     if x is None:
         raise ValueError("x is missing")
@@ -37,7 +38,7 @@ def make_source(
         check_batches(x)
         if y is not None or sample_weight is not None:
             raise ValueError("x gives batches that hold y and sample_weight themselves; don't give them as well")
-        return Stream(model, x, class_weight, steps)
+        return Stream(model, x, class_weight, steps, goes_on)
     if y is None:
         listed = "; a list is taken as arrays: for batches pass iter(x)" if isinstance(x, (list, tuple)) else ""
         raise ValueError(f"y is missing{listed}")

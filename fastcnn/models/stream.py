@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from .trainer import Trainer
 
 
-def raw_batches(source: Any, steps: int | None = None, left_out: int = 0) -> Iterator[Any]:
+def raw_batches(source: Any, steps: int | None = None, left_out: int = 0, goes_on: bool = False) -> Iterator[Any]:
     """What an iterable, or an object with ``__len__`` and ``__getitem__``, gives: at most `steps` items, behind the
     first ones that are `left_out`.
 
     A generator is not asked for more than that, and is left open: the next epoch goes on where this one ended. A
-    `Dataset` begins its next epoch then.
+    `Dataset` begins its next epoch then; where it `goes_on`, one without an end does as a generator.
     """
     if isinstance(source, Sized) and hasattr(source, "__getitem__"):
         count = len(source) if steps is None else min(left_out + steps, len(source))
@@ -36,17 +36,30 @@ def raw_batches(source: Any, steps: int | None = None, left_out: int = 0) -> Ite
             return
         yield item
     if isinstance(source, Dataset):
-        source.next_epoch()
+        if goes_on:
+            source.pause()
+        else:
+            source.next_epoch()
 
 
 class Stream:
-    """Batches out of an iterable that gives (x, y) or (x, y, sample_weight), each checked as it comes."""
+    """Batches out of an iterable that gives (x, y) or (x, y, sample_weight), each checked as it comes.
+
+    With `steps`, a dataset without an end begins anew each epoch, so that it is judged by the same batches, or
+    `goes_on` where the epoch before stopped, so that all of it is learned from.
+    """
 
     def __init__(
-        self, model: Trainer, source: Iterable[Any], class_weight: Any = None, steps: int | None = None
+        self,
+        model: Trainer,
+        source: Iterable[Any],
+        class_weight: Any = None,
+        steps: int | None = None,
+        goes_on: bool = False,
     ) -> None:
         check_no_name(class_weight)
         self.model, self.source, self.class_weight, self.steps = model, source, class_weight, steps
+        self.goes_on = goes_on
         #: Batches given so far: in all epochs, and in this one.
         self._all = self._given = 0
         self._resumed = False
@@ -64,7 +77,7 @@ class Stream:
             self._given = 0
         self._resumed = False
         steps = None if self.steps is None else self.steps - self._given
-        for item in raw_batches(self.source, steps, left_out):
+        for item in raw_batches(self.source, steps, left_out, self.goes_on):
             self._all, self._given = self._all + 1, self._given + 1
             yield self.batch(item, self._given - 1)
         end = getattr(self.source, "on_epoch_end", None)

@@ -235,7 +235,7 @@ class Trainer(Predictor):
         if not self.built:
             self._build_from(x)
         self._ready().check_frozen()
-        train = make_source(self, x, y, batch_size, sample_weight, class_weight, steps_per_epoch, shuffle)
+        train = make_source(self, x, y, batch_size, sample_weight, class_weight, steps_per_epoch, shuffle, True)
         train, validation = split_validation(
             self, train, validation_split, validation_data, validation_batch_size or batch_size, validation_steps
         )

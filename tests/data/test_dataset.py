@@ -343,6 +343,58 @@ def test_what_ran_ahead_is_forgotten() -> None:
     assert int(next(iter(dataset))[1][0]) == 3000
 
 
+def test_peek_takes_nothing_away() -> None:
+    pairs = [(np.float32([i]), i) for i in range(8)]
+    for dataset in (
+        Dataset.from_generator(iter(pairs)).batch(2).prefetch(),
+        Dataset.from_generator(iter(pairs)).batch(2),
+    ):
+        assert [dataset.peek()[1].tolist() for _ in range(2)] == [[0, 1]] * 2
+        assert numbers(dataset) == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    # Behind a position it is the one that comes next; in the middle of an epoch that will be left, the next one's first.
+    dataset = Dataset.from_arrays(X, Y).shuffle(seed=1).batch(4)
+    items = iter(dataset)
+    next(items)
+    again = Dataset.from_arrays(X, Y).shuffle(seed=1).batch(4)
+    again.load_state_dict(dataset.state_dict())
+    assert again.peek()[1].tolist() == next(items)[1].tolist() == next(iter(again))[1].tolist()
+    assert dataset.peek()[1].tolist() == numbers(dataset)[0]
+
+
+def test_a_pause_goes_on_where_there_is_no_end() -> None:
+    def endless() -> Dataset:
+        return Dataset.from_arrays(X, Y).shuffle(seed=1).repeat().batch(4).map(Counting()).prefetch()
+
+    dataset, seen = endless(), []
+    for part in (3, 5, 4):
+        for _, (_, y) in zip(range(part), dataset):
+            seen.append(y.tolist())
+        dataset.pause()
+        state = json.loads(json.dumps(dataset.state_dict()))
+        dataset = endless()
+        dataset.load_state_dict(state)
+    assert seen == [y.tolist() for _, (_, y) in zip(range(12), endless())]
+    for ended in (Dataset.from_arrays(X, Y).batch(4), Dataset.from_arrays(X, Y).batch(4).repeat().take(5)):
+        next(iter(ended))
+        ended.pause()
+        assert ended.state_dict()["epoch"] == 1
+        assert int(next(iter(ended))[1][0]) == 0
+    once = Dataset.from_generator(iter([(x, y) for x, y in zip(X, Y)])).repeat()
+    assert int(next(iter(once))[1]) == 0
+    once.pause()  # can't begin again, and goes on by itself
+    assert int(next(iter(once))[1]) == 1
+
+
+def test_a_cache_that_was_filled_can_be_resumed() -> None:
+    dataset = Dataset.from_generator(stream).batch(4).cache().shuffle(5, seed=2)
+    numbers(dataset)
+    state, expected = dataset.state_dict(), numbers(dataset)
+    assert state["length"] is not None
+    again = Dataset.from_generator(stream).batch(4).cache().shuffle(5, seed=2)
+    again.load_state_dict(state)
+    assert numbers(again) == expected
+
+
 def test_states_that_do_not_fit() -> None:
     dataset = pipeline("background")
     state = dataset.state_dict()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,58 @@ def test_steps_per_epoch_begin_another_epoch_each_time() -> None:
     assert seen == [y.tolist() for _ in range(3) for _, y in list(expected)[:2]]
     assert dataset.state_dict()["epoch"] == 3
     assert dataset.state_dict()["position"] is None
+
+
+class Stops(callbacks.Callback):
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stop", [None, 3, 4, 5])
+def test_an_endless_dataset_is_learned_from_as_a_whole(tmp_path: Path, stop: int | None) -> None:
+    seen: list[Any] = []
+    judged: list[Any] = []
+
+    def endless(into: list[Any]) -> Dataset:
+        def spy(x: Any, y: Any) -> Any:
+            into.append(y.tolist())
+            return x, y
+
+        return Dataset.from_arrays(X, LABELS).shuffle(seed=1).repeat().batch(8).map(spy)
+
+    def fit(*listeners: callbacks.Callback) -> None:
+        backup = callbacks.BackupAndRestore(tmp_path, save_freq=1)
+        small().fit(endless(seen), steps_per_epoch=2, epochs=4, verbose=0, callbacks=[backup, *listeners],
+                    validation_data=endless(judged), validation_steps=1)  # fmt: skip
+
+    if stop is not None:
+        with pytest.raises(KeyboardInterrupt):
+            fit(Stops(stop))
+        seen.pop()  # it stopped before the backup of this one
+    fit()
+    expected: list[Any] = []
+    assert [y for _, y in zip(range(8), endless(expected))]
+    assert seen == expected
+    assert all(y == judged[0] for y in judged), "judged by the same samples each time"
+
+
+def test_a_filled_cache_is_resumed(tmp_path: Path) -> None:
+    def fit(*listeners: callbacks.Callback) -> Any:
+        model = small()
+        dataset = Dataset.from_generator(lambda: ((X[i : i + 10], LABELS[i : i + 10]) for i in (0, 10))).cache()
+        model.fit(dataset, epochs=3, verbose=0, callbacks=list(listeners))
+        return model
+
+    whole = fit()
+    with pytest.raises(KeyboardInterrupt):
+        fit(callbacks.BackupAndRestore(tmp_path, save_freq=1), Stops(3))
+    resumed = fit(callbacks.BackupAndRestore(tmp_path, save_freq=1))
+    assert same_bits(whole.get_weights(), resumed.get_weights())
 
 
 def test_a_fit_that_fails_leaves_no_thread() -> None:
