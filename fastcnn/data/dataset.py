@@ -275,8 +275,8 @@ class Dataset:
         self._epoch, self._position, self._begun = self._epoch + 1, None, False
 
     def pause(self) -> None:
-        """Stop here: the next iteration goes on behind this element where the dataset has no end, as behind ``repeat()``;
-        else it begins another epoch.
+        """Stop here: the next iteration goes on behind this element where the dataset has no end, as behind
+        ``repeat()``; else it begins another epoch.
         """
         if self._endless():
             self._begun = False

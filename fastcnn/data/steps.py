@@ -37,7 +37,8 @@ class Generated(Node):
         if not self.once:
             yield
             return
-        source, read = iter(self.source), []  # type: ignore[arg-type, var-annotated]
+        read: list[Element] = []
+        source = iter(self.source)  # type: ignore[arg-type]
 
         def noting() -> Iterator[Element]:
             for element in source:

@@ -62,6 +62,8 @@ class Stream:
         self.goes_on = goes_on
         #: Batches given so far: in all epochs, and in this one.
         self._all = self._given = 0
+        #: How often the source was told that an epoch ended.
+        self._ends = 0
         self._resumed = False
 
     def __len__(self) -> int:
@@ -80,8 +82,12 @@ class Stream:
         for item in raw_batches(self.source, steps, left_out, self.goes_on):
             self._all, self._given = self._all + 1, self._given + 1
             yield self.batch(item, self._given - 1)
+        self._end()
+
+    def _end(self) -> None:
         end = getattr(self.source, "on_epoch_end", None)
         if callable(end):  # objects of batches may shuffle themselves between epochs, as Keras' do
+            self._ends += 1
             end()
 
     def _left_out(self) -> int:
@@ -94,12 +100,19 @@ class Stream:
     def state_dict(self) -> dict[str, Any]:
         """Where the source is, as plain data; it is asked if it has such a method itself."""
         own = self.source.state_dict() if hasattr(self.source, "state_dict") else None
-        return {"all": self._all, "given": self._given, "source": own}
+        return {"all": self._all, "given": self._given, "ends": self._ends, "source": own}
 
     def load_state_dict(self, state: dict[str, Any], within: bool) -> None:
-        """Let the next iteration be the rest of the epoch if `within` one, else the next epoch."""
+        """Let the next iteration be the rest of the epoch if `within` one, else the next epoch.
+
+        A source without a state must be as new: what it gave is skipped, and ``on_epoch_end()`` called as often as it
+        was before.
+        """
         if state.get("source") is not None and hasattr(self.source, "load_state_dict"):
             self.source.load_state_dict(state["source"])
+        else:
+            for _ in range(self._ends, state.get("ends", 0)):  # none if the same state is loaded again
+                self._end()
         self._all, self._given, self._resumed = state["all"], state["given"] if within else 0, True
 
     def batch(self, item: Any, number: int) -> Batch:

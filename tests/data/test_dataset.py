@@ -351,7 +351,7 @@ def test_peek_takes_nothing_away() -> None:
     ):
         assert [dataset.peek()[1].tolist() for _ in range(2)] == [[0, 1]] * 2
         assert numbers(dataset) == [[0, 1], [2, 3], [4, 5], [6, 7]]
-    # Behind a position it is the one that comes next; in the middle of an epoch that will be left, the next one's first.
+    # Behind a position it is the one that comes next; in the middle of an epoch, the next one's first.
     dataset = Dataset.from_arrays(X, Y).shuffle(seed=1).batch(4)
     items = iter(dataset)
     next(items)

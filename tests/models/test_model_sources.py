@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,45 @@ def test_sources_that_run_dry() -> None:
 
 
 # ---------------------------------------------------------------- single batches, reports
+
+
+class Shuffling:
+    """Batches that are shuffled between epochs."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(3)
+        self.order = self.rng.permutation(len(X))
+
+    def __len__(self) -> int:
+        return 5
+
+    def __getitem__(self, i: int) -> tuple[Any, Any]:
+        chosen = self.order[10 * i : 10 * i + 10]
+        return X[chosen], LABELS[chosen]
+
+    def on_epoch_end(self) -> None:
+        self.order = self.rng.permutation(len(X))
+
+
+@pytest.mark.parametrize("after", [3, 11, 12])
+def test_sources_that_shuffle_themselves_are_resumed(tmp_path: Path, after: int) -> None:
+    class Stops(callbacks.Callback):
+        left = after
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+
+    def fit(*listeners: callbacks.Callback) -> Any:
+        model = small()
+        model.fit(Shuffling(), epochs=4, verbose=0, callbacks=list(listeners))
+        return model.get_weights()
+
+    whole = fit()
+    with pytest.raises(KeyboardInterrupt):
+        fit(callbacks.BackupAndRestore(tmp_path, save_freq=1), Stops())
+    assert same_bits(whole, fit(callbacks.BackupAndRestore(tmp_path, save_freq=1)))
 
 
 def test_single_batches() -> None:
