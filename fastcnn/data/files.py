@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -14,6 +15,14 @@ from ..errors import shown
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 #: A member of an archive that claims to be larger is refused: a small archive can hold any number of zeros.
 _LARGEST_MEMBER = 1 << 28
+#: What unpacking a damaged or locked member raises.
+_DAMAGES: tuple[type[Exception], ...] = (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error)
+try:  # a Python may be built without it
+    from lzma import LZMAError
+
+    _DAMAGES += (LZMAError,)
+except ImportError:
+    pass
 
 
 class Tree(Protocol):
@@ -96,7 +105,7 @@ class Archive:
             raise ValueError(f"unpacked it has {member.file_size} bytes, more than {_LARGEST_MEMBER} are refused")
         try:
             return self._zip.read(member)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+        except _DAMAGES as error:
             raise ValueError(f"can't be unpacked: {error}") from None
 
     def path(self, name: str) -> str:

@@ -99,6 +99,7 @@ def image_dataset_from_directory(
     Pixels are uint8, where Keras gives float32: models take them as they are, and memory holds four times as many.
     """
     split = _check_split(validation_split, subset)
+    seed = None if seed is None else random.check_seed(seed)
     check_label_mode(label_mode)
     decoder = make_decoder(image_size, color_mode, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
     threads = check_workers(workers)

@@ -337,6 +337,28 @@ def test_hostile_archives(tmp_path: Path, folder: Path, monkeypatch: pytest.Monk
         image_dataset_from_directory(path)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_damaged_members_are_left_out(tmp_path: Path, method: int) -> None:
+    if method == zipfile.ZIP_LZMA:
+        pytest.importorskip("lzma")
+    if method == zipfile.ZIP_BZIP2:
+        pytest.importorskip("bz2")
+    good = io.BytesIO()
+    Image.new("RGB", (40, 40), (200, 0, 0)).save(good, "PPM")
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", method) as made:
+        for name in ("a/0.ppm", "a/1.ppm", "b/0.ppm"):
+            made.writestr(name, good.getvalue())
+        first = made.getinfo("a/0.ppm")
+    content = bytearray(path.read_bytes())
+    start = 30 + len("a/0.ppm")  # behind the header of the first member
+    content[start + 2 : start + first.compress_size] = b"\xff" * (first.compress_size - 2)
+    path.write_bytes(content)
+    dataset = image_dataset_from_directory(path, image_size=40, shuffle=False, on_error="skip")
+    with pytest.warns(UserWarning, match=r"a\.zip/a/0\.ppm"):
+        assert [len(y) for _, y in dataset] == [2]
+
+
 def test_bad_arguments(folder: Path, tmp_path: Path) -> None:
     for options, message in (
         ({"image_size": 0}, "image_size must be at least 1"),
@@ -352,6 +374,7 @@ def test_bad_arguments(folder: Path, tmp_path: Path) -> None:
         ({"class_names": ["ant", "dog"]}, "has no folder 'dog' with pictures; it has ant, bee, cat"),
         ({"class_names": ["ant", "ant"]}, "class_names must differ"),
         ({"label_mode": "binary"}, "needs two classes, received 3"),
+        ({"seed": -1, "validation_split": 0.2, "subset": "both"}, "seed must be at least 0, received -1"),
         ({"validation_split": 0.2}, "go together"),
         ({"subset": "training"}, "go together"),
         ({"validation_split": 1.0, "subset": "both"}, "validation_split must be"),
