@@ -16,6 +16,9 @@ from .files import open_tree
 from .folders import batches, check_label_mode, check_workers, encoded, make_decoder
 from .picture_rows import PictureRows
 
+#: Class numbers up to so many, and so many more for each row, are believed: a mistaken one makes as many classes.
+_NUMBERS, _NUMBERS_PER_ROW = 100_000, 10
+
 
 def image_dataset_from_csv(
     file: str | os.PathLike[str],
@@ -43,7 +46,8 @@ def image_dataset_from_csv(
     file : path-like
         UTF-8 text.
     directory : path-like, optional
-        The folder or zip archive that the paths are relative to; that of the file if not given.
+        The folder or zip archive that the paths are relative to; that of the file if not given. Paths may be absolute
+        or lead out of the folder with ``..``: read only tables whose writer may name any file.
     path_column, label_column : str or int
         Columns by their names in the first row, or by their places, counted from 0, where there is no such row. Without
         a label column batches are arrays.
@@ -123,6 +127,13 @@ def _numbered(
     """Class numbers, and what the classes are called."""
     words = [word for _, word in labels]
     if class_names is None and all(word.isdecimal() for word in words):
+        most = _NUMBERS + _NUMBERS_PER_ROW * len(words)
+        for line, word in labels:
+            if len(word.lstrip("0")) > len(str(most)) or int(word) > most:
+                raise ValueError(
+                    f"{file}, line {line}: the label {shown(word)} is no class number that is likely among "
+                    f"{len(words)} rows, at most {most} is taken; give class_names if labels are names"
+                )
         numbers = np.array([int(word) for word in words], np.int64)
         return numbers, [str(i) for i in range(int(numbers.max()) + 1)]
     names = sorted(set(words)) if class_names is None else list(class_names)

@@ -202,8 +202,11 @@ def pad(x: ArrayLike, padding: Any, fill_mode: str = "constant", fill_value: flo
         raise unknown_name("fill_mode", fill_mode, FILLS)
     options: dict[str, Any] = {}
     if fill_mode == "constant":
-        value = np.asarray(real_number(fill_value, "fill_value", -np.inf)).astype(images.dtype)
-        if float(value) != np.float32(fill_value):
+        given = real_number(fill_value, "fill_value", -np.inf)
+        with np.errstate(all="ignore"):
+            value = np.asarray(given).astype(images.dtype)
+        # Floating-point pixels round it; too large a number becomes infinite.
+        if float(value) != given if images.dtype.kind in "biu" else np.isfinite(value) != np.isfinite(given):
             raise ValueError(f"fill_value must be a number that pixels of {images.dtype} can be, received {fill_value}")
         options["constant_values"] = value
     how: Any = FILLS[fill_mode]  # NumPy lists the names in its types

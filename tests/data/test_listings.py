@@ -81,6 +81,12 @@ def test_tables_that_do_not_do(table: Path, tmp_path: Path) -> None:
         bad.write_bytes(text.encode("latin-1"))
         with pytest.raises(ValueError, match=rf"bad\.csv.*{message}"):
             image_dataset_from_csv(bad)
+    for label in ("30000000", "9" * 20, "9" * 5000):
+        (tmp_path / "bad.csv").write_text(f"path,label\na.png,1\na.png,{label}\n")
+        with pytest.raises(
+            ValueError, match=r"bad\.csv, line 3: the label '9*3?0*.* is no class number that is likely"
+        ):
+            image_dataset_from_csv(tmp_path / "bad.csv")
     (tmp_path / "bad.csv").write_text("path,label\nnothing.png,1\n")
     with pytest.raises(PictureError, match=r"nothing\.png: No such file"):
         list(image_dataset_from_csv(tmp_path / "bad.csv"))
@@ -176,6 +182,14 @@ def test_what_is_wrong_in_voc_files_is_named_and_counted(tmp_path: Path) -> None
     assert [len(v) for v in labels] == [len(v) for v in boxes] == [2, 0, 1, 0, 2, 0]
     assert boxes[4].tolist() == [[15, 5, 20, 8], [0, 0, 5, 5]]
     assert len(images) == 6
+    # In no encoding, and no encoding that there is not.
+    bomb = '<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE x [<!ENTITY a "b">]><annotation>&a;</annotation>'
+    (root / "Annotations" / "none.xml").write_bytes(bomb.encode("utf-16"))
+    (root / "Annotations" / "out.xml").write_text('<?xml version="1.0" encoding="nothing"?><annotation/>')
+    with pytest.warns(UserWarning, match="entries"):
+        told = "\n".join(detection_dataset_from_voc(root, image_size=(10, 20), shuffle=False).problems)
+    assert "none.xml: a document type is not expected" in told
+    assert "out.xml: can't be read as XML: unknown encoding" in told
     with pytest.raises(ValueError, match=r"there is no .*val\.txt; there are none"):
         detection_dataset_from_voc(root, "val")
     with pytest.raises(ValueError, match="no picture with an annotation"):

@@ -122,6 +122,8 @@ def test_crops_and_margins() -> None:
     np.testing.assert_array_equal(data.corner_crops(X[0], (4, 3)), corners[0])
     np.testing.assert_array_equal(data.pad(X, ((1, 2), (3, 0)), fill_value=9)[:, 1:-2, 3:], X)
     assert (data.pad(X, 2, fill_value=9)[:, :2] == 9).all()
+    for dtype in (np.float16, np.float64):
+        assert (data.pad(X.astype(dtype), 2, fill_value=0.1)[:, :2] == dtype(0.1)).all()
     for mode, rows in (("nearest", [0, 0, 0, 1]), ("reflect", [1, 0, 0, 1]), ("wrap", [11, 12, 0, 1])):
         np.testing.assert_array_equal(data.pad(X, ((2, 0), (0, 0)), mode)[:, :4], X[:, rows])
 
@@ -181,6 +183,8 @@ def test_bad_arguments() -> None:
         (lambda: data.random_crop(X, 14), "size must be at most that of the images, 13x10, received 14x14"),
         (lambda: data.pad(X, 1, "mirror"), "Unknown fill_mode 'mirror'"),
         (lambda: data.pad(X, 1, fill_value=300), "fill_value must be a number that pixels of uint8 can be"),
+        (lambda: data.pad(X, 1, fill_value=0.5), "fill_value must be a number that pixels of uint8 can be"),
+        (lambda: data.pad(X.astype(np.float16), 1, fill_value=1e6), "that pixels of float16 can be"),
         (lambda: data.pad(X, "same"), "padding must be an int or"),
         (lambda: data.normalize(X, "torch"), "Unknown preset 'torch'"),
         (lambda: data.normalize(X), "either preset or both of mean and std"),
