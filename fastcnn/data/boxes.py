@@ -60,7 +60,7 @@ def checked_box(box: Sequence[Any], size: tuple[float, float] | None) -> tuple[l
 
 def leads_out(name: str) -> bool:
     """Whether a file's name in a listing is that of a file elsewhere."""
-    return name.startswith(("/", "\\")) or ":" in name or ".." in name.replace("\\", "/").split("/")
+    return name.startswith(("/", "\\")) or name[1:2] == ":" or ".." in name.replace("\\", "/").split("/")
 
 
 class BoxRows(PictureRows):

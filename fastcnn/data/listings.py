@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import shown
+from .boxes import leads_out
 from .dataset import Dataset
 from .files import open_tree
 from .folders import batches, check_label_mode, check_workers, encoded, make_decoder
@@ -46,8 +47,8 @@ def image_dataset_from_csv(
     file : path-like
         UTF-8 text.
     directory : path-like, optional
-        The folder or zip archive that the paths are relative to; that of the file if not given. Paths may be absolute
-        or lead out of the folder with ``..``: read only tables whose writer may name any file.
+        The folder or zip archive that the paths are relative to; that of the file if not given. No path may lead out
+        of it; absolute ones must be below it.
     path_column, label_column : str or int
         Columns by their names in the first row, or by their places, counted from 0, where there is no such row. Without
         a label column batches are arrays.
@@ -67,15 +68,16 @@ pad_to_aspect_ratio, on_error, workers
     Raises
     ------
     ValueError
-        No such column, a row that is too short, a label that is none of the class names: the message has the file and
-        the line.
+        No such column, a row that is too short, a path out of the folder, a label that is none of the class names: the
+        message has the file and the line.
     """
     check_label_mode(label_mode)
     decoder = make_decoder(image_size, color_mode, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
     threads = check_workers(workers)
     wanted = None if label_mode is None else label_column
-    paths, labels = _columns(os.fspath(file), path_column, wanted, delimiter)
-    tree = open_tree(Path(file).parent if directory is None else directory, "directory")
+    root = Path(file).parent if directory is None else directory
+    tree = open_tree(root, "directory")
+    paths, labels = _columns(os.fspath(file), os.fspath(root), path_column, wanted, delimiter)
     if labels is None:
         return batches(PictureRows(tree, paths, decoder, (), threads, on_error), batch_size, shuffle, seed, None)
     numbers, names = _numbered(labels, class_names, os.fspath(file))
@@ -84,9 +86,10 @@ pad_to_aspect_ratio, on_error, workers
 
 
 def _columns(
-    file: str, path_column: str | int, label_column: str | int | None, delimiter: str
+    file: str, root: str, path_column: str | int, label_column: str | int | None, delimiter: str
 ) -> tuple[list[str], list[tuple[int, str]] | None]:
-    """The paths, and the labels with their lines."""
+    """The paths below `root`, and the labels with their lines."""
+    above = os.path.abspath(root).replace("\\", "/").rstrip("/") + "/"
     paths, labels = [], []
     places: list[int] | None = None
     wanted = [path_column] if label_column is None else [path_column, label_column]
@@ -103,7 +106,11 @@ def _columns(
                 if max(places) >= len(row):
                     raise ValueError(f"{file}, line {reader.line_num}: expected at least {max(places) + 1} columns, "
                                      f"received {shown(row)}")  # fmt: skip
-                paths.append(row[places[0]].replace("\\", "/"))
+                path = row[places[0]].replace("\\", "/").removeprefix(above)
+                if leads_out(path):
+                    raise ValueError(f"{file}, line {reader.line_num}: {shown(path)} leads out of the folder {root}; "
+                                     "directory may be one above it")  # fmt: skip
+                paths.append(path)
                 labels.append((reader.line_num, row[places[-1]].strip()))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{file} can't be read as a table: {error}") from None

@@ -81,6 +81,10 @@ def test_tables_that_do_not_do(table: Path, tmp_path: Path) -> None:
         bad.write_bytes(text.encode("latin-1"))
         with pytest.raises(ValueError, match=rf"bad\.csv.*{message}"):
             image_dataset_from_csv(bad)
+    for path in ("../a.png", "p/../../a.png", "..\\a.png", "/a.png", "C:/a.png", f"{tmp_path}/../a.png"):
+        (tmp_path / "bad.csv").write_text(f"path,label\na.png,1\n{path},1\n")
+        with pytest.raises(ValueError, match=r"bad\.csv, line 3: '.*a\.png' leads out of the folder"):
+            image_dataset_from_csv(tmp_path / "bad.csv")
     for label in ("30000000", "9" * 20, "9" * 5000):
         (tmp_path / "bad.csv").write_text(f"path,label\na.png,1\na.png,{label}\n")
         with pytest.raises(
