@@ -43,8 +43,9 @@ class BackupAndRestore(Callback):
     Notes
     -----
     The data must come again as they came: arrays do, a `fastcnn.data.Dataset` does, and any object with the methods
-    ``state_dict()`` and ``load_state_dict(state)``. Other iterables are read from their beginning, and what was trained
-    on is left out. A callback of your own that keeps something from hook to hook has these two methods, too.
+    ``state_dict()`` and ``load_state_dict(state)``. Other iterables must be made anew: they are read from their
+    beginning, what was trained on is left out, and their ``on_epoch_end()``, if any, is called for each epoch that was
+    done. A callback of your own that keeps something from hook to hook has the two methods, too.
     """
 
     def __init__(
