@@ -9,14 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..data import normalize
 from ..errors import shown, unknown_name
 from ..shapes import whole_number
 
-#: Mean and standard deviation of ImageNet's pixels, red, green and blue, on a scale from 0 to 1.
-MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
-#: Mean pixels as Caffe's networks subtract them, blue, green and red, on a scale from 0 to 255.
-_CAFFE_MEAN = np.array([103.939, 116.779, 123.68], np.float32)
+#: Keras' names of what `normalize` calls presets.
+_MODES = {"torch": "imagenet", "tf": "tf", "caffe": "caffe"}
 
 
 def preprocess_input(x: ArrayLike, mode: str = "torch") -> NDArray[np.float32]:
@@ -33,21 +31,16 @@ def preprocess_input(x: ArrayLike, mode: str = "torch") -> NDArray[np.float32]:
     Returns
     -------
     array of the same shape, float32
+
+    Raises
+    ------
+    ValueError
+        An unknown mode; x is not numbers of shape (..., 3).
     """
-    floats = check_pixels(x)
-    if mode == "torch":
-        floats /= 255
-        floats -= MEAN
-        floats /= DEVIATION
-    elif mode == "tf":
-        floats /= 127.5
-        floats -= 1
-    elif mode == "caffe":
-        floats = np.ascontiguousarray(floats[..., ::-1])
-        floats -= _CAFFE_MEAN
-    else:
-        raise unknown_name("mode", mode, ("torch", "tf", "caffe"))
-    return floats
+    pixels = check_pixels(x)
+    if mode not in _MODES:
+        raise unknown_name("mode", mode, _MODES)
+    return normalize(pixels, _MODES[mode])
 
 
 def check_pixels(x: ArrayLike) -> NDArray[np.float32]:

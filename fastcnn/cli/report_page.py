@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from .. import callbacks, metrics
+from ..metrics.inputs import surest_mistakes
+from ..metrics.report import Row, report_rows
 from ..models.summary import summary
 from ..utils.files import atomic_write
 from . import info
@@ -119,13 +121,14 @@ def page(trained: Trained, probabilities: np.ndarray, taken: float) -> str:
     """The whole document; `probabilities` of the pictures took so many seconds."""
     y = np.asarray(trained.y)
     matrix = metrics.confusion_matrix(y, probabilities, num_classes=len(trained.class_names))
+    classes, accuracy, averages, _ = report_rows(y, probabilities, trained.class_names, None)
     speed, now = len(y) / max(taken, 1e-9), datetime.datetime.now()
     body = [
         element("h1", trained.title),
         element("p", f"{now:%Y-%m-%d %H:%M} · judged on {len(y):,} {trained.judged_on}", class_="note"),
-        _tiles(trained, y, probabilities, matrix),
+        _tiles(trained, y, probabilities, accuracy, averages),
         section("Learning curves", _learning(trained.history)),
-        section("Classes", _classes(matrix, trained.class_names)),
+        section("Classes", _classes(classes, averages)),
         section("Confusions", *_confusions(matrix, trained.class_names)),
         section("Mistakes", _mistakes(trained, y, probabilities), note=_MISTAKES_NOTE),
         section("Confidence", _confidence(y, probabilities), note=_CONFIDENCE_NOTE),
@@ -155,12 +158,14 @@ _CONFIDENCE_NOTE = (
 )
 
 
-def _tiles(trained: Trained, y: np.ndarray, probabilities: np.ndarray, matrix: np.ndarray) -> Markup:
+def _tiles(
+    trained: Trained, y: np.ndarray, probabilities: np.ndarray, accuracy: float, averages: Mapping[str, Row]
+) -> Markup:
     error = metrics.expected_calibration_error(y, probabilities)
     total = sum(trained.seconds)
     tiles = {
-        "accuracy": f"{matrix.trace() / matrix.sum():.4f}",
-        "macro F1": f"{_by_class(matrix)[2].mean():.4f}",
+        "accuracy": f"{accuracy:.4f}",
+        "macro F1": f"{averages['macro avg']['f1-score']:.4f}",
         "loss": f"{metrics.log_loss(y, probabilities):.4f}",
         "calibration error": f"{error:.4f}",
         "epochs": str(_epochs(trained.history)),
@@ -182,17 +187,12 @@ def _learning(history: Mapping[str, Sequence[float]]) -> Markup:
     return element("div", *charts, class_="charts")
 
 
-def _by_class(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Precision, recall and F1; 0 where there is nothing to divide by."""
-    right, named, real = matrix.diagonal(), matrix.sum(axis=0), matrix.sum(axis=1)
-    return right / np.maximum(1, named), right / np.maximum(1, real), 2 * right / np.maximum(1, named + real)
-
-
-def _classes(matrix: np.ndarray, names: Sequence[str]) -> Markup:
-    shares, support = np.stack(_by_class(matrix), axis=1), matrix.sum(axis=1)
-    rows = [[name, *map(_meter, numbers), f"{n:,}"] for name, numbers, n in zip(names, shares, support)]
-    for name, weights in (("mean of the classes", np.ones(len(names))), ("mean of the pictures", support)):
-        rows.append([name, *map(_meter, np.average(shares, axis=0, weights=weights)), f"{support.sum():,}"])
+def _classes(classes: Sequence[tuple[str, Row]], averages: Mapping[str, Row]) -> Markup:
+    means = [("mean of the classes", averages["macro avg"]), ("mean of the pictures", averages["weighted avg"])]
+    rows = [
+        [name, *(_meter(row[key]) for key in ("precision", "recall", "f1-score")), f"{row['support']:,}"]
+        for name, row in (*classes, *means)
+    ]
     return table(("class", "precision", "recall", "F1", "pictures"), rows, "numbers")
 
 
@@ -227,14 +227,14 @@ def _confusions(matrix: np.ndarray, names: Sequence[str]) -> list[Markup]:
 
 def _mistakes(trained: Trained, y: np.ndarray, probabilities: np.ndarray) -> Markup:
     named = probabilities.argmax(axis=1)
-    sure = probabilities[np.arange(len(y)), named]
-    wrong = np.flatnonzero(named != y)
+    wrong = surest_mistakes(y, probabilities)
     if not len(wrong):
         return element("p", "None.")
     figures = []
-    for i in wrong[np.argsort(-sure[wrong], kind="stable")][:_MISTAKES]:
+    for i in wrong[:_MISTAKES]:
         said, right = trained.class_names[named[i]], trained.class_names[y[i]]
-        caption = element("figcaption", element("b", said), f" {sure[i]:.2f}", element("br"), f"is {right}")
+        sure = f" {probabilities[i, named[i]]:.2f}"
+        caption = element("figcaption", element("b", said), sure, element("br"), f"is {right}")
         figures.append(element("figure", picture(trained.x[i], f"{right}, named {said}"), caption))
     return element("div", *figures, class_="mistakes")
 

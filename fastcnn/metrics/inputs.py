@@ -109,6 +109,13 @@ def membership(y_true: ArrayLike, columns: int) -> NDArray[np.bool_]:
     return (labels == 1)[:, None] if columns == 1 else labels[:, None] == np.arange(columns)
 
 
+def surest_mistakes(true: NDArray[np.int64], scores: NDArray[Any]) -> NDArray[np.intp]:
+    """The samples whose highest score (samples, classes) is another class's than their own, the highest first."""
+    said = scores.argmax(1)
+    wrong = np.flatnonzero(said != true)
+    return wrong[np.argsort(-scores[wrong, said[wrong]], kind="stable")]
+
+
 def ratio(part: Any, whole: Any) -> Any:
     """`part` / `whole` in float64, elementwise; 0 where there is nothing to divide by."""
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)

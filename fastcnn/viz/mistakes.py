@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import shown
-from ..metrics.inputs import class_scores
+from ..metrics.inputs import class_scores, surest_mistakes
 from ..shapes import whole_number
 from .figures import Target, as_pictures, check_target, class_labels, new_figure, plain_text, save, value_limits
 
@@ -117,7 +117,7 @@ class _Judged:
 
     def __init__(self, x: ArrayLike, y_true: ArrayLike, y_pred: ArrayLike, class_names: Any) -> None:
         self._x = np.asarray(x)
-        self.true, scores = class_scores(y_true, y_pred)
+        self.true, self._scores = class_scores(y_true, y_pred)
         numbers = self._x.dtype.kind in "iufb"
         if self._x.ndim not in (3, 4) or not numbers or len(self._x) != len(self.true) or not len(self.true):
             raise ValueError(
@@ -125,14 +125,13 @@ class _Judged:
                 f"{self._x.shape} of {self._x.dtype}"
             )
         self._limits = value_limits(self._x)  # of all, so that the pictures of each row look alike
-        self.said: NDArray[np.intp] = scores.argmax(1)
-        self.sure: NDArray[np.float64] = scores.max(1)
-        self.names = class_labels(class_names, scores.shape[1])
+        self.said: NDArray[np.intp] = self._scores.argmax(1)
+        self.sure: NDArray[np.float64] = self._scores.max(1)
+        self.names = class_labels(class_names, self._scores.shape[1])
 
     def mistakes(self) -> NDArray[np.intp]:
         """The wrong samples, the surest first."""
-        wrong = np.flatnonzero(self.said != self.true)
-        return wrong[np.argsort(-self.sure[wrong], kind="stable")]
+        return surest_mistakes(self.true, self._scores)
 
     def pictures(self, samples: NDArray[np.intp]) -> NDArray[np.uint8]:
         return as_pictures(self._x[samples], limits=self._limits)

@@ -90,6 +90,11 @@ class _MixedLabels(Mixing):
         wide = weights.reshape(*weights.shape, *[1] * (labels.ndim - 1))
         return (labels[sources] * wide).sum(axis=1)
 
+    def _blend_two(self, labels: Any, other: NDArray[Any], share: NDArray[np.float32]) -> Any:
+        """Each image's labels, with a share (n, 1) of those of an `other` one (n, 1)."""
+        sources = np.concatenate([np.arange(len(other))[:, None], other], axis=1)
+        return self._blend(labels, sources, np.concatenate([1 - share, share], axis=1))
+
     def _no_boxes(self, batch: Batch) -> None:
         if batch.boxes is not None or batch.keypoints is not None:
             raise ValueError(f"{type(self).__name__} doesn't mix boxes or keypoints; Mosaic does")
@@ -125,8 +130,7 @@ class MixUp(_MixedLabels):
         other = drawn.permutation(n).astype(np.int32)[:, None]
         whole = np.tile(np.array([0, 0, h, w], np.int32), (n, 1, 1))
         y = mix(batch.images, other, share, whole)
-        sources = np.concatenate([np.arange(n)[:, None], other], axis=1)
-        return Batch(y, self._blend(batch.labels, sources, np.concatenate([share, 1 - share], axis=1)), None, None)
+        return Batch(y, self._blend_two(batch.labels, other, 1 - share), None, None)
 
 
 class CutMix(_MixedLabels):
@@ -163,8 +167,7 @@ class CutMix(_MixedLabels):
         other = drawn.permutation(n).astype(np.int32)[:, None]
         y = mix(batch.images, other, np.zeros((n, 1), np.float32), box)
         taken = ((box[..., 2] - box[..., 0]) * (box[..., 3] - box[..., 1]) / (h * w)).astype(np.float32)
-        sources = np.concatenate([np.arange(n)[:, None], other], axis=1)
-        return Batch(y, self._blend(batch.labels, sources, np.concatenate([1 - taken, taken], axis=1)), None, None)
+        return Batch(y, self._blend_two(batch.labels, other, taken), None, None)
 
 
 class Mosaic(_MixedLabels):
