@@ -16,8 +16,9 @@ from .random import set_seed
 
 #: Loaded when first used, so that `import fastcnn` costs next to nothing.
 _MODULES = (
-    "activations", "applications", "callbacks", "data", "datasets", "evaluation", "initializers", "layers", "losses",
-    "metrics", "models", "onnx", "ops", "optimizers", "random", "reference", "regularizers", "utils", "viz", "weights",
+    "activations", "applications", "callbacks", "data", "datasets", "detection", "evaluation", "initializers", "layers",
+    "losses", "metrics", "models", "onnx", "ops", "optimizers", "random", "reference", "regularizers", "utils", "viz",
+    "weights",
 )  # fmt: skip
 _NAMES = {
     "Input": "layers", "Model": "models", "Sequential": "models", "Variable": "graph", "get_num_threads": "_ops",
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         callbacks,
         data,
         datasets,
+        detection,
         evaluation,
         initializers,
         layers,
@@ -77,6 +79,7 @@ __all__ = [
     "callbacks",
     "data",
     "datasets",
+    "detection",
     "evaluation",
     "get_num_threads",
     "get_precision",
