@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops, random
-from .._ops.arrays import real_array
+from .._ops.arrays import real_array, result
+from .._ops.resampling import KERAS, Resampling
 from ..errors import shown, unknown_name
 from ..shapes import check_padding, pair, real_number
 from .placing import Placement, fitted, largest_within, smallest_around
@@ -85,9 +86,15 @@ def resize(
 
 
 def letterbox(
-    x: ArrayLike, size: Any, fill_value: float = 114.0, interpolation: str = "bilinear", antialias: bool = True
+    x: ArrayLike,
+    size: Any,
+    fill_value: float = 114.0,
+    interpolation: str = "bilinear",
+    antialias: bool = True,
+    center: bool = True,
+    out: Floats | None = None,
 ) -> tuple[Floats, Placement]:
-    """Images resized so that they fit, their ratio kept, in the middle of margins.
+    """Images resized so that they fit, their ratio kept, between margins.
 
     Parameters
     ----------
@@ -97,12 +104,21 @@ def letterbox(
         Of the margins.
     interpolation, antialias
         As for `resize`.
+    center : bool
+        Whether the images lie in the middle; False: in the upper left.
+    out : ndarray, float32, optional
+        Where the result goes: C-contiguous, apart from x.
 
     Returns
     -------
     images : array, float32
     placement : Placement
         ``placement.boxes(boxes)`` moves boxes along, ``placement.inverse(boxes)`` moves a detector's back.
+
+    Raises
+    ------
+    ValueError, TypeError
+        x is not images, or has no pixels; a size below 1; an unknown interpolation; out doesn't fit.
     """
     images, single = as_batch(x)
     height, width = pair(size, "size")
@@ -110,10 +126,22 @@ def letterbox(
     rows, columns = images.shape[1:3]
     if min(rows, columns) < 1:
         raise ValueError(f"x must have pixels, received images of {rows}x{columns}")
+    if not isinstance(interpolation, Resampling) and interpolation not in KERAS:
+        raise unknown_name("interpolation", interpolation, KERAS)
     inner = fitted(rows, columns, height, width)
-    top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
-    y = np.full((len(images), height, width, images.shape[3]), fill, np.float32)
-    y[:, top : top + inner[0], left : left + inner[1]] = ops.resize(images, inner, interpolation, antialias)
+    top, left = ((height - inner[0]) // 2, (width - inner[1]) // 2) if center else (0, 0)
+    given = out[None] if single and isinstance(out, np.ndarray) else out
+    y = result(given, (len(images), height, width, images.shape[3]), [images], "letterbox")
+    band = y[:, top : top + inner[0]]
+    for margin in (y[:, :top], y[:, top + inner[0] :], band[:, :, :left], band[:, :, left + inner[1] :]):
+        margin[...] = fill
+    part = band[:, :, left : left + inner[1]]
+    if inner == (rows, columns):
+        part[...] = images
+    elif part.flags.c_contiguous:  # one image between margins above and below it: no copy of it
+        ops.resize(images, inner, interpolation, antialias, part)
+    else:
+        part[...] = ops.resize(images, inner, interpolation, antialias)
     return (y[0] if single else y), Placement(inner[1] / columns, inner[0] / rows, left, top)
 
 

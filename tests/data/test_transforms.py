@@ -93,11 +93,17 @@ def test_ratios_are_kept() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(sizes, sizes, sizes, sizes)
-def test_letterbox_and_boxes(rows: int, columns: int, height: int, width: int) -> None:
-    y, place = data.letterbox(np.ones((2, rows, columns, 3), np.uint8), (height, width), fill_value=5)
-    assert y.shape == (2, height, width, 3)
+@given(sizes, sizes, sizes, sizes, st.booleans(), st.sampled_from([1, 2]))
+def test_letterbox_and_boxes(rows: int, columns: int, height: int, width: int, center: bool, count: int) -> None:
+    x = np.ones((count, rows, columns, 3), np.uint8)
+    y, place = data.letterbox(x, (height, width), fill_value=5, center=center)
+    again = np.full_like(y, np.nan)
+    assert data.letterbox(x, (height, width), fill_value=5, center=center, out=again)[0] is again
+    np.testing.assert_array_equal(again, y)
+    assert y.shape == (count, height, width, 3)
     left, top, right, bottom = place.boxes([0, 0, columns, rows])[0]
+    odd = max(abs(left - (width - right)), abs(top - (height - bottom)))
+    assert odd < 1.001 if center else (left, top) == (0, 0)
     inside = np.zeros((height, width), bool)
     inside[round(top) : round(bottom), round(left) : round(right)] = True
     np.testing.assert_allclose(y[0, ..., 0], np.where(inside, 1, 5), rtol=1e-6)
