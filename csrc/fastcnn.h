@@ -151,6 +151,9 @@ typedef enum {
     FC_AUG_COUNT
 } fc_augment;
 
+/* What a detection counts as: a false alarm, an object found, or neither. */
+typedef enum { FC_WRONG, FC_FOUND, FC_IGNORED } fc_judgement;
+
 /* How an image draws a number from low .. high. u: uniform in 0 .. 1, from 32 bits. */
 typedef enum {
     FC_DRAW_CONSTANT,    /* low */

@@ -11,6 +11,7 @@ from . import (
     convolution,
     elementwise,
     group_normalization,
+    judging,
     losses,
     matmul,
     moving,
@@ -30,7 +31,7 @@ CASES: list[Case] = [
     case
     for family in (
         convolution, pooling, elementwise, reductions, losses, optimizers, moving, strided, resizing, matmul,
-        normalization, group_normalization, augmentation,
+        normalization, group_normalization, augmentation, judging,
     )
     for case in family.cases()
 ]  # fmt: skip
