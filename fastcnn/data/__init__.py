@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import augment
+    from .coco import detection_dataset_from_coco
     from .colors import (
         channels_first,
         channels_last,
@@ -21,25 +22,28 @@ if TYPE_CHECKING:
     )
     from .dataset import Dataset
     from .decoding import PictureError, open_picture, read_picture
-    from .detection import detection_dataset_from_coco, detection_dataset_from_voc
+    from .details import Details
     from .folders import image_dataset_from_directory
     from .listings import image_dataset_from_csv
     from .placing import Placement
     from .sampling import RandomOverSampler, RandomUnderSampler, Sampler, WeightedRandomSampler
     from .transforms import center_crop, corner_crops, letterbox, pad, random_crop, resize
+    from .voc import detection_dataset_from_voc
 
 #: Names by the module that has them, loaded when first used: who only predicts needs neither Pillow nor threads.
 _PARTS = {
+    "coco": ("detection_dataset_from_coco",),
     "colors": ("channels_first", "channels_last", "convert_dtype", "grayscale", "normalize", "reverse_channels",
                "standardize"),
     "dataset": ("Dataset",),
     "decoding": ("PictureError", "open_picture", "read_picture"),
-    "detection": ("detection_dataset_from_coco", "detection_dataset_from_voc"),
+    "details": ("Details",),
     "folders": ("image_dataset_from_directory",),
     "listings": ("image_dataset_from_csv",),
     "placing": ("Placement",),
     "sampling": ("RandomOverSampler", "RandomUnderSampler", "Sampler", "WeightedRandomSampler"),
     "transforms": ("center_crop", "corner_crops", "letterbox", "pad", "random_crop", "resize"),
+    "voc": ("detection_dataset_from_voc",),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _PARTS.items() for name in names}
 
@@ -58,6 +62,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "Dataset",
+    "Details",
     "PictureError",
     "Placement",
     "RandomOverSampler",

@@ -106,6 +106,21 @@ def _opened(
         raise PictureError(f"{name}: can't be read as a picture: {reason}") from None
 
 
+def picture_size(content: bytes, name: str) -> tuple[int, int]:
+    """The rows and columns of a picture, upright, without decoding it.
+
+    Raises
+    ------
+    PictureError
+        The content is none that Pillow reads.
+    """
+    try:
+        with Image.open(io.BytesIO(content)) as file:
+            return (file.width, file.height) if _orientation(file) in _TURNED else (file.height, file.width)
+    except Exception as error:
+        raise PictureError(f"{name}: can't be read as a picture: {error}") from None
+
+
 def _too_large() -> str:
     return f"refused: it has more than {Image.MAX_IMAGE_PIXELS} pixels (PIL.Image.MAX_IMAGE_PIXELS)"
 
@@ -195,7 +210,7 @@ class Decoder:
             image = self._resized(image, wanted, (left, top, left + part_columns, top + part_rows))
         out[:] = _pixels(image, self.channels)
         scale_x, scale_y = self.width / part_columns, self.height / part_rows
-        return Placement(scale_x * x, scale_y * y, -left * scale_x, -top * scale_y)
+        return Placement(scale_x * x, scale_y * y, -left * scale_x, -top * scale_y, (rows, columns))
 
     def read(self, tree: Tree, name: str, out: NDArray[np.uint8]) -> Placement:
         """`decode` of a file in a folder or an archive.
@@ -221,7 +236,7 @@ class Decoder:
         out[:] = self.fill
         image = self._resized(image, (rows, columns), (0, 0, image.width, image.height))
         out[top : top + rows, left : left + columns] = _pixels(image, self.channels)
-        return Placement(scale_x, scale_y, left, top)
+        return Placement(scale_x, scale_y, left, top, size)
 
     def _resized(self, image: Image.Image, size: tuple[int, int], box: tuple[int, int, int, int]) -> Image.Image:
         if box == (0, 0, image.width, image.height) and (image.height, image.width) == size:

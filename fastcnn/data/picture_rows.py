@@ -28,6 +28,13 @@ _LOOKED_AT = 5
 _PARTS = 4
 
 
+def check_on_error(on_error: str) -> str:
+    """What becomes of what can't be used: one of `ON_ERROR`."""
+    if on_error not in ON_ERROR:
+        raise unknown_name("on_error", on_error, ON_ERROR)
+    return on_error
+
+
 class PictureRows(Rows):
     """Pictures in files, and what is known of each.
 
@@ -55,10 +62,8 @@ class PictureRows(Rows):
         workers: int | None = 1,
         on_error: str = "raise",
     ) -> None:
-        if on_error not in ON_ERROR:
-            raise unknown_name("on_error", on_error, ON_ERROR)
         self.tree, self.names, self.decoder, self.columns = tree, list(names), decoder, columns
-        self.workers, self.skip = workers, on_error == "skip"
+        self.workers, self.skip = workers, check_on_error(on_error) == "skip"
         #: What is wrong with files, by their numbers.
         self.problems: dict[int, str] = {}
         self._store: _Store | None = None

@@ -14,12 +14,20 @@ FITS = ("stretch", "crop", "pad")
 
 
 class Placement(NamedTuple):
-    """How pixels of a picture have moved: ``x * scale_x + left``, ``y * scale_y + top``."""
+    """How pixels of a picture have moved: ``x * scale_x + left``, ``y * scale_y + top``.
+
+    Attributes
+    ----------
+    scale_x, scale_y, left, top : float
+    size : (int, int), optional
+        The picture's own height and width, where they are known.
+    """
 
     scale_x: float
     scale_y: float
     left: float
     top: float
+    size: tuple[int, int] | None = None
 
     def boxes(self, boxes: ArrayLike) -> NDArray[np.float32]:
         """Boxes (n, 4) of the picture as they lie in the result: left, top, right, bottom."""

@@ -142,7 +142,7 @@ def letterbox(
         ops.resize(images, inner, interpolation, antialias, part)
     else:
         part[...] = ops.resize(images, inner, interpolation, antialias)
-    return (y[0] if single else y), Placement(inner[1] / columns, inner[0] / rows, left, top)
+    return (y[0] if single else y), Placement(inner[1] / columns, inner[0] / rows, left, top, (rows, columns))
 
 
 def _crop_size(images: Images, size: Any) -> tuple[int, int]:

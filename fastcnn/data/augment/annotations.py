@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import shown
+from ..details import Details
 
 Boxes = Sequence[Any]
 Keypoints = Sequence[Any]
@@ -47,7 +49,11 @@ def _rows(given: Any, count: int, name: str, least: int, what: str) -> Rows | No
         if array.ndim != 2 or array.shape[1] < least:
             raise ValueError(f"{name}[{i}] must be {what}, received shape {array.shape}")
         found.append(array)
-    return found
+    widths = {array.shape[1] for array in found if len(array)} or {max((a.shape[1] for a in found), default=least)}
+    if len(widths) > 1:
+        raise ValueError(f"{name} must have as many columns in all images, received {sorted(widths)}")
+    # Nothing has as many columns as the others, so that it can be joined with them.
+    return [array if len(array) else array.reshape(0, *widths) for array in found]
 
 
 def check_boxes(boxes: Any, count: int) -> Rows | None:
@@ -104,9 +110,35 @@ def numbered(boxes: Rows) -> Rows:
     ]
 
 
-def by_numbers(labels: NDArray[Any], boxes: Rows) -> tuple[list[NDArray[Any]], Rows]:
-    """The labels of the boxes that are left, and these without their numbers."""
-    return [labels[rows[:, -1].astype(np.intp)] for rows in boxes], [rows[:, :-1].copy() for rows in boxes]
+def without_numbers(boxes: Rows) -> tuple[list[NDArray[np.intp]], Rows]:
+    """The numbers of the boxes that are left, and these without them."""
+    return [rows[:, -1].astype(np.intp) for rows in boxes], [rows[:, :-1].copy() for rows in boxes]
+
+
+def are_details(given: Any) -> bool:
+    """Whether what stands in the keypoints' place is `Details`, of one image or of each."""
+    return isinstance(given, Details) or (
+        isinstance(given, (list, tuple)) and bool(given) and all(isinstance(one, Details) for one in given)
+    )
+
+
+def check_details(details: Sequence[Details] | None, boxes: Rows | None) -> None:
+    """An error where they are not of these boxes."""
+    if details is None:
+        return
+    counts = [len(rows) for rows in boxes or []]
+    if [len(one.ignored) for one in details] != counts:
+        raise ValueError(
+            f"details must be of the boxes of each image, which are {shown(counts)}, received some of "
+            f"{shown([len(one.ignored) for one in details])}"
+        )
+
+
+def details_of(details: Sequence[Details], numbers: Sequence[NDArray[np.intp]]) -> list[Details]:
+    """The details of each image, with what is known of the boxes that it has now, whichever image they come from."""
+    ignored = np.concatenate([one.ignored for one in details]) if details else np.empty(0, bool)
+    areas = np.concatenate([one.areas for one in details]) if details else np.empty(0)
+    return [replace(one, ignored=ignored[own], areas=areas[own]) for one, own in zip(details, numbers)]
 
 
 def _forward(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

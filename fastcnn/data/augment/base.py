@@ -13,18 +13,22 @@ from ... import random
 from ..._ops import core
 from ...errors import shown
 from ...shapes import real_number, whole_number
+from ..details import Details
 from .annotations import (
     Boxes,
     Keypoints,
+    are_details,
     are_weights,
-    by_numbers,
     check_boxes,
+    check_details,
     check_keypoints,
     check_labels,
+    details_of,
     labels_of_boxes,
     move_boxes,
     move_points,
     numbered,
+    without_numbers,
 )
 from .recipe import Recipe, make_recipe
 from .steps import DRAWN, Step
@@ -95,7 +99,7 @@ class Augmentation:
         images: Any,
         labels: Any = None,
         boxes: Boxes | None = None,
-        keypoints: Keypoints | None = None,
+        keypoints: Keypoints | Sequence[Details] | Details | None = None,
         training: bool = True,
         step: int | None = None,
     ) -> Any:
@@ -114,6 +118,7 @@ class Augmentation:
             is its weight in training, and returned as it is; what mixes images takes none.
         keypoints : list of arrays (points, 2 or more), optional
             Of each image: x, y in pixels, then anything. They move along; those outside the image stay in the list.
+            Or a list of `Details`, as datasets with boxes have them: what they say of boxes stays with the boxes.
         training : bool
             Otherwise images only get the size that they have in training.
         step : int, optional
@@ -131,20 +136,26 @@ class Augmentation:
         if are_weights(boxes, x.shape[:-3]):
             self._check_unmixed(training)
             weights, boxes = np.array(boxes), None
+        details: Any = None
+        if are_details(keypoints):
+            details, keypoints = keypoints, None
         if single:
-            x, labels, boxes, keypoints, weights = x[None], *map(_one, (labels, boxes, keypoints, weights))
+            x, labels, boxes, keypoints = x[None], *map(_one, (labels, boxes, keypoints))
+            weights, details = _one(weights), _one(details)
         rows = check_boxes(boxes, len(x))
+        check_details(details, rows)
         of_boxes = labels_of_boxes(labels, rows)
-        if of_boxes is None:
-            batch = Batch(x, check_labels(labels, len(x)), rows, check_keypoints(keypoints, len(x)))
-        else:
-            batch = Batch(x, None, numbered(rows or []), check_keypoints(keypoints, len(x)))
+        following = of_boxes is not None or details is not None
+        of_images = None if of_boxes is not None else check_labels(labels, len(x))
+        batch = Batch(x, of_images, numbered(rows or []) if following else rows, check_keypoints(keypoints, len(x)))
         self.check_channels(x.shape[3])
         state = np.array([self.seed, self._next() if step is None else whole_number(step, "step", 0)], np.uint64)
         batch = self._run(batch, state, training)
-        if of_boxes is not None:
-            batch.labels, batch.boxes = by_numbers(of_boxes, batch.boxes)
-        found = (batch.labels, batch.boxes if weights is None else weights, batch.keypoints)
+        if following:
+            numbers, batch.boxes = without_numbers(batch.boxes)
+            batch.labels = batch.labels if of_boxes is None else [of_boxes[n] for n in numbers]
+            details = None if details is None else details_of(details, numbers)
+        found = (batch.labels, batch.boxes if weights is None else weights, batch.keypoints, details)
         results = [batch.images, *(part for part in found if part is not None)]
         if single:
             results = [r[0] for r in results]
