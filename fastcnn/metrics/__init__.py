@@ -64,6 +64,7 @@ from .curves import (
     roc_auc_score,
     roc_curve,
 )
+from .detection import CocoMetrics
 from .fscore import (
     F1Score,
     FBetaScore,
@@ -108,6 +109,7 @@ __all__ = [
     "BrierScore",
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
+    "CocoMetrics",
     "CohenKappa",
     "ConfusionMatrix",
     "ExpectedCalibrationError",
