@@ -94,6 +94,28 @@ typedef enum {
     FC_LOSS_COUNT
 } fc_loss;
 
+/* What is made of the overlap of two boxes (box_loss, detection_loss); losses are 1 - it. */
+typedef enum {
+    FC_IOU,  /* intersection over union */
+    FC_GIOU, /* IoU - the share of the least box around both that neither covers */
+    FC_DIOU, /* IoU - (distance of the centres / diagonal of the least box around both)^2 */
+    FC_CIOU, /* DIoU - v^2 / (1 - IoU + v), v = 4 / pi^2 (difference of the angles atan(width / height))^2 */
+    FC_OVERLAP_COUNT
+} fc_overlap;
+
+/* How places are given to objects (detection_assign). */
+typedef enum { FC_TASK_ALIGNED, FC_SIMOTA, FC_ASSIGNMENT_COUNT } fc_assignment;
+
+/* Losses of a class's logit z with p = 1 / (1 + exp(-z)), at a place whose object is of that class with the
+ * score t, elsewhere t = 0; B(t) = max(z, 0) - z t + log(1 + exp(-|z|)). */
+typedef enum {
+    FC_BCE,           /* B(t) */
+    FC_QUALITY_FOCAL, /* |t - p|^gamma B(t) */
+    FC_VARIFOCAL,     /* t B(t), without an object alpha p^gamma B(0) */
+    FC_FOCAL,         /* alpha (1 - p)^gamma B(1), without an object (1 - alpha) p^gamma B(0) */
+    FC_CLASS_LOSS_COUNT
+} fc_class_loss;
+
 /* How a reduction joins elements. */
 typedef enum { FC_REDUCE_SUM, FC_REDUCE_MEAN, FC_REDUCE_MAX, FC_REDUCE_COUNT } fc_reduce;
 

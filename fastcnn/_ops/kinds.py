@@ -79,3 +79,12 @@ REDUCE = {"sum": 0, "mean": 1, "max": 2}
 
 #: FC_HYPER_*: places of an optimizer's numbers in its kernel's `hyper`.
 HYPER = {"lr": 0, "decay": 1, "momentum": 2, "beta1": 3, "beta2": 4, "epsilon": 5}
+
+#: fc_overlap: what is made of the overlap of two boxes.
+OVERLAP = {"iou": 0, "giou": 1, "diou": 2, "ciou": 3}
+
+#: fc_assignment: how a detector's places are given to objects.
+ASSIGNMENT = {"task_aligned": 0, "simota": 1}
+
+#: fc_class_loss: losses of a detector's classes.
+CLASS_LOSS = {"bce": 0, "quality_focal": 1, "varifocal": 2, "focal": 3}

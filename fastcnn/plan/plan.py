@@ -15,6 +15,7 @@ from ..graph import Value, clock
 from . import (  # noqa: F401  (they register how operations are lowered)
     rules_augment,
     rules_conv,
+    rules_detection,
     rules_group_norm,
     rules_loss,
     rules_matmul,

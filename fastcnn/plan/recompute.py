@@ -29,7 +29,10 @@ _RANDOM = {"augment", "dropout", "gaussian_noise", "spatial_dropout"}
 #: The same memory under another name.
 _ALIASES = {"identity", "reshape"}
 #: A loss comes with its gradient, where the backward pass begins.
-_KEPT = {"pointwise_loss", "softmax_crossentropy", "binary_focal_loss", "softmax_focal"}
+_KEPT = {
+    "pointwise_loss", "softmax_crossentropy", "binary_focal_loss", "softmax_focal", "box_loss", "detection_assign",
+    "detection_loss",
+}  # fmt: skip
 #: Ways that are tried have segments of at most 1 / 2 to 1 / _FINEST of what the backward pass needs, each _FINER times
 #: smaller than those before.
 _FINEST, _FINER = 40, 1.5

@@ -41,6 +41,20 @@ from .activations import (
 )
 from .conv import conv2d, conv2d_backward, depthwise_conv2d, depthwise_conv2d_backward
 from .conv_transpose import conv1d, conv2d_transpose, conv2d_transpose_backward
+from .detection import (
+    ASSIGNMENTS,
+    CLASS_LOSSES,
+    OVERLAPS,
+    box_loss,
+    box_loss_backward,
+    box_overlap,
+    ciou_factor,
+    class_loss,
+    detection_assign,
+    detection_loss,
+    is_object,
+    predicted_boxes,
+)
 from .dropout import dropout, dropout_mask, gaussian_noise, normals, philox4x32
 from .elementwise import BINARY, accumulate, affine, binary
 from .gather import gather
@@ -75,7 +89,10 @@ from .reductions import column_sums, fold, reduce
 from .resize import resize, resize_matrix
 
 __all__ = [
+    "ASSIGNMENTS",
     "BINARY",
+    "CLASS_LOSSES",
+    "OVERLAPS",
     "POINTWISE",
     "UNARY",
     "accumulate",
@@ -90,7 +107,12 @@ __all__ = [
     "binary",
     "binary_focal_loss",
     "binary_focal_loss_backward",
+    "box_loss",
+    "box_loss_backward",
+    "box_overlap",
     "categorical_targets",
+    "ciou_factor",
+    "class_loss",
     "clip",
     "clip_norm",
     "column_sums",
@@ -102,6 +124,8 @@ __all__ = [
     "crop2d",
     "depthwise_conv2d",
     "depthwise_conv2d_backward",
+    "detection_assign",
+    "detection_loss",
     "dropout",
     "dropout_mask",
     "elu",
@@ -118,6 +142,7 @@ __all__ = [
     "group_norm_backward",
     "hard_sigmoid",
     "hard_silu",
+    "is_object",
     "layer_norm",
     "layer_norm_backward",
     "leaky_relu",
@@ -135,6 +160,7 @@ __all__ = [
     "pointwise_loss",
     "pointwise_loss_backward",
     "power",
+    "predicted_boxes",
     "reduce",
     "relu",
     "relu6",

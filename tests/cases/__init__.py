@@ -9,6 +9,7 @@ from __future__ import annotations
 from . import (
     augmentation,
     convolution,
+    detection,
     elementwise,
     group_normalization,
     judging,
@@ -31,7 +32,7 @@ CASES: list[Case] = [
     case
     for family in (
         convolution, pooling, elementwise, reductions, losses, optimizers, moving, strided, resizing, matmul,
-        normalization, group_normalization, augmentation, judging,
+        normalization, group_normalization, augmentation, judging, detection,
     )
     for case in family.cases()
 ]  # fmt: skip

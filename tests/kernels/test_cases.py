@@ -65,6 +65,9 @@ def test_case_names_are_unique() -> None:
         ("FC_", "LOSS_COUNT", list(ref.POINTWISE)),
         ("FC_REDUCE_", "COUNT", ["sum", "mean", "max"]),
         ("FC_HYPER_", "COUNT", list(HYPER)),
+        ("FC_", "OVERLAP_COUNT", list(ref.OVERLAPS)),
+        ("FC_", "ASSIGNMENT_COUNT", list(ref.ASSIGNMENTS)),
+        ("FC_", "CLASS_LOSS_COUNT", list(ref.CLASS_LOSSES)),
     ],
 )
 def test_the_header_numbers_as_the_reference_does(prefix: str, last: str, names: list[str]) -> None:

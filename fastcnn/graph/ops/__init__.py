@@ -3,6 +3,7 @@
 from . import (  # noqa: F401
     augment,
     conv,
+    detection,
     elementwise,
     group_norm,
     host,
