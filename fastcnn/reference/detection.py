@@ -198,7 +198,7 @@ class _Image:
         self.top, self.alpha, self.beta = numbers
         count = len(self.x)
         self.assigned = np.full(count, -1, np.int32)
-        self._strength, self._t, self._u, self._forced = (np.zeros(count) for _ in range(4))
+        self._strength, self._log_t, self._u, self._forced = (np.zeros(count) for _ in range(4))
 
     def claim(self, number: int, label: int, box: Array) -> None:
         """The object takes its places, from others where it is the stronger one."""
@@ -208,19 +208,22 @@ class _Image:
             self._force(number, box)
             return
         u = np.nan_to_num(box_overlap(self.boxes[inside], np.tile(box, (len(inside), 1)), "iou"))
-        taken, t, strength = self._choose(inside, label, box, u)
+        taken, log_t, strength = self._choose(inside, label, box, u)
         for i in taken:
             place = inside[i]
             if self.assigned[place] < 0 or strength[i] > self._strength[place]:
                 self.assigned[place], self._strength[place] = number, strength[i]
-                self._t[place], self._u[place] = t[i], u[i]
+                self._log_t[place], self._u[place] = log_t[i], u[i]
 
     def _choose(self, inside: NDArray[np.intp], label: int, box: Array, u: Array) -> tuple[Array, Array, Array]:
-        """Which candidates the object wants, their t, and how strong it is there."""
+        """Which candidates the object wants, the logarithms of their t, and how strong it is there."""
         logits = self.logits[inside]
         if self.method == "task_aligned":
-            t = np.nan_to_num(sigmoid(logits[:, label]) ** self.alpha * u**self.beta)
-            return np.argsort(-t, kind="stable")[: self.top], t, u
+            # By its logarithm: u^beta may be less than any number but 0.
+            log_u = np.log(u, out=np.full(len(u), -np.inf), where=u > 0)
+            log_t = self.beta * log_u - self.alpha * softplus(-logits[:, label])
+            log_t = np.where(np.isnan(log_t), -np.inf, log_t)
+            return np.argsort(-log_t, kind="stable")[: self.top], log_t, u
         middle_x, middle_y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         reach = self.beta * self.stride[inside]
         near = (np.abs(self.x[inside] - middle_x) < reach) & (np.abs(self.y[inside] - middle_y) < reach)
@@ -248,13 +251,16 @@ class _Image:
             if self.method == "simota":
                 scores[mine] = self._u[mine]
             elif mine.any():
-                peak = self._t[mine].max()
-                scores[mine] = (self._t[mine] / peak if peak > 0 else 1.0) * self._u[mine].max()
+                peak = self._log_t[mine].max()
+                share = np.exp(self._log_t[mine] - peak) if peak > -np.inf else 1.0
+                scores[mine] = share * self._u[mine].max()
         return scores
 
 
 @np.errstate(invalid="ignore")
-def class_loss(z: ArrayLike, t: ArrayLike, own: ArrayLike, kind: str, gamma: float, alpha: float) -> tuple[Array, Array]:
+def class_loss(
+    z: ArrayLike, t: ArrayLike, own: ArrayLike, kind: str, gamma: float, alpha: float
+) -> tuple[Array, Array]:
     """The loss of each logit z with the target t, and its derivative in z; own: where a place's own class is."""
     if kind not in CLASS_LOSSES:
         raise unknown_name("class loss", kind, CLASS_LOSSES)

@@ -134,9 +134,7 @@ def _add_loss(
     if gradient:
         expected["draw"] = draw
     numbers |= {"class_loss": ref.CLASS_LOSSES.index(kinds[0]), "box_loss": ref.OVERLAPS.index(kinds[1])}
-    return problem.add(
-        "detection_loss", given, expected, tag, normalize=int(normalize), **numbers, **_sizes(given)
-    )
+    return problem.add("detection_loss", given, expected, tag, normalize=int(normalize), **numbers, **_sizes(given))
 
 
 def _loss_special(rng: np.random.Generator, kind: str) -> Problem:

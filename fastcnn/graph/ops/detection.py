@@ -33,7 +33,7 @@ class BoxLoss(Op):
 class DetectionAssign(Op):
     """(raw, places, targets) -> assigned, scores, totals; attrs: method, top, alpha, beta.
 
-    raw (n, p, 4 + classes), places (3, p): x, y and stride, targets (n, m, 5): class and box. See the kernel's contract.
+    raw (n, p, 4 + classes), places (3, p): x, y and stride, targets (n, m, 5): class and box.
     """
 
     name = "detection_assign"
