@@ -10,6 +10,7 @@
 
 typedef struct {
     float v[ELEMENTS];    /* of three channels: PIXELS of the first, of the second, of the third */
+    float row[ELEMENTS];  /* the same as they come */
     int64_t first, count; /* elements of the image */
     int64_t c, image;
     int apart; /* of three channels each has an array of its own */
@@ -18,17 +19,24 @@ typedef struct {
     float low, high;
 } block;
 
+/* Within the limits; NaN stays NaN. */
+FC_INLINE vf clipped(vf v, const block *b) { return vf_min(vf_set1(b->high), vf_max(vf_set1(b->low), v)); }
+
 FC_INLINE float clip(float v, const block *b) {
     v = v < b->low ? b->low : v;
     return v > b->high ? b->high : v;
 }
 
 static void map_three(block *b, const float *m) {
-    for (int j = 0; j < PIXELS; j++) {
-        const float r = b->v[j], g = b->v[PIXELS + j], u = b->v[2 * PIXELS + j];
-        b->v[j] = clip(m[0] * r + m[1] * g + m[2] * u + m[3], b);
-        b->v[PIXELS + j] = clip(m[4] * r + m[5] * g + m[6] * u + m[7], b);
-        b->v[2 * PIXELS + j] = clip(m[8] * r + m[9] * g + m[10] * u + m[11], b);
+    vf of[12];
+    for (int k = 0; k < 12; k++) of[k] = vf_set1(m[k]);
+    for (int j = 0; j < PIXELS; j += VL) {
+        const vf r = vf_load(b->v + j), g = vf_load(b->v + PIXELS + j), u = vf_load(b->v + 2 * PIXELS + j);
+        for (int ch = 0; ch < 3; ch++) {
+            const vf *to = of + 4 * ch;
+            const vf made = vf_fma(to[0], r, vf_fma(to[1], g, vf_fma(to[2], u, to[3])));
+            vf_store(b->v + ch * PIXELS + j, clipped(made, b));
+        }
     }
 }
 
@@ -41,11 +49,10 @@ static void map_others(block *b, const float *m) {
             factors[l] = m[5 * (l % 3)];
             summands[l] = m[4 * (l % 3) + 3];
         }
-        const vf low = vf_set1(b->low), high = vf_set1(b->high);
         for (int k = 0; k < 3; k++) {
             const vf factor = vf_load(factors + k * VL), summand = vf_load(summands + k * VL);
             for (int j = k * VL; j < ELEMENTS; j += 3 * VL)
-                vf_store(v + j, vf_min(high, vf_max(low, vf_fma(vf_load(v + j), factor, summand))));
+                vf_store(v + j, clipped(vf_fma(vf_load(v + j), factor, summand), b));
         }
     } else if (b->c == 1)
         for (int j = 0; j < ELEMENTS; j++) v[j] = clip(m[0] * v[j] + m[1], b);
@@ -59,7 +66,6 @@ static void map_others(block *b, const float *m) {
  * for red, green, blue, less whole turns (Smith 1978, "Color gamut transform pairs", in one formula). */
 static void change_hsv(block *b, float turns, float saturation) {
     const vf six = vf_set1(6.0f), one = vf_set1(1.0f), zero = vf_zero(), sixth = vf_set1(1.0f / 6.0f);
-    const vf low = vf_set1(b->low), high = vf_set1(b->high);
     const float whole = turns - floorf(turns);
     for (int j = 0; j < PIXELS; j += VL) {
         const vf r = vf_load(b->v + j), g = vf_load(b->v + PIXELS + j), u = vf_load(b->v + 2 * PIXELS + j);
@@ -77,25 +83,29 @@ static void change_hsv(block *b, float turns, float saturation) {
             k = vf_fma(vf_round(vf_fma(k, sixth, vf_set1(-0.5f))), vf_neg(six), k);
             const vf part = vf_max(zero, vf_min(one, vf_min(vf_sub(vf_set1(4.0f), k), k)));
             const vf made = vf_sub(value, vf_mul(chroma, part));
-            vf_store(b->v + ch * PIXELS + j, vf_min(high, vf_max(low, made)));
+            vf_store(b->v + ch * PIXELS + j, clipped(made, b));
         }
     }
 }
 
 static void solarize(float *v, const block *b, float threshold, float addition) {
-    const float range = b->high - b->low, from = b->low + threshold * range, more = addition * range;
-    for (int j = 0; j < ELEMENTS; j++) {
-        const float x = clip(v[j] + more, b);
-        v[j] = x >= from ? b->low + b->high - x : x;
+    const float range = b->high - b->low;
+    const vf from = vf_set1(b->low + threshold * range), more = vf_set1(addition * range);
+    const vf ends = vf_set1(b->low + b->high);
+    for (int j = 0; j < ELEMENTS; j += VL) {
+        const vf x = clipped(vf_add(vf_load(v + j), more), b);
+        vf_store(v + j, vf_blend(vm_le(from, x), vf_sub(ends, x), x));
     }
 }
 
 static void posterize(float *v, const block *b, float bits) {
     const float range = b->high - b->low, step = (float)(1 << (8 - (int)(bits + 0.5f)));
-    const float to = 255.0f / range / step, back = range / 255.0f * step;
-    for (int j = 0; j < ELEMENTS; j++) {
-        const float x = (clip(v[j], b) - b->low) * to;
-        v[j] = x == x ? b->low + (float)(int32_t)(x + 1e-3f) * back : x;
+    const vf to = vf_set1(255.0f / range / step), back = vf_set1(range / 255.0f * step);
+    const vf low = vf_set1(b->low), little = vf_set1(1e-3f), one = vf_set1(1.0f);
+    for (int j = 0; j < ELEMENTS; j += VL) {
+        const vf steps = vf_fma(vf_sub(clipped(vf_load(v + j), b), low), to, little), near = vf_round(steps);
+        const vf whole = vf_sub(near, vf_blend(vm_lt(steps, near), one, vf_zero()));
+        vf_store(v + j, vf_fma(whole, back, low));
     }
 }
 
@@ -163,21 +173,75 @@ static void do_entry(block *b, const float *entry) {
     }
 }
 
-FC_INLINE void load_block(const void *x, int64_t at, block *b, int bytes) {
-    if (!b->apart) {
-        fc_get_row(x, at, b->v, b->count, bytes);
-        return;
-    }
-    for (int64_t j = 0; j < b->count / 3; j++)
-        for (int ch = 0; ch < 3; ch++) b->v[ch * PIXELS + j] = fc_pixel(x, at + 3 * j + ch, bytes);
+#if FC_PICKS
+/* Lane l of `to` is lane picks[l] of vector from[l] of three. */
+typedef struct {
+    vi picks;
+    vm second, third;
+} mixture;
+
+FC_INLINE mixture mixture_of(const int32_t *picks, const int32_t *from) {
+    const vi which = vi_load(from);
+    const mixture m = {vi_load(picks), vi_eq(which, vi_set1(1)), vi_eq(which, vi_set1(2))};
+    return m;
+}
+FC_INLINE vf mixed(const vf *v, const mixture *m) {
+    const vf first = vf_blend(m->second, vf_pick(v[1], m->picks), vf_pick(v[0], m->picks));
+    return vf_blend(m->third, vf_pick(v[2], m->picks), first);
 }
 
-FC_INLINE void store_block(void *y, int64_t at, const block *b, int bytes) {
-    float row[ELEMENTS];
-    if (b->apart)
-        for (int64_t j = 0; j < b->count / 3; j++)
-            for (int ch = 0; ch < 3; ch++) row[3 * j + ch] = b->v[ch * PIXELS + j];
-    fc_put_row(y, at, b->apart ? row : b->v, b->count, bytes);
+/* Three channels taken apart, three vectors of whole pixels at once: one by one this would cost more than all
+ * that is done to them. */
+static void take_apart(block *b) {
+    mixture of[3];
+    int32_t picks[VL], from[VL];
+    for (int ch = 0; ch < 3; ch++) {
+        for (int l = 0; l < VL; l++) {
+            picks[l] = (3 * l + ch) % VL;
+            from[l] = (3 * l + ch) / VL;
+        }
+        of[ch] = mixture_of(picks, from);
+    }
+    for (int j = 0; j < PIXELS; j += VL) {
+        const vf v[3] = {vf_load(b->row + 3 * j), vf_load(b->row + 3 * j + VL),
+                         vf_load(b->row + 3 * j + 2 * VL)};
+        for (int ch = 0; ch < 3; ch++) vf_store(b->v + ch * PIXELS + j, mixed(v, of + ch));
+    }
+}
+static void put_together(block *b) {
+    mixture of[3];
+    int32_t picks[VL], from[VL];
+    for (int k = 0; k < 3; k++) {
+        for (int l = 0; l < VL; l++) {
+            picks[l] = (k * VL + l) / 3;
+            from[l] = (k * VL + l) % 3;
+        }
+        of[k] = mixture_of(picks, from);
+    }
+    for (int j = 0; j < PIXELS; j += VL) {
+        const vf v[3] = {vf_load(b->v + j), vf_load(b->v + PIXELS + j), vf_load(b->v + 2 * PIXELS + j)};
+        for (int k = 0; k < 3; k++) vf_store(b->row + 3 * j + k * VL, mixed(v, of + k));
+    }
+}
+#else
+static void take_apart(block *b) {
+    for (int j = 0; j < PIXELS; j++)
+        for (int ch = 0; ch < 3; ch++) b->v[ch * PIXELS + j] = b->row[3 * j + ch];
+}
+static void put_together(block *b) {
+    for (int j = 0; j < PIXELS; j++)
+        for (int ch = 0; ch < 3; ch++) b->row[3 * j + ch] = b->v[ch * PIXELS + j];
+}
+#endif
+
+FC_INLINE void load_block(const void *x, int64_t at, block *b, int bytes) {
+    fc_get_row(x, at, b->apart ? b->row : b->v, b->count, bytes);
+    if (b->apart) take_apart(b);
+}
+
+FC_INLINE void store_block(void *y, int64_t at, block *b, int bytes) {
+    if (b->apart) put_together(b);
+    fc_put_row(y, at, b->apart ? b->row : b->v, b->count, bytes);
 }
 
 /* Elements of an image to a tile: whole blocks. */

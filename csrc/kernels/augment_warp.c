@@ -1,16 +1,7 @@
-/* Images seen through a matrix each: pixels copied, rows and columns resampled apart, or each pixel for
- * itself. */
-#include "augment.h"
-
-/* What a tile works on, of either type. */
-typedef struct {
-    const void *x;
-    void *y;
-    const double *m;
-    int64_t h, w, c, oh, ow;
-    int bilinear, border;
-    float fill;
-} warp;
+/* Images seen through a matrix each: rows copied, rows and columns resampled apart, or each pixel for itself.
+ */
+#include "augment_warp.h"
+#include "augment_places.h"
 
 /* Rows of y to a tile: some 16384 elements. */
 static int64_t band_rows(int64_t width, int64_t c) { return fc_max(1, FC_CHUNK / fc_max(1, width * c)); }
@@ -19,38 +10,24 @@ static int64_t warp_tiles(int64_t n, int64_t oh, int64_t ow, int64_t c) {
     return ow * c == 0 ? 0 : n * ((oh + rows - 1) / rows);
 }
 
-/* Which of `size` rows (or columns) is seen at place i; -1: none, but the border's colour. */
-FC_INLINE int64_t fold(int64_t i, int64_t size, int border) {
-    if (i >= 0 && i < size) return i;
-    if (border == FC_BORDER_CONSTANT) return -1;
-    if (border == FC_BORDER_NEAREST) return i < 0 ? 0 : size - 1;
-    const int64_t period = border == FC_BORDER_WRAP ? size : 2 * size;
-    const int64_t r = (i % period + period) % period;
-    return r < size ? r : period - 1 - r;
+/* ---- rows that are copied: flips, crops, and with nearest pixels moves and shears along rows ---- */
+
+static int is_flat(const double *m) { return m[6] == 0.0 && m[7] == 0.0 && m[8] == 1.0; }
+
+/* Whether each row shows a row of x, pixel by pixel. */
+static int copies_rows(const warp *t) {
+    const double *m = t->m;
+    if (!is_flat(m) || fabs(m[0]) != 1.0 || m[3] != 0.0) return 0;
+    return !t->bilinear || (fabs(m[4]) == 1.0 && m[1] == 0.0 && m[2] == floor(m[2]) && m[5] == floor(m[5]));
 }
 
-FC_INLINE void put(const warp *t, int64_t to, int64_t from, int bytes) {
-    if (from >= 0) {
-        if (t->c == 3)
-            fc_copy(t->x, from * t->c, t->y, to * t->c, 3, bytes);
-        else
-            fc_copy(t->x, from * t->c, t->y, to * t->c, t->c, bytes);
-        return;
-    }
-    for (int64_t ch = 0; ch < t->c; ch++) fc_put_pixels(t->y, to * t->c + ch, vf_set1(t->fill), 1, bytes);
-}
-
-/* ---- whole pixels: flips and crops are copies ---- */
-
-static int is_whole(const double *m) {
-    return (m[0] == 1.0 || m[0] == -1.0) && (m[4] == 1.0 || m[4] == -1.0) && m[1] == 0.0 && m[3] == 0.0 &&
-           m[6] == 0.0 && m[7] == 0.0 && m[8] == 1.0 && m[2] == floor(m[2]) && m[5] == floor(m[5]) &&
-           fabs(m[2]) < 1e9 && fabs(m[5]) < 1e9;
-}
+/* No pixel is so far away that it would matter to anyone where beyond it. */
+static int64_t nearest(double place) { return (int64_t)floor(fmin(fmax(place, -1e9), 1e9) + 0.5); }
 
 FC_INLINE void copy_row(const warp *t, int64_t row, int bytes) {
-    const int64_t from = fold((int64_t)(t->m[4] * (double)row + t->m[5]), t->h, t->border);
-    const int64_t step = (int64_t)t->m[0], shift = (int64_t)t->m[2], out = row * t->ow, in = from * t->w;
+    const int64_t from = fold(nearest(t->m[4] * (double)row + t->m[5]), t->h, t->border);
+    const int64_t step = (int64_t)t->m[0], shift = nearest(t->m[1] * (double)row + t->m[2]);
+    const int64_t out = row * t->ow, in = from * t->w;
     if (from < 0) {
         for (int64_t j = 0; j < t->ow; j++) put(t, out + j, -1, bytes);
         return;
@@ -81,13 +58,12 @@ typedef struct {
 } taps;
 
 FC_INLINE taps taps_at(double place, int64_t size, int bilinear, int border) {
-    /* No pixel is so far away that folding it would matter to anyone. */
-    const double inside = fmin(fmax(place, -1e9), 1e9);
     if (!bilinear) {
-        const int64_t nearest = fold((int64_t)floor(inside + 0.5), size, border);
-        const taps t = {nearest, nearest, 0.0f};
+        const int64_t pixel = fold(nearest(place), size, border);
+        const taps t = {pixel, pixel, 0.0f};
         return t;
     }
+    const double inside = fmin(fmax(place, -1e9), 1e9);
     const double whole = floor(inside);
     const taps t = {fold((int64_t)whole, size, border), fold((int64_t)whole + 1, size, border),
                     (float)(inside - whole)};
@@ -181,163 +157,10 @@ FC_INLINE void separable_rows(const warp *t, int64_t begin, int64_t end, float *
     }
 }
 
-/* ---- any matrix ---- */
-
-/* Pixels whose places are computed at once. They are differences from where the first one lies, so that
- * floats have them to millionths of a pixel in an image of any size. */
-#define RUN 32
-
-typedef struct {
-    int64_t col, row;             /* the first one's, whole */
-    float x[RUN], y[RUN];         /* shares of the second column and row */
-    int32_t dcol[RUN], drow[RUN]; /* of the pixel left of and above each */
-} places;
-
-static void find_places(const warp *t, int64_t i, int64_t j0, int64_t count, places *p) {
-    const double *m = t->m, bound = 1e9;
-    const double x0 = m[0] * (double)j0 + m[1] * (double)i + m[2],
-                 y0 = m[3] * (double)j0 + m[4] * (double)i + m[5];
-    const double w0 = m[6] * (double)j0 + m[7] * (double)i + m[8];
-    const double col = floor(fmin(fmax(x0 / w0, -bound), bound)),
-                 row = floor(fmin(fmax(y0 / w0, -bound), bound));
-    const float half = t->bilinear ? 0.0f : 0.5f, limit = 1e6f;
-    const float xs = (float)(x0 - col * w0), ys = (float)(y0 - row * w0), ws = (float)w0;
-    const float dx = (float)(m[0] - col * m[6]), dy = (float)(m[3] - row * m[6]), dw = (float)m[6];
-    p->col = (int64_t)col;
-    p->row = (int64_t)row;
-    for (int64_t j = 0; j < count; j++) {
-        const float d = (float)(int32_t)j, w = 1.0f / (ws + d * dw);
-        float x = (xs + d * dx) * w + half, y = (ys + d * dy) * w + half;
-        x = x > -limit ? x < limit ? x : limit : -limit; /* NaN, where a matrix has no inverse, as well */
-        y = y > -limit ? y < limit ? y : limit : -limit;
-        int32_t ix = (int32_t)x, iy = (int32_t)y;
-        ix -= (float)ix > x;
-        iy -= (float)iy > y;
-        p->dcol[j] = ix;
-        p->drow[j] = iy;
-        p->x[j] = x - (float)ix;
-        p->y[j] = y - (float)iy;
-    }
-}
-
-/* Four pixels' mean with these shares; from: where each begins, or -1. */
-FC_INLINE void blend_four(const warp *t, const int64_t *from, const float *share, float *out, int bytes) {
-    for (int64_t ch = 0; ch < t->c; ch++) {
-        float sum = 0.0f;
-        for (int k = 0; k < 4; k++)
-            sum += share[k] * (from[k] < 0 ? t->fill : fc_pixel(t->x, from[k] + ch, bytes));
-        out[ch] = sum;
-    }
-}
-
-#if FC_PICKS && VL >= 8
-/* Two pixels of three channels next to each other: six lanes, and nothing beyond is read. */
-FC_INLINE vf two_pixels(const void *x, int64_t i, int bytes) {
-    return bytes ? vf_from_int(vi_from_u8_n((const uint8_t *)x + i, 6)) : vf_load_n((const float *)x + i, 6);
-}
-
-/* A pixel of three channels between four: both rows at once as six lanes, then the last three lanes are added
- * to the first three. A third of the instructions of one channel after the other. */
-FC_INLINE void blend_three(const warp *t, int64_t at, float x, float y, float *out, int bytes) {
-    static const float ones[16] = {1, 1, 1}, signs[16] = {-1, -1, -1, 1, 1, 1};
-    static const int32_t next[16] = {3, 4, 5};
-    const vf above = two_pixels(t->x, at, bytes), below = two_pixels(t->x, at + t->w * 3, bytes);
-    const vf rows = vf_fma(below, vf_set1(y), vf_mul(above, vf_set1(1.0f - y)));
-    const vf both = vf_mul(rows, vf_fma(vf_set1(x), vf_load(signs), vf_load(ones)));
-    vf_store_n(out, vf_add(both, vf_pick(both, vi_load(next))), 3);
-}
-#else
-FC_INLINE void blend_three(const warp *t, int64_t at, float x, float y, float *out, int bytes) {
-    const int64_t below = at + t->w * 3;
-    const float share[4] = {(1.0f - x) * (1.0f - y), x * (1.0f - y), (1.0f - x) * y, x * y};
-    for (int ch = 0; ch < 3; ch++)
-        out[ch] = share[0] * fc_pixel(t->x, at + ch, bytes) + share[1] * fc_pixel(t->x, at + 3 + ch, bytes) +
-                  share[2] * fc_pixel(t->x, below + ch, bytes) +
-                  share[3] * fc_pixel(t->x, below + 3 + ch, bytes);
-}
-#endif
-
-FC_INLINE void blend_places(const warp *t, const places *p, int64_t count, float *out, int bytes) {
-    for (int64_t j = 0; j < count; j++, out += t->c) {
-        const int64_t col = p->col + p->dcol[j], row = p->row + p->drow[j];
-        const float x = p->x[j], y = p->y[j];
-        const float share[4] = {(1.0f - x) * (1.0f - y), x * (1.0f - y), (1.0f - x) * y, x * y};
-        if (col >= 0 && col < t->w - 1 && row >= 0 && row < t->h - 1) {
-            const int64_t at = (row * t->w + col) * t->c, below = at + t->w * t->c;
-            if (t->c == 3) {
-                blend_three(t, at, x, y, out, bytes);
-                continue;
-            }
-            const int64_t from[4] = {at, at + t->c, below, below + t->c};
-            blend_four(t, from, share, out, bytes);
-            continue;
-        }
-        int64_t from[4];
-        for (int k = 0; k < 4; k++) {
-            const int64_t r = fold(row + k / 2, t->h, t->border), q = fold(col + k % 2, t->w, t->border);
-            from[k] = r < 0 || q < 0 ? -1 : (r * t->w + q) * t->c;
-        }
-        blend_four(t, from, share, out, bytes);
-    }
-}
-
-/* The nearest pixels of a run. Where all of them lie within the image, and none of them at its end, a pixel
- * of three bytes is copied as four, of which the next one writes the last again. */
-FC_INLINE void copy_places(const warp *t, const places *p, int64_t to, int64_t count, int bytes) {
-    int32_t low_col = p->dcol[0], high_col = low_col, low_row = p->drow[0], high_row = low_row;
-    for (int64_t k = 1; k < count; k++) {
-        low_col = p->dcol[k] < low_col ? p->dcol[k] : low_col;
-        high_col = p->dcol[k] > high_col ? p->dcol[k] : high_col;
-        low_row = p->drow[k] < low_row ? p->drow[k] : low_row;
-        high_row = p->drow[k] > high_row ? p->drow[k] : high_row;
-    }
-    if (bytes && t->c == 3 && p->col + low_col >= 0 && p->col + high_col < t->w && p->row + low_row >= 0 &&
-        p->row + high_row < t->h - 1) {
-        const uint8_t *x = (const uint8_t *)t->x + 3 * (p->row * t->w + p->col);
-        uint8_t *y = (uint8_t *)t->y + 3 * to;
-        for (int64_t k = 0; k < count - 1; k++)
-            memcpy(y + 3 * k, x + 3 * (p->drow[k] * t->w + p->dcol[k]), 4);
-        memcpy(y + 3 * (count - 1), x + 3 * (p->drow[count - 1] * t->w + p->dcol[count - 1]), 3);
-        return;
-    }
-    for (int64_t k = 0; k < count; k++) {
-        const int64_t row = fold(p->row + p->drow[k], t->h, t->border);
-        const int64_t col = fold(p->col + p->dcol[k], t->w, t->border);
-        put(t, to + k, row < 0 || col < 0 ? -1 : row * t->w + col, bytes);
-    }
-}
-
-FC_INLINE void any_rows(const warp *t, int64_t begin, int64_t end, float *scratch, int bytes) {
-    places p;
-    for (int64_t i = begin; i < end; i++) {
-        for (int64_t j = 0; j < t->ow; j += RUN) {
-            const int64_t count = fc_min(RUN, t->ow - j);
-            find_places(t, i, j, count, &p);
-            if (t->bilinear) {
-                blend_places(t, &p, count, scratch + j * t->c, bytes);
-                continue;
-            }
-            copy_places(t, &p, i * t->ow + j, count, bytes);
-        }
-        if (t->bilinear) fc_put_row(t->y, i * t->ow * t->c, scratch, t->ow * t->c, bytes);
-    }
-}
-
 FC_INLINE void warp_rows(const warp *t, int64_t begin, int64_t end, float *scratch, int bytes) {
-    const double *m = t->m;
-    const int apart = m[1] == 0.0 && m[3] == 0.0 && m[6] == 0.0 && m[7] == 0.0 && m[8] == 1.0;
-    double moved[9];
-    warp whole = *t;
-    if (!t->bilinear && apart && fabs(m[0]) == 1.0 && fabs(m[4]) == 1.0) {
-        /* Of images that are moved the nearest pixels are those of a move by whole pixels. */
-        memcpy(moved, m, sizeof moved);
-        moved[2] = floor(m[2] + 0.5);
-        moved[5] = floor(m[5] + 0.5);
-        whole.m = moved;
-    }
-    if (is_whole(whole.m))
-        for (int64_t i = begin; i < end; i++) copy_row(&whole, i, bytes);
-    else if (apart)
+    if (copies_rows(t))
+        for (int64_t i = begin; i < end; i++) copy_row(t, i, bytes);
+    else if (is_flat(t->m) && t->m[1] == 0.0 && t->m[3] == 0.0)
         separable_rows(t, begin, end, scratch, bytes);
     else
         any_rows(t, begin, end, scratch, bytes);

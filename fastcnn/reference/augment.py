@@ -180,7 +180,9 @@ def warp(
         # A row and a column more, of the border's colour.
         image = np.full((h + 1, w + 1, c), fill)
         image[:h, :w] = x[i]
-        u, v = u / d, v / d
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # On a horizon, and without an inverse, places are far outside.
+            u, v = (np.clip(np.nan_to_num(place / d, nan=-1e9), -1e9, 1e9) for place in (u, v))
         if not bilinear:
             picked = _fold(np.floor(v + 0.5).astype(int), h, border), _fold(np.floor(u + 0.5).astype(int), w, border)
             results[i] = image[picked]

@@ -42,7 +42,11 @@ MATRICES: dict[str, list[list[float]]] = {
     "far": [[1, 0, 1e7], [0, -1, 0.5]],
     "rotated": [[0, -1, 4.25], [1, 0, -0.75]],
     "sheared": [[1, 0.5, -1.25], [-0.25, 0.75, 2]],
-    "perspective": [[1.1, 0.2, -0.3], [0.1, 0.9, 0.4], [0.01, 0.02, 1]],
+    "perspective": [[1.1037, 0.2113, -0.3071], [0.1019, 0.9007, 0.4131], [0.01, 0.02, 1]],
+    "horizon": [[0.3037, 0.1013, 0.3071], [0.2119, 0.9307, 0.1131], [0.125, 0, 0]],  # at the first pixel of each row
+    "along_rows": [[1, 0.3125, -0.875], [0, 1, 0.25]],
+    "along_columns": [[1, 0, 0.125], [-0.3125, 1, 0.25]],
+    "nowhere": [[np.nan] * 3] * 3,
 }
 #: rows, columns, channels of a batch of three
 IMAGES = {
@@ -290,11 +294,13 @@ def cases() -> Iterator[Case]:
             for i, through in enumerate(MATRICES):
                 # Every border with every way to look, if not at every size.
                 border = BORDERS[(i + len(which)) % 4] if dtype == "f32" else BORDERS[i % 4]
-                bilinear = dtype == "u8" or i % 3 != 1
-                if dtype == "u8" and through == "perspective":
-                    continue  # its places lie anywhere, ties included
-                name = f"{which}/{through}/{border}/{'bilinear' if bilinear else 'nearest'}"
-                yield _case(f"augment_warp_{dtype}", name, _warp, which, through, border, bilinear, dtype)
+                if through in ("horizon", "nowhere"):
+                    border = "constant"
+                for bilinear in (False, True) if dtype == "u8" else (i % 3 != 1,):
+                    if dtype == "u8" and bilinear and through in ("perspective", "horizon"):
+                        continue  # means between pixels, and so ties, lie anywhere
+                    name = f"{which}/{through}/{border}/{'bilinear' if bilinear else 'nearest'}"
+                    yield _case(f"augment_warp_{dtype}", name, _warp, which, through, border, bilinear, dtype)
         for shape in IMAGES:
             yield _case(f"augment_statistics_{dtype}", shape, _statistics, shape, dtype)
             yield _case(f"augment_equalize_{dtype}", shape, _equalize, shape, dtype)
