@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import augment
+    from .box_tables import detection_dataset_from_csv
     from .coco import detection_dataset_from_coco
     from .colors import (
         channels_first,
@@ -27,11 +28,14 @@ if TYPE_CHECKING:
     from .listings import image_dataset_from_csv
     from .placing import Placement
     from .sampling import RandomOverSampler, RandomUnderSampler, Sampler, WeightedRandomSampler
+    from .targets import DetectionTargets, detection_targets
     from .transforms import center_crop, corner_crops, letterbox, pad, random_crop, resize
     from .voc import detection_dataset_from_voc
+    from .yolo import detection_dataset_from_yolo
 
 #: Names by the module that has them, loaded when first used: who only predicts needs neither Pillow nor threads.
 _PARTS = {
+    "box_tables": ("detection_dataset_from_csv",),
     "coco": ("detection_dataset_from_coco",),
     "colors": ("channels_first", "channels_last", "convert_dtype", "grayscale", "normalize", "reverse_channels",
                "standardize"),
@@ -42,8 +46,10 @@ _PARTS = {
     "listings": ("image_dataset_from_csv",),
     "placing": ("Placement",),
     "sampling": ("RandomOverSampler", "RandomUnderSampler", "Sampler", "WeightedRandomSampler"),
+    "targets": ("DetectionTargets", "detection_targets"),
     "transforms": ("center_crop", "corner_crops", "letterbox", "pad", "random_crop", "resize"),
     "voc": ("detection_dataset_from_voc",),
+    "yolo": ("detection_dataset_from_yolo",),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _PARTS.items() for name in names}
 
@@ -63,6 +69,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "Dataset",
     "Details",
+    "DetectionTargets",
     "PictureError",
     "Placement",
     "RandomOverSampler",
@@ -76,7 +83,10 @@ __all__ = [
     "convert_dtype",
     "corner_crops",
     "detection_dataset_from_coco",
+    "detection_dataset_from_csv",
     "detection_dataset_from_voc",
+    "detection_dataset_from_yolo",
+    "detection_targets",
     "grayscale",
     "image_dataset_from_csv",
     "image_dataset_from_directory",

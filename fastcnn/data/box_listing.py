@@ -40,6 +40,8 @@ class BoxListing:
         self.files = tree.names()
         self._there = set(self.files)
         self.pictures: dict[Any, Annotated] = {}
+        #: Those that can't be taken, so that their boxes needn't be noted as well.
+        self.refused: set[Any] = set()
         #: What is left out or changed.
         self.notes: list[str] = []
 
@@ -65,6 +67,8 @@ class BoxListing:
             problem = f"there is no picture {self.tree.path(name)}"
         if problem:
             self.note(where, problem)
+            if key not in self.pictures:
+                self.refused.add(key)
             return None
         self.pictures[key] = Annotated(name, image_id, size)
         return self.pictures[key]
@@ -80,11 +84,12 @@ class BoxListing:
     ) -> None:
         """A picture's next box as far as it lies in it; a note on what is wrong with it."""
         good, problem = checked_box(box, self._size(picture))
-        if good is not None and (good, label) in zip(picture.boxes, picture.labels):
+        if good is not None and (label, good) in picture.known:
             good, problem = None, f"is there twice: {shown(good)}"
         if problem:
             self.notes.append(f"{where} {problem}")
         if good is not None:
+            picture.known.add((label, good))
             picture.labels.append(label)
             picture.boxes.append(good)
             picture.ignored.append(ignored)

@@ -41,6 +41,8 @@ class Annotated:
     ignored : list of bool
     areas : list of float
         In the boxes' unit.
+    known : set
+        The labels with their boxes, to find what is there twice.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Annotated:
     boxes: list[Box] = field(default_factory=list)
     ignored: list[bool] = field(default_factory=list)
     areas: list[float] = field(default_factory=list)
+    known: set[tuple[Any, Box]] = field(default_factory=set)
 
     def keep(self, kept: Sequence[int]) -> None:
         """Leave out all boxes but those with these numbers."""

@@ -141,7 +141,8 @@ def _take(annotation: dict[str, Any], numbers: dict[Any, int | None], crowds: bo
     image, category, box = (annotation.get(key) for key in ("image_id", "category_id", "bbox"))
     where = f"{listing.where}: annotation {annotation.get('id')}"
     if not isinstance(image, (int, str)) or image not in listing.pictures:
-        listing.note(where, f"is of a picture that isn't listed, or isn't there: {shown(image)}")
+        if not isinstance(image, (int, str)) or image not in listing.refused:
+            listing.note(where, f"is of a picture that isn't listed: {shown(image)}")
         return
     picture = listing.pictures[image]
     where = f"{listing.where}: {picture.name}, annotation {annotation.get('id')}"

@@ -1,4 +1,4 @@
-"""Pictures with boxes: VOC's and COCO's listings, YOLO's text and tables, and what is wrong in them."""
+"""Pictures with boxes: VOC's and COCO's listings, what is wrong in them, and what else they say."""
 
 from __future__ import annotations
 
@@ -10,37 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from boxed_pictures import annotation, coco, picture, voc
 
 from fastcnn.data import Details, PictureError, augment, detection_dataset_from_coco, detection_dataset_from_voc
 
-
-def picture(path: Path, value: int, size: tuple[int, int] = (20, 10)) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (value, 0, 0)).save(path)
-
-
 # ---------------------------------------------------------------- VOC
-
-
-def annotation(things: list[tuple[str, tuple[Any, ...]]], size: Any = (20, 10), difficult: str = "") -> str:
-    """`difficult` has a 1 for each thing that is."""
-    boxes = "".join(
-        f"<object><name>{name}</name><difficult>{hard}</difficult><bndbox>"
-        + "".join(f"<{side}>{v}</{side}>" for side, v in zip(("xmin", "ymin", "xmax", "ymax"), box))
-        + "</bndbox></object>"
-        for (name, box), hard in zip(things, difficult.ljust(len(things), "0"))
-    )
-    return f"<annotation><size><width>{size[0]}</width><height>{size[1]}</height></size>{boxes}</annotation>"
-
-
-def voc(root: Path, annotations: dict[str, str]) -> Path:
-    (root / "Annotations").mkdir(parents=True)
-    (root / "ImageSets" / "Main").mkdir(parents=True)
-    for i, (name, text) in enumerate(annotations.items()):
-        picture(root / "JPEGImages" / f"{name}.png", 10 * i)
-        (root / "Annotations" / f"{name}.xml").write_text(text)
-    return root
 
 
 GOOD = {
@@ -134,22 +108,6 @@ def test_what_is_wrong_in_voc_files_is_named_and_counted(tmp_path: Path) -> None
 
 
 # ---------------------------------------------------------------- COCO
-
-
-def coco(path: Path, **changed: Any) -> Path:
-    listing: dict[str, Any] = {
-        "images": [{"id": 7, "file_name": "a.png", "width": 20, "height": 10}, {"id": 8, "file_name": "b.png"}],
-        "categories": [{"id": 90, "name": "dog"}, {"id": 3, "name": "cat"}],
-        "annotations": [
-            {"id": 1, "image_id": 7, "category_id": 90, "bbox": [2, 1, 8, 8]},
-            {"id": 2, "image_id": 8, "category_id": 3, "bbox": [0, 0, 1.5, 2]},
-            {"id": 3, "image_id": 7, "category_id": 3, "bbox": [1, 1, 5, 5], "iscrowd": 1},
-        ],
-    }
-    for name in ("a", "b"):
-        picture(path.parent / f"{name}.png", 9)
-    path.write_text(json.dumps({**listing, **changed}))
-    return path
 
 
 def test_coco(tmp_path: Path) -> None:
