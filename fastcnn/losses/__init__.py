@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from ..utils.registry import Registry
+from ..utils.registry import Registry, snake_case
+from .boxes import CIoULoss, DIoULoss, GIoULoss, IoULoss
+from .detection import DetectionLoss
 from .imbalance import (
     BinaryFocalCrossentropy,
     CategoricalFocalCrossentropy,
@@ -34,8 +37,14 @@ _registry: Registry[Loss] = Registry(
         LogitAdjustedCrossentropy,
         MeanSquaredError,
         MeanAbsoluteError,
+        IoULoss,
+        GIoULoss,
+        DIoULoss,
+        CIoULoss,
+        DetectionLoss,
     ),
     {"mse": MeanSquaredError, "mae": MeanAbsoluteError, "bce": BinaryCrossentropy},
+    lambda name: snake_case(re.sub("[GDC]?IoU", lambda overlap: overlap[0].capitalize(), name)),
 )
 
 
@@ -53,9 +62,14 @@ serialize = _registry.serialize
 __all__ = [
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
+    "CIoULoss",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "DIoULoss",
+    "DetectionLoss",
     "FunctionLoss",
+    "GIoULoss",
+    "IoULoss",
     "LogitAdjustedCrossentropy",
     "Loss",
     "MeanAbsoluteError",

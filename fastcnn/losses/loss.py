@@ -6,10 +6,13 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..errors import shown
 from ..graph import Node, Value, apply
 from ..graph.functional import affine, reduce, unary
 from ..graph.ops.elementwise import ones
+from ..graph.values import Shape
 from ..shapes import real_number
 from ..utils.registry import snake_case
 
@@ -56,6 +59,13 @@ class Loss:
         """The input that takes y for this prediction."""
         shape = prediction.shape[:-1] if self.sparse else prediction.shape
         return Value(shape, "int32" if self.sparse else "float32", name=name)
+
+    def rows(self, target: Shape) -> Shape:
+        """The shape of the losses before they are reduced, and of their weights, from that of targets."""
+        return target if self.sparse else target[:-1]
+
+    def check_target(self, target: np.ndarray, label: str) -> None:
+        """Raise ValueError where targets of the right shape make no sense; `label` is what the user calls them."""
 
     def terms(self, prediction: Value, target: Value, weight: Value | None, scale: float) -> Terms:
         """The loss of a batch, times `scale`."""

@@ -157,6 +157,7 @@ def model_targets(model: Trainer, y: Any, count: int) -> list[Column]:
             labels = arrays.as_labels(array, label, (count, *sizes), wanted[-1] or 1)
             columns.append(Column(labels, sizes, "int32"))
             continue
+        wanted = loss.target(value, "y").shape[1:]
         row = _row(array, wanted)
         if row is None:
             hint = ""
@@ -166,7 +167,9 @@ def model_targets(model: Trainer, y: Any, count: int) -> list[Column]:
                 f"{label} must have shape (batch, {', '.join(map(str, wanted))}) for output {name!r} "
                 f"with the loss {loss.name!r}, received {array.shape}{hint}"
             )
-        columns.append(Column(arrays.as_float32(array, label).reshape((count, *row)), row))
+        dense = arrays.as_float32(array, label).reshape((count, *row))
+        loss.check_target(dense, label)
+        columns.append(Column(dense, row))
     return columns
 
 

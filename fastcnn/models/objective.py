@@ -14,6 +14,7 @@ from .. import losses, random
 from ..errors import shown
 from ..graph import Value, Variable, topological
 from ..graph.functional import binary
+from ..graph.values import Shape
 from ..losses import Loss
 from ..optimizers import Optimizer
 from ..plan import (
@@ -110,7 +111,7 @@ class Objective:
                 predictions.append(value)
                 continue
             target = loss.target(value, f"y/{name}")
-            weight = Value(value.shape[:-1], "float32", name=f"sample_weight/{name}") if weighted else None
+            weight = Value(loss.rows(target.shape), "float32", name=f"sample_weight/{name}") if weighted else None
             terms = loss.terms(value, target, weight, scale)
             targets.append(target)
             if weight is not None:
@@ -195,7 +196,7 @@ class Objective:
         arrays = [*batch.inputs, *batch.targets]
         if batch.weights is not None:
             for loss, target in zip((x for x in self.losses if x is not None), batch.targets):
-                arrays.append(_spread(batch.weights, target, loss.sparse))
+                arrays.append(_spread(batch.weights, loss.rows(target.shape)))
         if training:
             self._graph(weighted, training)
             arrays += self._made_before(batch.inputs)
@@ -212,12 +213,12 @@ class Objective:
         return float(outputs[0].item()), outputs[1:]
 
 
-def _spread(weights: np.ndarray, target: np.ndarray, sparse: bool) -> np.ndarray:
-    """A weight for each row of an output with this target, from one for each sample."""
-    rows = target.shape if sparse else target.shape[:-1]
+def _spread(weights: np.ndarray, rows: Shape) -> np.ndarray:
+    """A weight for each loss of a batch, from one for each sample."""
     if len(rows) == 1:
         return weights
-    return np.ascontiguousarray(np.broadcast_to(weights.reshape(-1, *(1,) * (len(rows) - 1)), rows))
+    known = [int(size or 0) for size in rows]
+    return np.ascontiguousarray(np.broadcast_to(weights.reshape(-1, *(1,) * (len(known) - 1)), known))
 
 
 def make_losses(model: Trainer, loss: Any, loss_weights: Any) -> tuple[list[Loss | None], list[float]]:

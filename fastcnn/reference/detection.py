@@ -215,7 +215,9 @@ class _Image:
                 self.assigned[place], self._strength[place] = number, strength[i]
                 self._log_t[place], self._u[place] = log_t[i], u[i]
 
-    def _choose(self, inside: NDArray[np.intp], label: int, box: Array, u: Array) -> tuple[Array, Array, Array]:
+    def _choose(
+        self, inside: NDArray[np.intp], label: int, box: Array, u: Array
+    ) -> tuple[NDArray[np.intp], Array, Array]:
         """Which candidates the object wants, the logarithms of their t, and how strong it is there."""
         logits = self.logits[inside]
         if self.method == "task_aligned":
