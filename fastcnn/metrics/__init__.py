@@ -64,7 +64,7 @@ from .curves import (
     roc_auc_score,
     roc_curve,
 )
-from .detection import CocoMetrics
+from .detection import CocoMetrics, DetectionErrors, Mistake, PrecisionRecall, VocMetrics
 from .fscore import (
     F1Score,
     FBetaScore,
@@ -112,6 +112,7 @@ __all__ = [
     "CocoMetrics",
     "CohenKappa",
     "ConfusionMatrix",
+    "DetectionErrors",
     "ExpectedCalibrationError",
     "F1Score",
     "FBetaScore",
@@ -126,8 +127,10 @@ __all__ = [
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "Metric",
+    "Mistake",
     "Precision",
     "PrecisionAtRecall",
+    "PrecisionRecall",
     "PrecisionScore",
     "Recall",
     "RecallAtPrecision",
@@ -143,6 +146,7 @@ __all__ = [
     "TopKCategoricalAccuracy",
     "TrueNegatives",
     "TruePositives",
+    "VocMetrics",
     "average_precision_score",
     "balanced_accuracy_score",
     "binary_accuracy",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from .coco import CocoMetrics
+from .coco import CocoMetrics, PrecisionRecall
+from .errors import DetectionErrors, Mistake
+from .voc import VocMetrics
 
-__all__ = ["CocoMetrics"]
+__all__ = ["CocoMetrics", "DetectionErrors", "Mistake", "PrecisionRecall", "VocMetrics"]

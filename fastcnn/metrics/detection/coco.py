@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import shown
 from ...shapes import real_number, whole_number
+from .errors import DetectionErrors
 from .matching import FOUND, IGNORED, curves, known_mean, match, positives
 from .records import Floats, Groups, ImageId, Records
 
@@ -178,7 +179,7 @@ class CocoMetrics(Records):
         """
         k, threshold = self._class(label), _checked_thresholds([iou])
         groups, states, average = self._at(float(threshold[0]))
-        order, starts = groups.by_score()
+        order, starts = groups.ranking
         mine = order[starts[k] : starts[k + 1]]
         mine = mine[states[mine] != IGNORED]
         found = np.cumsum(states[mine] == FOUND)
@@ -186,6 +187,23 @@ class CocoMetrics(Records):
         return PrecisionRecall(
             found / np.arange(1, len(mine) + 1), found / max(count, 1), groups.scores[mine], float(average[k]), count
         )
+
+    def errors(self, iou: float = 0.5, background: float = 0.1) -> DetectionErrors:
+        """The mistakes by kind, as TIDE sorts them, and what each kind costs; see `DetectionErrors`.
+
+        Parameters
+        ----------
+        iou : float
+            The overlap that it takes to find an object.
+        background : float
+            What overlaps everything by less is meant for nothing.
+        """
+        threshold = _checked_thresholds([iou])
+        low = real_number(background, "background", 0.0, iou)
+        groups = self._cut()
+        states, taken = match(groups, self._ranges()[:1], threshold, taken=True)
+        assert taken is not None
+        return DetectionErrors(groups, states[:, 0, 0], taken[:, 0, 0], _RECALLS, float(threshold[0]), low)
 
     def _ranges(self) -> Floats:
         return np.array([_EVERY_AREA, *self.area_ranges.values()], np.float64)

@@ -77,14 +77,40 @@ def curves(
     recall : array, shape (classes, ranges, thresholds, limits)
         Likewise.
     """
-    order, starts = groups.by_score()
-    shape = groups.classes, *states.shape[1:]
+    order, starts = groups.ranking
+    return _curves(states, order, starts, groups.ranks, counts, recalls, limits)
+
+
+def average_precision(
+    labels: Ints, scores: Floats, images: Ints, states: NDArray[np.uint8], counts: Ints, recalls: Floats
+) -> Floats:
+    """The mean precision of each class over these recalls; -1 where there is no object.
+
+    Parameters
+    ----------
+    labels, scores, images, states : arrays, shape (detections,)
+        Of equal scores, those of earlier images come first.
+    counts : array, shape (classes,)
+        How many objects there are.
+    """
+    order = np.lexsort((images, -scores, labels))
+    starts = np.searchsorted(labels[order], np.arange(len(counts) + 1))
+    ranks, limit = np.zeros(len(order), np.int64), np.ones(1, np.int64)
+    precision, _ = _curves(states[:, None, None], order, starts, ranks, counts[:, None], recalls, limit)
+    mean: Floats = precision[:, 0, 0].mean(-1)
+    return mean
+
+
+def _curves(
+    states: NDArray[np.uint8], order: Ints, starts: Ints, ranks: Ints, counts: Ints, recalls: Floats, limits: Ints
+) -> tuple[Floats, Floats]:
+    shape = len(counts), *states.shape[1:]
     precision, recall = np.empty((*shape, len(recalls))), np.empty((*shape, len(limits)))
     core.call(
-        "precision_at_recall", states=states, order=order, starts=starts, ranks=groups.ranks, positives=counts,
-        recalls=recalls, limits=limits, precision=precision, recall=recall, detections=len(order),
-        classes=groups.classes, most_positives=int(counts.max(initial=0)), n_ranges=states.shape[1],
-        n_thresholds=states.shape[2], n_recalls=len(recalls), n_limits=len(limits),
+        "precision_at_recall", states=np.ascontiguousarray(states), order=order, starts=starts, ranks=ranks,
+        positives=np.ascontiguousarray(counts), recalls=recalls, limits=limits, precision=precision, recall=recall,
+        detections=len(order), classes=len(counts), most_positives=int(counts.max(initial=0)),
+        n_ranges=states.shape[1], n_thresholds=states.shape[2], n_recalls=len(recalls), n_limits=len(limits),
     )  # fmt: skip
     absent = counts == 0
     precision[absent] = recall[absent] = -1.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,13 @@ class Groups:
         if keep.all():
             return self
         before = np.concatenate([[0], np.cumsum(keep)])
-        parts = {name: getattr(self, name)[keep] for name in ("boxes", "scores", "labels", "images", "ranks")}
-        return Groups(**{**self.__dict__, **parts, "starts": before[self.starts]})
+        return replace(
+            self, boxes=self.boxes[keep], scores=self.scores[keep], labels=self.labels[keep], images=self.images[keep],
+            ranks=self.ranks[keep], starts=before[self.starts],
+        )  # fmt: skip
 
-    def by_score(self) -> tuple[Ints, Ints]:
+    @cached_property
+    def ranking(self) -> tuple[Ints, Ints]:
         """The detections class by class, each class's from the surest on, and where each class begins."""
         starts = np.searchsorted(self.labels, np.arange(self.classes + 1))
         order = np.arange(len(self.labels))
