@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .listings import image_dataset_from_csv
     from .placing import Placement
     from .sampling import RandomOverSampler, RandomUnderSampler, Sampler, WeightedRandomSampler
+    from .scattered import scattered_objects
     from .targets import DetectionTargets, detection_targets
     from .transforms import center_crop, corner_crops, letterbox, pad, random_crop, resize
     from .voc import detection_dataset_from_voc
@@ -46,6 +47,7 @@ _PARTS = {
     "listings": ("image_dataset_from_csv",),
     "placing": ("Placement",),
     "sampling": ("RandomOverSampler", "RandomUnderSampler", "Sampler", "WeightedRandomSampler"),
+    "scattered": ("scattered_objects",),
     "targets": ("DetectionTargets", "detection_targets"),
     "transforms": ("center_crop", "corner_crops", "letterbox", "pad", "random_crop", "resize"),
     "voc": ("detection_dataset_from_voc",),
@@ -98,5 +100,6 @@ __all__ = [
     "read_picture",
     "resize",
     "reverse_channels",
+    "scattered_objects",
     "standardize",
 ]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..._ops import core
 from ...errors import shown
 from ...shapes import real_number, whole_number
-from .annotations import Rows, clip_boxes
+from .annotations import LEAST_VISIBLE, Rows, clip_boxes
 from .base import Batch, Mixing
 
 if TYPE_CHECKING:
@@ -95,19 +95,17 @@ class _MixedLabels(Mixing):
         sources = np.concatenate([np.arange(len(other))[:, None], other], axis=1)
         return self._blend(labels, sources, np.concatenate([1 - share, share], axis=1))
 
-    def _no_boxes(self, batch: Batch) -> None:
-        if batch.boxes is not None or batch.keypoints is not None:
-            raise ValueError(f"{type(self).__name__} doesn't mix boxes or keypoints; Mosaic does")
-
 
 class MixUp(_MixedLabels):
     """Each image blended with another one of the batch, and so are their labels (Zhang et al. 2018, "mixup: beyond
-    empirical risk minimization", section 2).
+    empirical risk minimization", section 2). Boxes and keypoints of both are there in the result, unless less than a
+    tenth is left of their image.
 
     Parameters
     ----------
     alpha : float
-        Of the Beta distribution that the share is drawn from, above 0.
+        Of the Beta distribution that the share is drawn from, above 0. Pictures with boxes are mixed about evenly, with
+        8 or more.
     seed : int, optional
     num_classes : int, optional
         For labels that are class numbers: they become one-hot.
@@ -123,14 +121,27 @@ class MixUp(_MixedLabels):
     def _run(self, batch: Batch, rng: NDArray[np.uint64], training: bool) -> Batch:
         if not training:
             return batch
-        self._no_boxes(batch)
         n, h, w, _ = batch.images.shape
         drawn = _generator(rng)
         share = drawn.beta(self.alpha, self.alpha, (n, 1)).astype(np.float32)
         other = drawn.permutation(n).astype(np.int32)[:, None]
         whole = np.tile(np.array([0, 0, h, w], np.int32), (n, 1, 1))
         y = mix(batch.images, other, share, whole)
-        return Batch(y, self._blend_two(batch.labels, other, 1 - share), None, None)
+        labels = self._blend_two(batch.labels, other, 1 - share)
+        boxes, keypoints = (_both(rows, other[:, 0], share[:, 0]) for rows in (batch.boxes, batch.keypoints))
+        return Batch(y, labels, boxes, keypoints)
+
+
+def _both(rows: Rows | None, other: NDArray[np.int32], share: NDArray[np.float32]) -> Rows | None:
+    """What is in each image and in its other one, as far as they can be seen in the shares that they have."""
+    if rows is None:
+        return None
+    found = []
+    for i, (j, mine) in enumerate(zip(other, share)):
+        seen = [rows[i]] if mine >= LEAST_VISIBLE or i == j else []
+        seen += [rows[j]] if 1 - mine >= LEAST_VISIBLE and i != j else []
+        found.append(np.concatenate(seen))
+    return found
 
 
 class CutMix(_MixedLabels):
@@ -156,7 +167,8 @@ class CutMix(_MixedLabels):
     def _run(self, batch: Batch, rng: NDArray[np.uint64], training: bool) -> Batch:
         if not training:
             return batch
-        self._no_boxes(batch)
+        if batch.boxes is not None or batch.keypoints is not None:
+            raise ValueError("CutMix doesn't mix boxes or keypoints; Mosaic and MixUp do")
         n, h, w, _ = batch.images.shape
         drawn = _generator(rng)
         side = np.sqrt(1 - drawn.beta(self.factor, self.factor, n))
