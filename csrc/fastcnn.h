@@ -94,7 +94,8 @@ typedef enum {
     FC_LOSS_COUNT
 } fc_loss;
 
-/* What is made of the overlap of two boxes (box_loss, detection_loss); losses are 1 - it. */
+/* What is made of the overlap of two boxes (box_iou, box_loss, detection_loss); losses are
+ * 1 - it. */
 typedef enum {
     FC_IOU,  /* intersection over union */
     FC_GIOU, /* IoU - the share of the least box around both that neither covers */
@@ -219,6 +220,18 @@ typedef enum {
     FC_BORDER_WRAP,    /* c d | a b c d | a b */
     FC_BORDER_COUNT
 } fc_border;
+
+/* ---- boxes: left, top, right, bottom; the area is (right - left) (bottom - top), 0 where right < left ----
+ */
+
+/* What a box that was kept does to those after it (nms). */
+typedef enum {
+    FC_NMS_HARD,     /* they go where the IoU is above the threshold */
+    FC_NMS_DIOU,     /* where the DIoU is */
+    FC_NMS_LINEAR,   /* where the IoU is, their scores become (1 - IoU) times as large */
+    FC_NMS_GAUSSIAN, /* their scores become exp(-IoU^2 / sigma) times as large */
+    FC_NMS_COUNT
+} fc_nms;
 
 /* ---- argument structs: every field is 8 bytes, so that a table of names describes them ---- */
 #define FC_ROUND_UP(n, m) (((n) + (m)-1) / (m) * (m))

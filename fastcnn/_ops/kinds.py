@@ -88,3 +88,6 @@ ASSIGNMENT = {"task_aligned": 0, "simota": 1}
 
 #: fc_class_loss: losses of a detector's classes.
 CLASS_LOSS = {"bce": 0, "quality_focal": 1, "varifocal": 2, "focal": 3}
+
+#: fc_nms: what a box that was kept does to those after it.
+NMS = {"hard": 0, "diou": 1, "linear": 2, "gaussian": 3}

@@ -39,6 +39,7 @@ from .activations import (
     unary,
     unary_backward,
 )
+from .boxes import NMS, box_iou, nms, nms_order, roi_align, roi_align_backward
 from .conv import conv2d, conv2d_backward, depthwise_conv2d, depthwise_conv2d_backward
 from .conv_transpose import conv1d, conv2d_transpose, conv2d_transpose_backward
 from .detection import (
@@ -92,6 +93,7 @@ __all__ = [
     "ASSIGNMENTS",
     "BINARY",
     "CLASS_LOSSES",
+    "NMS",
     "OVERLAPS",
     "POINTWISE",
     "UNARY",
@@ -107,6 +109,7 @@ __all__ = [
     "binary",
     "binary_focal_loss",
     "binary_focal_loss_backward",
+    "box_iou",
     "box_loss",
     "box_loss_backward",
     "box_overlap",
@@ -155,6 +158,8 @@ __all__ = [
     "mish",
     "moments",
     "moving_average",
+    "nms",
+    "nms_order",
     "normals",
     "philox4x32",
     "pointwise_loss",
@@ -167,6 +172,8 @@ __all__ = [
     "resize",
     "resize_matrix",
     "rmsprop",
+    "roi_align",
+    "roi_align_backward",
     "selu",
     "sgd",
     "shrink",

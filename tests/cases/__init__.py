@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from . import (
     augmentation,
+    boxes,
     convolution,
     detection,
     elementwise,
@@ -32,7 +33,7 @@ CASES: list[Case] = [
     case
     for family in (
         convolution, pooling, elementwise, reductions, losses, optimizers, moving, strided, resizing, matmul,
-        normalization, group_normalization, augmentation, judging, detection,
+        normalization, group_normalization, augmentation, boxes, judging, detection,
     )
     for case in family.cases()
 ]  # fmt: skip

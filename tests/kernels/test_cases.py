@@ -64,6 +64,7 @@ def test_case_names_are_unique() -> None:
         ("FC_", "BINARY_COUNT", list(ref.BINARY)),
         ("FC_", "LOSS_COUNT", list(ref.POINTWISE)),
         ("FC_REDUCE_", "COUNT", ["sum", "mean", "max"]),
+        ("FC_NMS_", "COUNT", list(ref.NMS)),
         ("FC_HYPER_", "COUNT", list(HYPER)),
         ("FC_", "OVERLAP_COUNT", list(ref.OVERLAPS)),
         ("FC_", "ASSIGNMENT_COUNT", list(ref.ASSIGNMENTS)),
