@@ -94,8 +94,8 @@ typedef enum {
     FC_LOSS_COUNT
 } fc_loss;
 
-/* What is made of the overlap of two boxes (box_iou, box_loss, detection_loss); losses are
- * 1 - it. */
+/* What is made of the overlap of two boxes (box_iou; box_loss, detection_loss: losses are
+ * 1 - it). */
 typedef enum {
     FC_IOU,  /* intersection over union */
     FC_GIOU, /* IoU - the share of the least box around both that neither covers */
@@ -220,9 +220,6 @@ typedef enum {
     FC_BORDER_WRAP,    /* c d | a b c d | a b */
     FC_BORDER_COUNT
 } fc_border;
-
-/* ---- boxes: left, top, right, bottom; the area is (right - left) (bottom - top), 0 where right < left ----
- */
 
 /* What a box that was kept does to those after it (nms). */
 typedef enum {
