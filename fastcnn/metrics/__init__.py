@@ -64,7 +64,7 @@ from .curves import (
     roc_auc_score,
     roc_curve,
 )
-from .detection import CocoMetrics, DetectionErrors, Mistake, PrecisionRecall, VocMetrics
+from .detection import CocoMetrics, DetectionErrors, Mistake, PrecisionRecall, VocMetrics, save_coco_results
 from .fscore import (
     F1Score,
     FBetaScore,
@@ -176,6 +176,7 @@ __all__ = [
     "report_table",
     "roc_auc_score",
     "roc_curve",
+    "save_coco_results",
     "serialize",
     "sparse_categorical_accuracy",
     "sparse_categorical_crossentropy",

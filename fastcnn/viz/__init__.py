@@ -8,6 +8,7 @@ from __future__ import annotations
 from . import figures
 from .augmentation import augmentation_preview
 from .boxes import draw_boxes
+from .detection import plot_detection_curves, plot_detection_errors
 from .history import plot_history
 from .judging import plot_confusion_matrix, plot_precision_recall, plot_reliability, plot_roc
 from .learning_rates import plot_learning_rates
@@ -21,6 +22,8 @@ __all__ = [
     "model_to_dot",
     "plot_confused_pairs",
     "plot_confusion_matrix",
+    "plot_detection_curves",
+    "plot_detection_errors",
     "plot_filters",
     "plot_history",
     "plot_learning_rates",

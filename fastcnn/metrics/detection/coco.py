@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import shown
 from ...shapes import real_number, whole_number
+from . import files
 from .errors import DetectionErrors
 from .matching import FOUND, IGNORED, curves, known_mean, match, positives
 from .records import Floats, Groups, ImageId, Records
+from .table import class_table
 
 #: Smallest and largest area of small, medium and large objects, in pixels: sides of 32 and 96.
 AREA_RANGES: dict[str, tuple[float, float]] = {
@@ -90,6 +93,46 @@ class CocoMetrics(Records):
             raise ValueError("max_detections must have at least one number, received none")
         self.area_ranges = dict(AREA_RANGES) if area_ranges is None else _checked_ranges(area_ranges)
         super().__init__(class_names)
+
+    @classmethod
+    def from_files(cls, truth: str | os.PathLike[str], results: str | os.PathLike[str], **settings: Any) -> CocoMetrics:
+        """Judge what COCO's files say. Classes are the categories, in the order of their ids.
+
+        Parameters
+        ----------
+        truth : path-like
+            JSON with ``images``, ``annotations`` (``image_id``, ``category_id``, ``bbox``, ``area``, ``iscrowd``) and
+            ``categories``. All images count, those without an annotation as well.
+        results : path-like
+            JSON with a list of detections: ``image_id``, ``category_id``, ``bbox`` and ``score``.
+        **settings
+            As of `CocoMetrics`, but for `class_names`.
+
+        Raises
+        ------
+        ValueError
+            Names the file and the entry: an id that is there twice, an unknown image or category, a box, an area or a
+            score that can't be one.
+        """
+        images, classes, names = files.read_truth(truth)
+        found = files.read_results(results, images, classes)
+        judge = cls(names or None, **settings)
+        for image_id, objects in images.items():
+            judge._take(image_id, files.joined(found[image_id], objects))
+        return judge
+
+    def save_files(self, truth: str | os.PathLike[str], results: str | os.PathLike[str]) -> None:
+        """Write what was taken in as COCO's two files, as `from_files` and other programs read them.
+
+        Parameters
+        ----------
+        truth, results : path-like
+            JSON files to write. Categories have the ids 1, 2, …; images whose ids are strings are numbered in their
+            order, 1, 2, …, and have them as ``file_name``.
+        """
+        there, found = files.as_coco(self._images, self.names)
+        files.write_json(truth, there)
+        files.write_json(results, found)
 
     def update(
         self,
@@ -168,6 +211,16 @@ class CocoMetrics(Records):
             table[name] = row | {"objects": int(counts[k]), "detections": int(detections[k])}
         return table
 
+    def table(self, digits: int = 3) -> str:
+        """`per_class` and the means as text, a line each; a dash where there is no object."""
+        return class_table(self.per_class(), self.result(), digits)
+
+    def summary(self, digits: int = 3) -> str:
+        """`result` as text, a line for each number."""
+        numbers = self.result()
+        width = max(map(len, numbers))
+        return "".join(f"{key:<{width}}  {'-' if v < 0 else f'{v:.{digits}f}'}\n" for key, v in numbers.items())
+
     def precision_recall(self, label: int | str, iou: float = 0.5) -> PrecisionRecall:
         """Precision and recall of one class, objects of all sizes, at one threshold of the overlap.
 
@@ -177,7 +230,7 @@ class CocoMetrics(Records):
             The class's number or name.
         iou : float
         """
-        k, threshold = self._class(label), _checked_thresholds([iou])
+        k, threshold = self.class_number(label), _checked_thresholds([iou])
         groups, states, average = self._at(float(threshold[0]))
         order, starts = groups.ranking
         mine = order[starts[k] : starts[k + 1]]

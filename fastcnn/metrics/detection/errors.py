@@ -65,6 +65,8 @@ class DetectionErrors:
         one has that already; false alarms of other kinds are taken out, and missed objects not counted.
     false_positives, false_negatives : float
         What is gained without any false alarm; and without any object that wasn't found.
+    not_found : int
+        How many those are, whatever was meant for them.
 
     References
     ----------
@@ -88,6 +90,7 @@ class DetectionErrors:
         self._missed = np.flatnonzero(real & ~used & ~hoped)
         self.counts = {kind: int((self._kind == number).sum()) for number, kind in enumerate(KINDS)}
         self.counts["missed"] = len(self._missed)
+        self.not_found = int(np.sum(real & ~used))
         self._costs(states, real, used, recalls)
 
     def _sort_out(self, wrong: Ints, real: NDArray[np.bool_], used: NDArray[np.bool_], low: float) -> None:

@@ -143,7 +143,7 @@ class Records:
         areas: ArrayLike | None,
     ) -> Image:
         where = f" of image {shown(image_id)}"
-        found, truths = _boxes(boxes, "boxes", where), _boxes(true_boxes, "true_boxes", where)
+        found, truths = box_sides(boxes, "boxes", where), box_sides(true_boxes, "true_boxes", where)
         sure = _column(scores, "scores", len(found), where).astype(np.float64)
         if not np.isfinite(sure).all():
             raise ValueError(f"scores{where} must be finite, received {shown(sure[~np.isfinite(sure)][0].item())}")
@@ -173,8 +173,14 @@ class Records:
         groups: Groups = self._kept["groups"]
         return groups
 
-    def _class(self, label: int | str) -> int:
-        """A class's number from that or its name."""
+    def class_number(self, label: int | str) -> int:
+        """A class's number, from that or from its name.
+
+        Raises
+        ------
+        ValueError
+            There is no such class.
+        """
         names = self.names
         if isinstance(label, str) and label in names:
             return names.index(label)
@@ -199,7 +205,7 @@ def _checked_names(names: Sequence[str] | None) -> list[str] | None:
     return known
 
 
-def _boxes(value: ArrayLike, name: str, where: str) -> Floats:
+def box_sides(value: ArrayLike, name: str, where: str) -> Floats:
     """Boxes (left, top, right, bottom) as (left, top, width, height)."""
     given = np.asarray(value)
     if given.size == 0:

@@ -12,6 +12,7 @@ from .coco import PrecisionRecall
 from .matching import FOUND, IGNORED, WRONG, known_mean
 from .pairs import closest
 from .records import Floats, Groups, ImageId, Records
+from .table import class_table
 
 #: The recalls of VOC 2007.
 _ELEVEN = np.arange(11) / 10
@@ -110,6 +111,10 @@ class VocMetrics(Records):
             table[name] = {self._name: curve.ap, f"{self._name}_11": eleven, **counts}
         return table
 
+    def table(self, digits: int = 3) -> str:
+        """`per_class` and the mean as text, a line each; a dash where there is no object."""
+        return class_table(self.per_class(), self.result(), digits)
+
     def precision_recall(self, label: int | str) -> PrecisionRecall:
         """Precision and recall of one class; `ap` is the area under the curve.
 
@@ -118,7 +123,7 @@ class VocMetrics(Records):
         label : int or str
             The class's number or name.
         """
-        k = self._class(label)
+        k = self.class_number(label)
         groups, states = self._groups(), self._states()
         order, starts = groups.ranking
         mine = order[starts[k] : starts[k + 1]]
