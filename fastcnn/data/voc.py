@@ -39,7 +39,8 @@ def detection_dataset_from_voc(
     Parameters
     ----------
     directory : path-like
-        The folder, or zip archive, or folder in one, with these folders.
+        The folder, or zip archive, or folder in one, with these folders; or with pictures and XML files of the same
+        names anywhere in it.
     image_set : str, optional
         Only the pictures that ``ImageSets/Main/<image_set>.txt`` names, in its order.
     class_names : list of str, optional
@@ -80,8 +81,7 @@ def detection_dataset_from_voc(
     threads, names = check_workers(workers), check_class_names(class_names)
     tree = open_tree(directory)
     listing = BoxListing(os.fspath(directory), tree, on_error)
-    for stem, place in _wanted(listing, image_set):
-        annotation = f"Annotations/{stem}.xml"
+    for stem, place, annotation in _wanted(listing, image_set):
         try:
             root = _root(tree.read(annotation))
         except (OSError, ValueError) as error:
@@ -92,31 +92,39 @@ def detection_dataset_from_voc(
     return listing.dataset(classes, decoder, threads, batch_size, shuffle, seed, details)
 
 
-def _wanted(listing: BoxListing, image_set: str | None) -> list[tuple[str, str]]:
-    """The pictures to take: what they are called, and their files. Those that lack something are noted."""
-    found: dict[str, str] = {}
-    for name in listing.files:
-        if name.startswith("JPEGImages/"):
-            stem = PurePosixPath(name).relative_to("JPEGImages").with_suffix("").as_posix()
-            if stem in found:
-                listing.note(listing.tree.path(name), "another picture has the same name, which is taken")
-            found.setdefault(stem, name)
+def _wanted(listing: BoxListing, image_set: str | None) -> list[tuple[str, str, str]]:
+    """The pictures to take: what they are called, their files, and their annotations'. What lacks one is noted."""
+    tree = listing.tree
+    found = _by_stem(listing, "JPEGImages/", pictures(listing.files))
+    annotations = _by_stem(listing, "Annotations/", [name for name in listing.files if name.endswith(".xml")])
     if image_set is not None:
-        stems = _in_set(listing.tree, listing.files, image_set)
+        stems = _in_set(tree, listing.files, image_set)
     else:
-        stems = [name[12:-4] for name in listing.files if name.startswith("Annotations/") and name.endswith(".xml")]
-        annotated = set(stems)
+        stems = list(annotations)
         for stem, name in found.items():
-            if stem not in annotated and pictures([name]):
-                listing.note(listing.tree.path(name), "it has no annotation")
+            if stem not in annotations:
+                listing.note(tree.path(name), "it has no annotation")
     wanted = []
     for stem in stems:
+        annotation = annotations.get(stem, f"Annotations/{stem}.xml")
         if stem in found:
-            wanted.append((stem, found[stem]))
+            wanted.append((stem, found[stem], annotation))
         else:
-            annotation = listing.tree.path(f"Annotations/{stem}.xml")
-            listing.note(annotation, f"there is no picture {stem} in JPEGImages")
+            listing.note(tree.path(annotation), f"there is no picture {stem}")
     return wanted
+
+
+def _by_stem(listing: BoxListing, folder: str, names: list[str]) -> dict[str, str]:
+    """Files by their names without extension: those in a folder as VOC calls it, or all where there is none."""
+    inside = [name for name in names if name.startswith(folder)]
+    found: dict[str, str] = {}
+    for name in inside or names:
+        path = PurePosixPath(name)
+        stem = path.relative_to(folder).with_suffix("").as_posix() if inside else path.stem
+        if stem in found:
+            listing.note(listing.tree.path(name), f"{found[stem]} has the same name, and is taken")
+        found.setdefault(stem, name)
+    return found
 
 
 def _in_set(tree: Tree, names: list[str], image_set: str) -> list[str]:
