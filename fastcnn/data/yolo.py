@@ -75,19 +75,20 @@ def detection_dataset_from_yolo(
     texts = {name for name in files if name.endswith(".txt") and PurePosixPath(name).name != _CLASSES}
     if names is None:
         names = _class_names(tree, listing.files)
-    if not texts:
-        among = "" if image_set is None else f" in folders {image_set!r}"
-        raise ValueError(f"{where} has no text files with boxes{among}")
     most = MOST_CLASSES if names is None else len(names)
+    used: set[str] = set()
     for name in pictures(files):
         picture = listing.picture(name, name, where, name)
         text = _text_of(name, texts)
         if picture is None or text is None:
             continue
-        texts.discard(text)
+        used.add(text)
         for place, line in _lines(tree, text, listing):
             _add(line, most, place, picture, listing)
-    for text in sorted(texts):
+    if not used:  # rather another form than nothing but pictures without things
+        among = "" if image_set is None else f" in folders {image_set!r}"
+        raise ValueError(f"{where} has no text files of its pictures' boxes{among}")
+    for text in sorted(texts - used):
         if _has_boxes(text, tree):
             listing.note(tree.path(text), "there is no picture of this name")
     if names is None:

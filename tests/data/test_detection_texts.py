@@ -77,9 +77,15 @@ def test_what_is_wrong_in_yolo_files_is_named_and_counted(tmp_path: Path) -> Non
     _, labels, boxes = dataset.peek()
     assert [v.tolist() for v in labels] == [[0, 1], [0]]
     assert boxes[1].tolist() == [[0, 0, 20, 10]]
-    for image_set, message in (("val", "no text files with boxes in folders 'val'"), (None, "has no text files")):
+    for image_set, message in (
+        ("val", "no text files of its pictures' boxes in folders 'val'"),
+        (None, "no text files"),
+    ):
         with pytest.raises(ValueError, match=message):
             detection_dataset_from_yolo(root if image_set else root / "images", image_set)
+    (root / "images" / "list.txt").write_text("images/a.png")  # no picture's
+    with pytest.raises(ValueError, match="no text files"):
+        detection_dataset_from_yolo(root / "images")
     with pytest.raises(ValueError, match="class_names must be different names"):
         detection_dataset_from_yolo(root, class_names=["x", "x"])
 
