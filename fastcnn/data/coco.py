@@ -161,4 +161,10 @@ def _take(annotation: dict[str, Any], numbers: dict[Any, int | None], crowds: bo
 
 
 def _area(given: Any) -> float | None:
-    return float(given) if isinstance(given, (int, float)) and math.isfinite(given) and given > 0 else None
+    if not isinstance(given, (int, float)):
+        return None
+    try:
+        area = float(given)
+    except OverflowError:
+        return None
+    return area if math.isfinite(area) and area > 0 else None

@@ -216,7 +216,8 @@ def test_details_and_things_to_ignore(tmp_path: Path) -> None:
     assert isinstance(second, Details)
 
     listing = json.loads(coco(tmp_path / "list.json").read_text())
-    listing["annotations"][0]["area"] = 40.5
+    for annotation_, area in zip(listing["annotations"], (40.5, 10**400, "x")):
+        annotation_["area"] = area  # of what is no number, the box's is taken
     (tmp_path / "list.json").write_text(json.dumps(listing))
     _, labels, _, found = detection_dataset_from_coco(tmp_path / "list.json", shuffle=False, details=True).peek()
     assert [v.tolist() for v in labels] == [[1, 0], [0]]
