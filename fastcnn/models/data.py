@@ -91,6 +91,10 @@ def _row(array: np.ndarray, row: tuple[int | None, ...]) -> tuple[int, ...] | No
     return None
 
 
+def _size(size: int | None) -> str:
+    return "any number" if size is None else str(size)
+
+
 def whole_inputs(model: Network, x: Any) -> list[np.ndarray]:
     """The inputs of a model whose axis 0 doesn't count samples, each as one array of its own shape and dtype."""
     names, found = model.input_names, []
@@ -164,7 +168,7 @@ def model_targets(model: Trainer, y: Any, count: int) -> list[Column]:
             if array.shape in ((count,), (count, 1)) and len(wanted) == 1:
                 hint = '; for class numbers use the loss "sparse_categorical_crossentropy", or to_categorical(y)'
             raise ValueError(
-                f"{label} must have shape (batch, {', '.join(map(str, wanted))}) for output {name!r} "
+                f"{label} must have shape (batch, {', '.join(_size(s) for s in wanted)}) for output {name!r} "
                 f"with the loss {loss.name!r}, received {array.shape}{hint}"
             )
         dense = arrays.as_float32(array, label).reshape((count, *row))
