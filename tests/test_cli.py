@@ -182,7 +182,8 @@ def test_evaluate(trained: Path, data: Path, capsys: pytest.CaptureFixture[str])
     found = json.loads(capsys.readouterr().out)
     assert found["pictures"] == 60
     assert found["accuracy"] == 1.0
-    assert found["lying"]["recall"] == 1.0
+    assert found["classes"]["lying"]["recall"] == found["averages"]["macro avg"]["recall"] == 1.0
+    assert sorted(found["classes"]) == ["lying", "standing"]
 
 
 def test_evaluate_on_other_classes(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

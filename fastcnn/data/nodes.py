@@ -43,6 +43,13 @@ class Item(NamedTuple):
     marks: tuple[Any, ...] = ()
 
 
+def close(items: Iterator[Item]) -> None:
+    """At once, not when the last reference is gone: threads may work for it."""
+    end = getattr(items, "close", None)
+    if end is not None:
+        end()
+
+
 class Node:
     """A source or a step. Made once and never changed, but for seeds that `Dataset.load_state_dict` puts back."""
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from ..errors import shown
-from .nodes import Item, Node, Part, Position, Rows, over
+from .nodes import Item, Node, Part, Position, Rows, close, over
 from .structure import Element, stacked
 
 
@@ -331,10 +331,7 @@ def _ahead(items: Iterator[Item], size: int) -> Iterator[Item]:
         except BaseException as error:
             ready.put((None, error))
         finally:
-            # A generator is closed by the thread that runs it.
-            close = getattr(items, "close", None)
-            if close is not None:
-                close()
+            close(items)  # a generator is closed by the thread that runs it
 
     thread = threading.Thread(target=work, name="fastcnn-prefetch", daemon=True)
     thread.start()
