@@ -56,8 +56,9 @@ def draw(pictures: np.ndarray, answers: list[list[tuple[str, str, float]]], path
     matplotlib.use("agg")
     from matplotlib import pyplot
 
+    # The layout leaves the names of classes, which may be long, room between picture and bars.
     figure, axes = pyplot.subplots(
-        len(pictures), 2, figsize=(8, 2.4 * len(pictures)), squeeze=False, width_ratios=(1, 2)
+        len(pictures), 2, figsize=(9, 2.4 * len(pictures)), squeeze=False, width_ratios=(1, 1.4), layout="constrained"
     )
     for (left, right), pixels, answer in zip(axes, pictures, answers):
         left.imshow(pixels)
