@@ -146,6 +146,7 @@ def test_other_thresholds_and_sizes() -> None:
     [
         ({"image_id": 7}, "image_id must be another for each image, received 7 twice"),
         ({"boxes": [[0, 0, np.nan, 1]]}, r"boxes of image 1 must be finite .* received \[0.0, 0.0, nan, 1.0\]"),
+        ({"boxes": [[np.inf, 0, np.inf, 1]]}, r"boxes of image 1 must be finite .* received \[inf, 0.0, inf, 1.0\]"),
         ({"boxes": [[5, 0, 1, 1]]}, r"boxes of image 1 must be finite with left <= right .* \[5, 0, 1, 1\]"),
         ({"true_boxes": [1, 2, 3, 4]}, r"true_boxes of image 1 must be numbers of shape \(k, 4\).*\(4,\)"),
         ({"scores": [np.nan]}, "scores of image 1 must be finite, received nan"),

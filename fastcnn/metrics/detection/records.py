@@ -190,7 +190,7 @@ class Records:
 
 
 #: More classes than anybody tells apart: a larger number is no class.
-_MOST_CLASSES = 1_000_000
+_MOST_CLASSES = 10_000
 
 
 def _checked_names(names: Sequence[str] | None) -> list[str] | None:
@@ -216,12 +216,15 @@ def box_sides(value: ArrayLike, name: str, where: str) -> Floats:
             f"received shape {given.shape} of {given.dtype}"
         )
     boxes = given.astype(np.float64)  # a copy, which becomes the result
-    boxes[:, 2:] -= boxes[:, :2]
-    fine = np.isfinite(boxes).all(1) & (boxes[:, 2:] >= 0).all(1)
-    if not fine.all():
-        wrong = given[~fine][0].tolist()
-        raise ValueError(f"{name}{where} must be finite with left <= right and top <= bottom, received {shown(wrong)}")
-    return boxes
+    if np.isfinite(boxes).all():
+        boxes[:, 2:] -= boxes[:, :2]
+        if (boxes[:, 2:] >= 0).all():
+            return boxes
+        fine = (boxes[:, 2:] >= 0).all(1)
+    else:
+        fine = np.isfinite(boxes).all(1)
+    wrong = given[~fine][0].tolist()
+    raise ValueError(f"{name}{where} must be finite with left <= right and top <= bottom, received {shown(wrong)}")
 
 
 def _column(value: ArrayLike, name: str, count: int, where: str) -> NDArray[Any]:
