@@ -26,6 +26,7 @@ from .activations import (
     tanh,
     tanh_backward,
 )
+from .anchors import anchor_points, generate_anchors
 from .arithmetic import (
     add,
     add_backward,
@@ -39,6 +40,14 @@ from .arithmetic import (
     multiply_backward,
     subtract,
     subtract_backward,
+)
+from .boxes import (
+    box_iou,
+    convert_boxes,
+    decode_boxes,
+    decode_distances,
+    encode_boxes,
+    encode_distances,
 )
 from .conv1d import conv1d, conv1d_backward
 from .conv_transpose import conv2d_transpose, conv2d_transpose_backward
@@ -90,6 +99,7 @@ from .maths import (
     negative_backward,
 )
 from .matrices import matmul, matmul_backward, transpose, transpose_backward
+from .nms import nms
 from .normalization import batch_norm, batch_norm_backward, moments
 from .pooling import (
     avg_pool2d,
@@ -114,6 +124,7 @@ from .powers import (
 from .random import dropout, dropout_backward
 from .reductions import max, max_backward, mean, mean_backward, sum, sum_backward
 from .resizing import resize, resize_backward
+from .roi_align import roi_align, roi_align_backward
 from .rounding import (
     ceil,
     ceil_backward,
@@ -154,12 +165,14 @@ __all__ = [
     "abs_backward",
     "add",
     "add_backward",
+    "anchor_points",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",
     "batch_norm_backward",
     "binary_crossentropy",
     "binary_crossentropy_backward",
+    "box_iou",
     "categorical_crossentropy",
     "categorical_crossentropy_backward",
     "ceil",
@@ -174,6 +187,9 @@ __all__ = [
     "conv2d_backward",
     "conv2d_transpose",
     "conv2d_transpose_backward",
+    "convert_boxes",
+    "decode_boxes",
+    "decode_distances",
     "dense",
     "dense_backward",
     "depthwise_conv2d",
@@ -184,6 +200,8 @@ __all__ = [
     "dropout_backward",
     "elu",
     "elu_backward",
+    "encode_boxes",
+    "encode_distances",
     "erf",
     "erf_backward",
     "exp",
@@ -192,6 +210,7 @@ __all__ = [
     "floor_backward",
     "gelu",
     "gelu_backward",
+    "generate_anchors",
     "global_avg_pool2d",
     "global_avg_pool2d_backward",
     "global_max_pool2d",
@@ -239,6 +258,7 @@ __all__ = [
     "multiply_backward",
     "negative",
     "negative_backward",
+    "nms",
     "power",
     "power_backward",
     "reciprocal",
@@ -249,6 +269,8 @@ __all__ = [
     "relu_backward",
     "resize",
     "resize_backward",
+    "roi_align",
+    "roi_align_backward",
     "round",
     "round_backward",
     "selu",
