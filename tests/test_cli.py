@@ -140,7 +140,9 @@ def test_train_without_matplotlib(
 
 def test_train_on_pictures_that_are_too_small(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", str(data), "--image-size", "10", "--output", str(tmp_path)]) == 1
-    assert "at least 18x18, received 10x10" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "at least 18x18, received 10x10" in said.err
+    assert not said.out  # nothing was read
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
@@ -328,6 +330,7 @@ def test_help_imports_nothing_heavy() -> None:
         (["predict"], "MODEL"),
         (["predict", "model.safetensors"], "IMAGE"),
         (["explain"], "invalid choice"),
+        (["train", "sample", "--crop", "3"], "usage: fastcnn train"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(words: list[str], match: str, capsys: pytest.CaptureFixture[str]) -> None:

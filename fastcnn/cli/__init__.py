@@ -30,7 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         ``SystemExit(2)``, ``--help`` and ``--version`` raise ``SystemExit(0)``, as argparse does.
     """
     parser = arguments.parser()
-    options = parser.parse_args(argv)
+    options, unknown = parser.parse_known_args(argv)
+    if unknown:  # with the usage of the command, which parse_args doesn't show
+        getattr(options, "usage_of", parser).error(f"unrecognized arguments: {' '.join(unknown)}")
     if options.command is None:
         parser.print_help(sys.stderr)
         return 2

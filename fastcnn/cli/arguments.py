@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for add in (_train, _evaluate, _predict, _info, _bench):
         command = add(commands)
+        command.set_defaults(usage_of=command)
         general = command.add_argument_group("in general")
         general.add_argument("--threads", type=_whole(1), metavar="N", help="threads to use (default: all cores)")
         general.add_argument("--debug", action="store_true", help="show where in the program an error came from")

@@ -9,6 +9,12 @@ from ..models import Sequential
 SMALLEST = 18
 
 
+def check_size(height: int, width: int) -> None:
+    """An error where pictures are too small for the classic CNN."""
+    if min(height, width) < SMALLEST:
+        raise ValueError(f"the classic CNN takes pictures of at least {SMALLEST}x{SMALLEST}, received {height}x{width}")
+
+
 def classic_cnn(shape: tuple[int, int, int], classes: int, scale: float | None = None) -> Sequential:
     """Three convolutions with two poolings between them, and two dense layers.
 
@@ -26,10 +32,7 @@ def classic_cnn(shape: tuple[int, int, int], classes: int, scale: float | None =
     ValueError
         Pictures smaller than 18 x 18.
     """
-    if min(shape[:2]) < SMALLEST:
-        raise ValueError(
-            f"the classic CNN takes pictures of at least {SMALLEST}x{SMALLEST}, received {shape[0]}x{shape[1]}"
-        )
+    check_size(*shape[:2])
     model = Sequential(name="classic_cnn")
     model.add(layers.Input(shape))
     if scale is not None:

@@ -16,7 +16,7 @@ from .. import callbacks, optimizers, utils
 from ..utils.files import atomic_write
 from . import data as sources
 from . import pictures, report_page
-from .classic import classic_cnn
+from .classic import check_size, classic_cnn
 from .report import print_report
 
 #: Share of a folder's pictures that is kept for validation where it brings no test pictures.
@@ -29,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
     output.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
     if options.report is not None:
         report_page.prepare(options.report)
+    if options.image_size is not None:
+        check_size(*options.image_size)  # before a folder is read
     data = sources.load(options.data, options.image_size, 1 if options.gray else None)
     _say(data)
     if options.seed is not None:
