@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from fastcnn import metrics
+from fastcnn import losses, metrics
 
 N, C = 203, 7
 
@@ -223,6 +223,7 @@ def test_f_scores(average: str | None, beta: float, threshold: float | None) -> 
 NEEDED: dict[str, dict[str, Any]] = {
     "SensitivityAtSpecificity": {"specificity": 0.5}, "SpecificityAtSensitivity": {"sensitivity": 0.5},
     "PrecisionAtRecall": {"recall": 0.5}, "RecallAtPrecision": {"precision": 0.5},
+    "ClassLoss": {"loss": losses.DetectionLoss(32, 3)}, "BoxLoss": {"loss": losses.DetectionLoss(32, 3, (8,))},
 }  # fmt: skip
 ALL = sorted(metrics._CLASSES, key=lambda cls: cls.__name__)
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from .._ops import core
+from .._ops.arrays import as_float32
 from .._ops.kinds import ASSIGNMENT, CLASS_LOSS, OVERLAP
 from ..errors import shown, unknown_name
 from ..graph import Value, apply, constant
@@ -160,6 +163,42 @@ class DetectionLoss(Loss):
         losses, gradient, _ = apply("detection_loss", [*given, *assigned, weight], attrs, self.name).outputs
         total = reduce(losses, None, "sum")
         return Terms(total if scale == 1 else affine(total, scale, 0.0), {prediction: gradient}, prediction)
+
+    def parts(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> tuple[float, float]:
+        """What classes and boxes have of the loss of a batch, given as arrays.
+
+        Parameters
+        ----------
+        y_true : array_like, (batch, objects, 5)
+        y_pred : array_like, (batch, places, 4 + classes)
+        sample_weight : array_like, (batch,), optional
+        """
+        places = self.places()
+        raw, objects = as_float32(y_pred, "y_pred"), as_float32(y_true, "y_true")
+        expected = (len(objects), places.shape[1], 4 + self.num_classes)
+        if objects.ndim != 3 or objects.shape[2] != 5 or raw.shape != expected:
+            raise ValueError(
+                f"y_true must have shape (batch, objects, 5) and y_pred (batch, {', '.join(map(str, expected[1:]))}), "
+                f"received {objects.shape} and {raw.shape}"
+            )
+        self.check_target(objects, "y_true")
+        weight = None if sample_weight is None else as_float32(sample_weight, "sample_weight").reshape(expected[0])
+        detector = {"raw": raw, "places": places, "targets": objects, "n": expected[0], "p": expected[1],
+                    "c": self.num_classes, "m": objects.shape[1]}  # fmt: skip
+        count = expected[:1]
+        found = {"assigned": np.empty(expected[:2], np.int32), "scores": np.empty(expected[:2], np.float32),
+                 "totals": np.empty(count, np.float32)}  # fmt: skip
+        core.call("detection_assign", **detector, **found, method=ASSIGNMENT[self.assignment], top=self.top,
+                  alpha=self.alpha, beta=self.beta)  # fmt: skip
+        parts = np.empty((*count, 2), np.float32)
+        core.call("detection_loss", **detector, **found, weight=weight, losses=np.empty(count, np.float32), parts=parts,
+                  class_loss=CLASS_LOSS[self.class_loss], box_loss=OVERLAP[self.box_loss], scale=1.0,
+                  normalize=int(self.reduction != "sum"), class_weight=self.class_weight, box_weight=self.box_weight,
+                  gamma=self.gamma, alpha=self.balance)  # fmt: skip
+        classes, boxes = parts.sum(axis=0, dtype=np.float64)
+        return float(classes), float(boxes)
 
     def get_config(self) -> dict[str, Any]:
         own = (

@@ -65,6 +65,7 @@ from .curves import (
     roc_curve,
 )
 from .detection import CocoMetrics, DetectionErrors, Mistake, PrecisionRecall, VocMetrics, save_coco_results
+from .detection_loss import BoxLoss, ClassLoss
 from .fscore import (
     F1Score,
     FBetaScore,
@@ -106,9 +107,11 @@ __all__ = [
     "BalancedAccuracy",
     "BinaryAccuracy",
     "BinaryCrossentropy",
+    "BoxLoss",
     "BrierScore",
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
+    "ClassLoss",
     "CocoMetrics",
     "CohenKappa",
     "ConfusionMatrix",
@@ -186,9 +189,9 @@ __all__ = [
 ]
 
 _CLASSES: list[type[Metric]] = [
-    AUC, ROCAUC, Accuracy, AveragePrecision, BalancedAccuracy, BinaryAccuracy, BinaryCrossentropy, BrierScore,
-    CategoricalAccuracy, CategoricalCrossentropy, CohenKappa, ConfusionMatrix, ExpectedCalibrationError, F1Score,
-    FBetaScore, FalseNegatives, FalsePositives, LogLoss, MatthewsCorrelation, Mean, MeanAbsoluteError,
+    AUC, ROCAUC, Accuracy, AveragePrecision, BalancedAccuracy, BinaryAccuracy, BinaryCrossentropy, BoxLoss, BrierScore,
+    CategoricalAccuracy, CategoricalCrossentropy, ClassLoss, CohenKappa, ConfusionMatrix, ExpectedCalibrationError,
+    F1Score, FBetaScore, FalseNegatives, FalsePositives, LogLoss, MatthewsCorrelation, Mean, MeanAbsoluteError,
     MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, Precision, PrecisionAtRecall,
     PrecisionScore, Recall, RecallAtPrecision, RecallScore, RootMeanSquaredError, SensitivityAtSpecificity,
     SparseCategoricalAccuracy, SparseCategoricalCrossentropy, SparseTopKCategoricalAccuracy, SpecificityAtSensitivity,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from model_tools import check_gradients, gradients, random_weights, same_bits
 
 from fastcnn import layers as L  # noqa: N812
-from fastcnn import losses
+from fastcnn import losses, metrics
 from fastcnn import reference as ref
 from fastcnn._ops import core
 from fastcnn.models import Model, Sequential, load_model
@@ -137,6 +137,26 @@ def test_comes_back_from_a_file(how: dict[str, Any], tmp_path: Path) -> None:
     model.compile("adam", losses.DetectionLoss((SIZE, SIZE), CLASSES, STRIDES, **how))
     model.save(tmp_path / "m.safetensors")
     assert load_model(tmp_path / "m.safetensors").test_on_batch(x, y) == model.test_on_batch(x, y)
+
+
+def test_parts_of_the_loss_as_metrics(tmp_path: Path) -> None:
+    """What classes and boxes have of it adds up to the loss, in each epoch's logs; also of a model from a file."""
+    model, (x, y) = detector(), pictures(5)
+    loss = losses.DetectionLoss(SIZE, CLASSES, STRIDES, class_loss="quality_focal")
+    model.compile("adam", loss, metrics=[metrics.ClassLoss(loss), metrics.BoxLoss(loss)])
+    logs = model.fit(x, y, epochs=3, batch_size=2, verbose=0).history
+    np.testing.assert_allclose(np.add(logs["class_loss"], logs["box_loss"]), logs["loss"], rtol=1e-5)
+    assert min(logs["class_loss"]) > 0
+    assert min(logs["box_loss"]) > 0
+    model.save(tmp_path / "m.safetensors")
+    found = load_model(tmp_path / "m.safetensors").evaluate(x, y, batch_size=5, verbose=0, return_dict=True)
+    assert found["class_loss"] + found["box_loss"] == pytest.approx(found["loss"], rel=1e-5)
+    raw, weight = np.asarray(model.predict(x, verbose=0)), np.arange(5.0)
+    assert sum(loss.parts(y, raw, weight)) == pytest.approx(in_float64(loss, raw, y, weight)[0], rel=1e-5)
+    with pytest.raises(ValueError, match=r"y_pred \(batch, 20, 7\), received \(5, 5, 5\) and \(4, 20, 7\)"):
+        loss.parts(y, raw[:4])
+    with pytest.raises(TypeError, match="loss must be a DetectionLoss, received 'mse'"):
+        metrics.BoxLoss("mse")  # type: ignore[arg-type]
 
 
 def test_pictures_without_objects_and_any_number_of_them() -> None:

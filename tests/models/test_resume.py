@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import fastcnn
-from fastcnn import callbacks, layers, metrics
+from fastcnn import callbacks, layers, losses, metrics
 from fastcnn.errors import ModelFileError
 from fastcnn.models import Sequential
 from fastcnn.models.progress import metric_state, set_metric_state
@@ -195,13 +195,15 @@ DATA = [
     (np.eye(CLASSES)[LABELS], PROBABILITIES),
     ((LABELS > 0)[:, None].astype(float), PROBABILITIES[:, :1]),
     (LABELS + 0.5, LABELS + 0.25),
+    (np.insert(np.full((40, 1, 4), [2.0, 3, 14, 15]), 0, LABELS[:, None], axis=2), np.ones((40, 1, 4 + CLASSES))),
 ]
 
 
 @pytest.mark.parametrize("make", metrics._CLASSES, ids=lambda make: make.__name__)
 def test_every_metric_goes_on_from_its_sums(make: Any) -> None:
     """Also through a file; what is lost on the way are functions, which a new metric has itself."""
-    needed = {"num_classes": CLASSES, "precision": 0.5, "recall": 0.5, "sensitivity": 0.5, "specificity": 0.5}
+    needed = {"num_classes": CLASSES, "precision": 0.5, "recall": 0.5, "sensitivity": 0.5, "specificity": 0.5,
+              "loss": losses.DetectionLoss(16, CLASSES, (16,))}  # fmt: skip
     known = inspect.signature(make).parameters
     config = {name: value for name, value in needed.items()
               if name in known and known[name].default is inspect.Parameter.empty}  # fmt: skip
