@@ -131,23 +131,19 @@ class BoxListing:
     ) -> Dataset:
         """The pictures as batches; an error or a warning where something is left out."""
         if self.notes and self.on_error == "raise":
-            raise ValueError(self._told("can't be taken as they are") + '\non_error="skip" goes on without them')
+            raise ValueError(self._told("can't be taken unchanged") + '\non_error="skip" goes on without')
         if not self.pictures:
-            told = "\n" + self._told("are left out") if self.notes else ""
+            told = "\n" + self._told("left out") if self.notes else ""
             raise ValueError(f"{self.where} lists no pictures{told}")
         if self.notes:
-            warnings.warn(self._told("are left out or changed"), stacklevel=3)
+            warnings.warn(self._told("left out or changed"), stacklevel=3)
         pictures = list(self.pictures.values())
-        rows = BoxRows(
-            self.tree, pictures, decoder, self.notes, workers, self.on_error, self.relative, details
-        )  # fmt: skip
+        rows = BoxRows(self.tree, pictures, decoder, self.notes, workers, self.on_error, self.relative, details)
         return batches(rows, batch_size, shuffle, seed, classes)
 
     def _told(self, what: str) -> str:
-        if len(self.notes) == 1:
-            what = what.replace("are", "is", 1).replace("they is", "it is").replace("as they are", "as it is")
-            return listed(f"1 entry of the listing {what}:", self.notes)
-        return listed(f"{len(self.notes)} entries of the listing {what}:", self.notes)
+        count = "1 entry" if len(self.notes) == 1 else f"{len(self.notes)} entries"
+        return listed(f"{count} of the listing {what}:", self.notes)
 
 
 def check_class_names(class_names: Any) -> list[str] | None:

@@ -84,7 +84,7 @@ def test_anything_is_read_or_refused(form: str, tmp_path: Path) -> None:
         # Whatever is left out or changed is told, and an error where that is wanted; all that is left can be used.
         assert bool(told) == bool(dataset.problems)
         if told:
-            with pytest.raises(ValueError, match="can't be taken as"):
+            with pytest.raises(ValueError, match="can't be taken unchanged"):
                 read(tmp_path, "raise")
         images, labels, boxes = dataset.peek()
         assert len(images) == len(labels) == len(boxes) == len(dataset.file_paths or ())

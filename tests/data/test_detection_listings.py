@@ -85,9 +85,7 @@ def test_what_is_wrong_in_voc_files_is_named_and_counted(tmp_path: Path) -> None
     (root / "Annotations" / "empty.xml").write_text("")
     for name in ("empty", "unknown"):
         picture(root / "JPEGImages" / f"{name}.png", 3)
-    with pytest.raises(
-        ValueError, match=r"(?s)^14 entries of the listing can't be taken as they are.*on_error=\"skip\""
-    ):
+    with pytest.raises(ValueError, match=r"(?s)^14 entries of the listing can't be taken unchanged.*on_error=\"skip\""):
         detection_dataset_from_voc(root, image_size=(10, 20), on_error="raise")
     with pytest.warns(UserWarning, match=r"(?s)14 entries.*unknown.png: it has no annotation.*and 9 more"):
         dataset = detection_dataset_from_voc(root, image_size=(10, 20), shuffle=False)

@@ -157,7 +157,7 @@ def test_what_is_wrong_in_tables_with_boxes_is_named_and_counted(tmp_path: Path)
         ("\xff", "can't be read as a table"),
         (
             "lost.png,1,1,2,2,dog\n",
-            r"(?s)lists no pictures.*1 entry of the listing is left out:.*no picture .*lost\.png",
+            r"(?s)lists no pictures.*1 entry of the listing left out:.*no picture .*lost\.png",
         ),
     ):
         path.write_bytes(text.encode("latin-1"))
