@@ -70,6 +70,14 @@ def test_of_several_for_one_object_only_the_surest_is_made_right() -> None:
     assert errors.gains["localization"] == pytest.approx(1.0)
 
 
+def test_any_overlap_may_be_meant() -> None:
+    """With background=0 only what touches nothing is background."""
+    judge = CocoMetrics(["cat"])
+    judge.update(1, [[38, 38, 78, 78], FAR], [0.9, 0.8], [0, 0], [BOX], [0])
+    assert judge.errors(background=0.0).counts == dict.fromkeys(KINDS, 0) | {"localization": 1, "background": 1}
+    assert judge.errors().counts == dict.fromkeys(KINDS, 0) | {"background": 2, "missed": 1}
+
+
 @settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 2**31), on_grid=st.booleans(), crowds=st.sampled_from([0.0, 0.3]))
 def test_every_false_alarm_has_one_kind(seed: int, on_grid: bool, crowds: float) -> None:

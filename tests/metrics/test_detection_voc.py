@@ -88,6 +88,23 @@ def test_a_second_object_does_not_help() -> None:
     assert judge.result()["AP50"] == 0.5
 
 
+def test_overlaps_are_those_of_boxes_that_name_their_last_pixel() -> None:
+    """VOC's own boxes count pixels from 1, and end with the last one: one off at the left and the top, and the same."""
+    rng = np.random.default_rng(0)
+    first = rng.integers(1, 30, (50, 2))
+    named = np.concatenate([first, first + rng.integers(0, 30, (50, 2))], 1)
+    wide = np.minimum(named[:, None, 2:], named[None, :, 2:]) - np.maximum(named[:, None, :2], named[None, :, :2]) + 1
+    both = np.maximum(wide, 0).prod(-1)
+    areas = (named[:, 2:] - named[:, :2] + 1).prod(-1)
+    expected = both / (areas[:, None] + areas - both)
+    ours = overlaps(_sides(named - [1, 1, 0, 0]), _sides(named - [1, 1, 0, 0]), np.zeros(50))
+    np.testing.assert_allclose(ours, expected, rtol=1e-12)
+    near = int(expected[0, 1:].argmax()) + 1
+    judge = VocMetrics(["thing"], iou_threshold=float(expected[0, near]))
+    judge.update(1, named[:1] - [1, 1, 0, 0], [0.5], [0], named[near : near + 1] - [1, 1, 0, 0], [0])
+    assert next(iter(judge.result().values())) == 1.0
+
+
 def test_nothing_and_bad_input() -> None:
     judge = VocMetrics(iou_threshold=0.75)
     assert judge.result() == {"AP75": -1.0, "AP75_11": -1.0}

@@ -97,7 +97,7 @@ class DetectionErrors:
         """Give each false alarm its kind, and the object that it was meant for."""
         mine, my_object = closest(self._groups, wrong, real, same_class=True)
         other, other_object = closest(self._groups, wrong, real, same_class=False)
-        badly_placed = (mine >= low) & (mine < self.iou)
+        badly_placed = (mine >= low) & (mine > 0) & (mine < self.iou)
         wrong_class, twice = other >= self.iou, mine >= self.iou
         nothing = np.maximum(mine, other) <= low
         self._kind[wrong] = np.select(
