@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import ops
 from .._ops import core
 from .._ops.arrays import as_float32
 from .._ops.kinds import ASSIGNMENT, CLASS_LOSS, OVERLAP
@@ -28,11 +29,11 @@ class DetectionLoss(Loss):
     """The loss of an anchor-free detector, whose places are given to objects as it learns.
 
     The prediction has shape (batch, places, 4 + classes): for each place the distances of the object's left, top, right
-    and bottom from it, in strides of its level and at least 0, then the classes' logits. Places lie at
-    ((column + 0.5) stride, (row + 0.5) stride), row by row, the level of the smallest stride first. y has shape (batch,
-    objects, 5): class number, left, top, right, bottom in pixels of the network's input; rows with a class below 0 or a
-    box without an area are none. The class loss of all places, and the box loss of those with an object, weighted with
-    their scores, are divided by the batch's sum of scores, or by 1 if that is less.
+    and bottom from it, in strides of its level and at least 0, then the classes' logits. Places are those of
+    `fastcnn.ops.anchor_points`, in its order. y has shape (batch, objects, 5): class number, left, top, right, bottom
+    in pixels of the network's input; rows with a class below 0 or a box without an area are none. The class loss of all
+    places, and the box loss of those with an object, weighted with their scores, are divided by the batch's sum of
+    scores, or by 1 if that is less.
 
     Parameters
     ----------
@@ -117,12 +118,8 @@ class DetectionLoss(Loss):
 
     def places(self) -> np.ndarray:
         """x, y and stride of all places, in pixels: float32 (3, places)."""
-        levels = []
-        for stride in self.strides:
-            rows, columns = (-(-size // stride) for size in self.image_size)
-            y, x = np.divmod(np.arange(rows * columns), columns)
-            levels.append(np.stack([(x + 0.5) * stride, (y + 0.5) * stride, np.full(len(x), stride)]))
-        return np.concatenate(levels, axis=1).astype(np.float32)
+        points, stride = ops.anchor_points(self.image_size, self.strides)
+        return np.ascontiguousarray(np.concatenate([points.T, stride[None]]))
 
     def target(self, prediction: Value, name: str) -> Value:
         return Value((prediction.shape[0], self.max_boxes, 5), "float32", name=name)
