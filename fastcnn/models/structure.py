@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from .model import Model
     from .sequential import Sequential
 
+#: Models that are more than their layers, and the modules that have them: imported when a model's file names one.
+KINDS = {"DetectionModel": "fastcnn.detection.model"}
 #: Numbers of the layers described so far, by identity: one that is met again is described by its number.
 Numbers = dict[int, int]
 
@@ -58,6 +61,12 @@ def functional_config(model: Model, known: Numbers | None = None) -> dict[str, A
 def functional_from_config(config: Mapping[str, Any], known: list[Layer] | None = None) -> Model:
     from .model import Model
 
+    inputs, outputs = network_from_config(config, known)
+    return Model(inputs, outputs, config["name"], config.get("trainable", True))
+
+
+def network_from_config(config: Mapping[str, Any], known: list[Layer] | None = None) -> tuple[list[Value], Any]:
+    """The layers that `functional_config` described, joined: the model's inputs and its outputs."""
     known = [] if known is None else known
     made = [restore(item, known) for item in config["layers"]]
     results: list[list[Value]] = []
@@ -72,7 +81,7 @@ def functional_from_config(config: Mapping[str, Any], known: list[Layer] | None 
     outputs = [results[i][k] for i, k in config["outputs"]]
     single = config["single_output"] and len(outputs) == 1
     inputs = [results[i][k] for i, k in config["inputs"]]
-    return Model(inputs, outputs[0] if single else outputs, config["name"], config.get("trainable", True))
+    return inputs, outputs[0] if single else outputs
 
 
 def describe(layer: Layer, known: Numbers | None = None) -> dict[str, Any]:
@@ -86,7 +95,8 @@ def describe(layer: Layer, known: Numbers | None = None) -> dict[str, Any]:
     if isinstance(layer, Sequential):
         data = {"class_name": "Sequential", "config": sequential_config(layer, known)}
     elif isinstance(layer, Model):
-        data = {"class_name": "Model", "config": functional_config(layer, known)}
+        name, settings = _own_kind(layer)
+        data = {"class_name": name, "config": {**functional_config(layer, known), **settings}}
     else:
         data = layers.serialize(layer)
     known[id(layer)] = len(known)
@@ -103,11 +113,26 @@ def restore(data: Mapping[str, Any], known: list[Layer] | None = None) -> Layer:
         made: Layer = sequential_from_config(config, known)
     elif kind == "Model":
         made = functional_from_config(config, known)
+    elif (found := _kind(kind)) is not None:
+        made = found.from_network(config, known)
     else:
         made = layers.deserialize(dict(data))
     reserve_name(made.name)
     known.append(made)
     return made
+
+
+def _kind(name: Any) -> Any:
+    """The class of models of that name, if it is one of `KINDS`."""
+    if not isinstance(name, str) or name not in KINDS:
+        return None
+    return getattr(importlib.import_module(KINDS[name]), name)
+
+
+def _own_kind(model: Any) -> tuple[str, dict[str, Any]]:
+    """What a model's class is called in files, and what the model is besides its layers."""
+    name = type(model).__name__
+    return (name, {"settings": model.settings()}) if _kind(name) is type(model) else ("Model", {})
 
 
 def clone_model(model: Model) -> Model:

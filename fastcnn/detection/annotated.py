@@ -1,0 +1,103 @@
+"""Images with labels and boxes, as a detector learns from them and is judged by them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import Dataset, DetectionTargets
+from ..errors import shown
+from ..metrics import CocoMetrics
+from .detections import Detections
+
+
+class Targets(DetectionTargets):
+    """From batches ``(images, labels, boxes)``, or with details, to ``(images, targets)``, checked for a detector.
+
+    Parameters
+    ----------
+    max_boxes : int
+        Rows of the targets of an image.
+    image_size : (int, int)
+    classes : int
+        Of the detector.
+    """
+
+    def __init__(self, max_boxes: int, image_size: tuple[int, int], classes: int) -> None:
+        super().__init__(max_boxes)
+        self.image_size, self.classes = image_size, classes
+
+    def __call__(self, images: Any, labels: Any = None, boxes: Any = None, details: Any = None) -> tuple[Any, Any]:
+        if labels is None or boxes is None:
+            raise ValueError("a detector learns from batches (images, labels, boxes), as detection_dataset_from_voc "
+                             "and its kin make them")  # fmt: skip
+        check_images(images, self.image_size)
+        for number, one in enumerate(labels):
+            found = np.asarray(one)
+            if found.size and found.max() >= self.classes:
+                raise ValueError(f"labels[{number}] must be class numbers below {self.classes}, received "
+                                 f"{shown(found.tolist())}")  # fmt: skip
+        return super().__call__(images, labels, boxes, details)
+
+
+def check_images(images: Any, size: tuple[int, int]) -> None:
+    """Whether images are of the size that a detector sees."""
+    shape = np.shape(images)
+    if len(shape) != 4 or shape[1:] != (*size, 3):
+        raise ValueError(f"images must have shape (n, {size[0]}, {size[1]}, 3), as the detector sees them, received "
+                         f"{shape}; say image_size={size} where the dataset is made")  # fmt: skip
+
+
+def grouped(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """So many items at a time."""
+    group: list[Any] = []
+    for item in items:
+        group.append(item)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def batches(x: Any, y: Any, size: int) -> Iterator[tuple[Any, Sequence[Any], Sequence[Any], Any]]:
+    """Images, labels, boxes and details (or None) from a dataset, or from arrays."""
+    if isinstance(x, Dataset):
+        for element in x:
+            if not isinstance(element, tuple) or len(element) not in (3, 4):
+                raise ValueError(f"a detector is judged by batches (images, labels, boxes), or with details as well, "
+                                 f"received {shown(element)}")  # fmt: skip
+            images, labels, boxes, *details = element
+            yield images, labels, boxes, details[0] if details else None
+        return
+    if not isinstance(y, (tuple, list)) or len(y) != 2:
+        raise ValueError(f"y must be (labels, boxes), two lists with an array for each image, received {shown(y)}")
+    labels, boxes = y
+    if not len(x) == len(labels) == len(boxes):
+        raise ValueError(f"x, labels and boxes must be equally long, received {len(x)}, {len(labels)}, {len(boxes)}")
+    for start in range(0, len(x), size):
+        part = slice(start, start + size)
+        yield x[part], labels[part], boxes[part], None
+
+
+def update(metrics: CocoMetrics, found: Sequence[Detections], labels: Any, boxes: Any, details: Any) -> None:
+    """Judge what was found in images; with details as they lie in the pictures' files."""
+    for i, one in enumerate(found):
+        seen, true = one.boxes, np.asarray(boxes[i], np.float32).reshape(-1, 4)
+        more: dict[str, Any] = {}
+        key: Any = len(metrics)
+        if details is not None:
+            placement = details[i].placement
+            seen, true, key = placement.inverse(seen), placement.inverse(true), details[i].image_id
+            more = {"crowd": details[i].ignored, "areas": details[i].areas}
+        metrics.update(key, seen, one.scores, one.labels, true, np.asarray(labels[i], np.int64), **more)
+
+
+def judge(metrics: CocoMetrics, found: Sequence[Detections], targets: NDArray[np.float32]) -> None:
+    """The same by targets (n, boxes, 5) of a loss, in the pixels of the images."""
+    labels = [rows[rows[:, 0] >= 0, 0].astype(np.int64) for rows in targets]
+    boxes = [rows[rows[:, 0] >= 0, 1:] for rows in targets]
+    update(metrics, found, labels, boxes, None)

@@ -1,0 +1,312 @@
+"""A detector as a model: trained, judged and asked like any other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..data import Dataset, letterbox
+from ..errors import shown, unknown_name
+from ..layers.base import Layer
+from ..losses import DetectionLoss
+from ..metrics import CocoMetrics
+from ..models import Model
+from ..models.structure import network_from_config
+from ..shapes import pair, whole_number
+from . import annotated
+from .backbones import STRIDES, make_backbone
+from .decoding import Selection, decode
+from .detections import Detections
+from .network import SIZES, detector
+from .pictures import pictures
+
+#: What is judged by AP: nearly everything, as the curves of precision over recall have an end for each threshold.
+JUDGED = Selection(score_threshold=0.01, iou_threshold=0.6, max_boxes=100)
+#: Rows of the targets of an image, where the loss doesn't say.
+_MAX_BOXES = 100
+#: Of the margins around pictures: that of `pad_to_aspect_ratio`, with which datasets are made.
+_FILL = 0.0
+#: Pictures of a batch where predict and evaluate are told nothing.
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class _Upward:
+    """The name of a value of which more is better, for callbacks that want to know."""
+
+    name: str
+    _direction: str = "up"
+
+
+class DetectionModel(Model):
+    """Finds things of several classes in pictures, and where they are: boxes.
+
+    A single-stage detector without anchors: each place of three maps, of strides 8, 16 and 32, says what is there, and
+    how far the four sides of its box are (Tian et al., "FCOS", 2019; Ge et al., "YOLOX", 2021). The output is one array
+    (n, places, 4 + classes): distances in strides from a place's centre to left, top, right and bottom, and logits.
+
+    Parameters
+    ----------
+    classes : int or sequence of str
+        How many classes there are, or what they are called.
+    image_size : int or (int, int)
+        Height and width of the images that the network sees, multiples of 32. `predict` brings pictures of any size to
+        it, between margins; datasets must give images of this size.
+    backbone : str, Model or None
+        What the pyramid is built on: a network of `fastcnn.applications` ("ResNet18"), any model of such images that
+        has maps of strides 8, 16 and 32, or a residual network that learns well from scratch.
+    size : "small", "medium" or "large"
+        Width and depth of pyramid and heads, and of the backbone that is made for None.
+    weights : path-like, optional
+        A file with the weights of a named backbone; see `fastcnn.weights`.
+    name : str, optional
+
+    Attributes
+    ----------
+    class_names : list of str
+    backbone : Model
+        ``model.backbone.trainable = False`` before `compile` freezes it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        No classes or equal names, sizes that 32 doesn't divide, an unknown backbone or size, one without such maps.
+
+    Examples
+    --------
+    >>> model = DetectionModel(["cat", "dog"], image_size=320)  # doctest: +SKIP
+    >>> model.compile(optimizer="adamw")  # doctest: +SKIP
+    >>> model.fit(train, validation_data=val, epochs=100)  # doctest: +SKIP
+    >>> model.predict("picture.jpg")[0].boxes  # doctest: +SKIP
+    """
+
+    automatic_base = "detection_model"
+
+    def __init__(
+        self,
+        classes: int | Sequence[str],
+        image_size: Any = (320, 320),
+        backbone: str | Model | None = None,
+        size: str = "small",
+        weights: str | os.PathLike[str] | None = None,
+        name: str | None = None,
+    ) -> None:
+        names = _class_names(classes)
+        sides = pair(image_size, "image_size")
+        if any(side % STRIDES[-1] for side in sides):
+            raise ValueError(f"image_size must be multiples of {STRIDES[-1]}, received {sides[0]}x{sides[1]}")
+        if size not in SIZES:
+            raise unknown_name("size", size, SIZES)
+        made, own = make_backbone(backbone, weights, size, sides)
+        image, output = detector(made, own, len(names), sides, SIZES[size])
+        super().__init__(image, output, name)
+        self._settle(names)
+
+    def _settle(self, names: list[str]) -> None:
+        self.class_names = names
+        self._judge: CocoMetrics | None = None
+
+    # ---- structure
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the images that the network sees."""
+        height, width = (int(size or 0) for size in self.inputs[0].shape[1:3])
+        return height, width
+
+    @property
+    def backbone(self) -> Model:
+        found = self.get_layer("backbone")
+        assert isinstance(found, Model)
+        return found
+
+    @property
+    def metrics(self) -> list[Any]:
+        """What `fit` reports besides the loss, after each validation."""
+        return [_Upward("AP"), _Upward("AP50")]
+
+    def settings(self) -> dict[str, Any]:
+        """What it is besides its layers, as plain data."""
+        return {"class_names": list(self.class_names)}
+
+    @classmethod
+    def from_network(cls, config: Mapping[str, Any], known: list[Layer]) -> DetectionModel:
+        """The detector with the layers and the settings of a configuration, as a model's file has it."""
+        inputs, output = network_from_config(config, known)
+        made = cls.__new__(cls)
+        Model.__init__(made, inputs, output, config["name"], config.get("trainable", True))
+        made._settle(_class_names(config["settings"]["class_names"]))
+        shape = made.output_shape
+        if len(inputs) != 1 or not isinstance(shape, tuple) or shape[2:] != (4 + made.num_classes,):
+            raise ValueError(f"a detector of {made.num_classes} classes can't have outputs of shape {shape}")
+        return made
+
+    # ---- learning
+
+    def compile(self, optimizer: Any = "adamw", loss: Any = None, *args: Any, **others: Any) -> None:
+        """As `Model.compile`; the loss is `fastcnn.losses.DetectionLoss` if not given."""
+        if loss is None:
+            loss = DetectionLoss(self.image_size, self.num_classes, STRIDES, _MAX_BOXES)
+        super().compile(optimizer, loss, *args, **others)
+
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **others: Any) -> Any:
+        """Train, as `Model.fit`.
+
+        Parameters
+        ----------
+        x : Dataset or array
+            Batches ``(images, labels, boxes)``, as the functions `fastcnn.data.detection_dataset_from_…` make them, of
+            images of `image_size`; what is `ignored` by their details is not trained on. Or images (n, height, width,
+            3).
+        y : (labels, boxes)
+            Of images in an array: lists with the class numbers (k,) and the boxes (k, 4) of each.
+        validation_data : Dataset, or (images, (labels, boxes))
+            After each epoch, or each `validation_freq` epochs, its loss, AP and AP50 are the logs "val_loss", "val_AP"
+            and "val_AP50", which `ModelCheckpoint` and others can monitor. `evaluate` judges in the pixels of the files
+            instead of the images', which only moves the borders between small, medium and large.
+        *args, **others
+            As for `Model.fit`.
+        """
+        self._require_compiled()
+        if others.get("validation_data") is not None:
+            others["validation_data"] = self._annotated(others["validation_data"])
+        if isinstance(x, Dataset):
+            if y is not None:
+                raise ValueError("x gives batches that hold labels and boxes themselves; don't give y as well")
+            x = self._annotated(x)
+        elif y is not None:
+            x, y = self._annotated((x, y))
+        return super().fit(x, y, *args, **others)
+
+    def _annotated(self, data: Any) -> Any:
+        """Data with boxes as its loss takes it."""
+        (loss,) = self.objective_losses()
+        if not isinstance(loss, DetectionLoss):
+            return data
+        targets = annotated.Targets(loss.max_boxes or _MAX_BOXES, self.image_size, self.num_classes)
+        if isinstance(data, Dataset):
+            return data.map(targets)
+        if isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], (tuple, list)) and len(data[1]) == 2:
+            return targets(data[0], *data[1])
+        return data
+
+    def _step(self, batch: Any, objective: Any, training: bool) -> tuple[float, list[np.ndarray]]:
+        loss, predictions = super()._step(batch, objective, training)
+        if self._judge is not None and not training:
+            annotated.judge(self._judge, decode(predictions[0], self.image_size, JUDGED), batch.targets[0])
+        return loss, predictions
+
+    def _evaluate(self, source: Any, listeners: Any) -> dict[str, float]:
+        """Loss and AP of a validation: what the loss was computed from is judged as well."""
+        self._judge = CocoMetrics(self.class_names)
+        try:
+            logs = super()._evaluate(source, listeners)
+            found = self._judge.result()
+        finally:
+            self._judge = None
+        return {**logs, "AP": found["AP"], "AP50": found["AP50"]}
+
+    # ---- judging
+
+    def evaluate(  # type: ignore[override]
+        self, x: Any, y: Any = None, batch_size: int | None = None, selection: Selection = JUDGED
+    ) -> dict[str, float]:
+        """Judge it as COCO judges detectors.
+
+        Parameters
+        ----------
+        x, y
+            As for `fit`. With a dataset's ``details=True`` it is judged in the pixels of the files, and what is ignored
+            there (crowds, difficult things) counts neither way.
+        batch_size : int
+            Of images in an array.
+        selection : Selection
+            What is judged of all that it sees.
+
+        Returns
+        -------
+        dict
+            COCO's twelve numbers: "AP", "AP50", … as `CocoMetrics.result` gives them; -1 where there is nothing to
+            judge.
+        """
+        return self.judge(x, y, batch_size, selection).result()
+
+    def judge(self, x: Any, y: Any = None, batch_size: int | None = None, selection: Selection = JUDGED) -> CocoMetrics:
+        """The same with all that is known: curves, kinds of errors, numbers of each class; see `CocoMetrics`."""
+        metrics = CocoMetrics(self.class_names)
+        size = _BATCH if batch_size is None else whole_number(batch_size, "batch_size")
+        for images, labels, boxes, details in annotated.batches(x, y, size):
+            annotated.check_images(images, self.image_size)
+            annotated.update(metrics, self._found(images, selection), labels, boxes, details)
+        return metrics
+
+    def _found(self, images: Any, selection: Selection) -> list[Detections]:
+        return decode(self.predict_on_batch(np.asarray(images, np.float32)), self.image_size, selection)
+
+    # ---- prediction
+
+    def predict(  # type: ignore[override]
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        score_threshold: float = 0.25,
+        iou_threshold: float = 0.6,
+        max_boxes: int = 100,
+    ) -> list[Detections]:
+        """What is in pictures, and where.
+
+        Parameters
+        ----------
+        x : path or array, or list of these, or Dataset
+            Files, or arrays (height, width, 3) of any size, also grey ones, with values from 0 to 255; an array
+            (n, height, width, 3). Of a dataset's batches the first part is taken.
+        batch_size : int
+            Pictures looked at together; 16 if not given.
+        score_threshold, iou_threshold, max_boxes
+            What is taken of all that it sees: see `Selection`.
+
+        Returns
+        -------
+        list of Detections
+            Of each picture, in its own pixels.
+
+        Raises
+        ------
+        PictureError, ValueError
+            A file that can't be read as a picture; an array that is none.
+        """
+        selection = Selection(score_threshold, iou_threshold, max_boxes)
+        size = _BATCH if batch_size is None else whole_number(batch_size, "batch_size")
+        found: list[Detections] = []
+        for batch in annotated.grouped(self._pictures(x), size):
+            images = np.empty((len(batch), *self.image_size, 3), np.float32)
+            placements = [letterbox(one, self.image_size, _FILL, out=out)[1] for one, out in zip(batch, images)]
+            for seen, one, placement in zip(self._found(images, selection), batch, placements):
+                rows, columns = one.shape[:2]
+                boxes = np.clip(placement.inverse(seen.boxes), 0, np.array([columns, rows] * 2, np.float32))
+                found.append(Detections(boxes, seen.scores, seen.labels))
+        return found
+
+    def _pictures(self, x: Any) -> Iterator[np.ndarray]:
+        if not isinstance(x, Dataset):
+            yield from pictures(x)
+            return
+        for element in x:
+            yield from pictures(element[0] if isinstance(element, tuple) else element)
+
+
+def _class_names(classes: Any) -> list[str]:
+    if isinstance(classes, str) or not isinstance(classes, (Sequence, np.ndarray)):
+        return [str(i) for i in range(whole_number(classes, "classes"))]
+    names = [str(name) for name in classes]
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"classes must be at least one name, and no name twice, received {shown(names)}")
+    return names
