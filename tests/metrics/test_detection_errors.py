@@ -70,6 +70,14 @@ def test_of_several_for_one_object_only_the_surest_is_made_right() -> None:
     assert errors.gains["localization"] == pytest.approx(1.0)
 
 
+def test_wrong_class_before_found_twice() -> None:
+    """A second dog where a cat is as well: it was meant for the cat, and finds it once that is put right."""
+    errors = errors_of([BOX, BOX], [1, 1], [BOX, BOX], [1, 0])
+    assert errors.counts == dict.fromkeys(KINDS, 0) | {"classification": 1}
+    assert errors.mistakes("classification")[0].true_label == 0
+    assert errors.gains["classification"] == pytest.approx(0.5)
+
+
 def test_any_overlap_may_be_meant() -> None:
     """With background=0 only what touches nothing is background."""
     judge = CocoMetrics(["cat"])

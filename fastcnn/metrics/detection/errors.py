@@ -83,7 +83,7 @@ class DetectionErrors:
         used[taken[states == FOUND]] = True
         self._kind = np.full(len(states), -1, np.int64)
         self._meant = np.full(len(states), -1, np.int64)
-        self._sort_out(np.flatnonzero(states == WRONG), real, used, background)
+        self._sort_out(np.flatnonzero(states == WRONG), real, background)
         meant = self._meant[np.isin(self._kind, (CLASSIFICATION, LOCALIZATION))]
         hoped = np.zeros(len(real), bool)
         hoped[meant] = True
@@ -93,7 +93,7 @@ class DetectionErrors:
         self.not_found = int(np.sum(real & ~used))
         self._costs(states, real, used, recalls)
 
-    def _sort_out(self, wrong: Ints, real: NDArray[np.bool_], used: NDArray[np.bool_], low: float) -> None:
+    def _sort_out(self, wrong: Ints, real: NDArray[np.bool_], low: float) -> None:
         """Give each false alarm its kind, and the object that it was meant for."""
         mine, my_object = closest(self._groups, wrong, real, same_class=True)
         other, other_object = closest(self._groups, wrong, real, same_class=False)
@@ -104,7 +104,7 @@ class DetectionErrors:
             [badly_placed, wrong_class, twice, nothing], [LOCALIZATION, CLASSIFICATION, DUPLICATE, BACKGROUND], BOTH
         )
         self._meant[wrong] = np.select(
-            [badly_placed | twice, wrong_class, nothing], [my_object, other_object, -1],
+            [badly_placed, wrong_class, twice, nothing], [my_object, other_object, my_object, -1],
             np.where(mine >= other, my_object, other_object),
         )  # fmt: skip
 
@@ -116,10 +116,10 @@ class DetectionErrors:
         known = objects > 0
 
         def ap(
-            states: NDArray[np.uint8], keep: NDArray[np.bool_], labels: Ints = groups.labels, counts: Ints = objects,
-            scores: Floats = groups.scores,
-        ) -> float:  # fmt: skip
-            values = average_precision(labels[keep], scores[keep], groups.images[keep], states[keep], counts, recalls)
+            states: NDArray[np.uint8], keep: NDArray[np.bool_], labels: Ints = groups.labels, counts: Ints = objects
+        ) -> float:
+            scores, images = groups.scores[keep], groups.images[keep]
+            values = average_precision(labels[keep], scores, images, states[keep], counts, recalls)
             # A class all of whose objects are taken out has none left to find: it counts, as 0, as it did before.
             return float(np.maximum(values[known], 0).mean()) if known.any() else -1.0
 
@@ -143,8 +143,7 @@ class DetectionErrors:
     def _fixable(self, used: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Of the detections with wrong class or place, the surest for each object that nothing else has found."""
         fixable = np.zeros(len(self._kind), bool)
-        meant = np.isin(self._kind, (CLASSIFICATION, LOCALIZATION))
-        tried = np.flatnonzero(meant)
+        tried = np.flatnonzero(np.isin(self._kind, (CLASSIFICATION, LOCALIZATION)))
         tried = tried[~used[self._meant[tried]]]
         tried = tried[np.argsort(-self._groups.scores[tried], kind="stable")]
         _, first = np.unique(self._meant[tried], return_index=True)
