@@ -11,6 +11,7 @@ from PIL import Image
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
+from fastcnn.callbacks import History
 from fastcnn.viz import plot_history
 
 HISTORY = {
@@ -66,3 +67,18 @@ def test_errors(tmp_path: Path, history: object, name: str, error: type[Exceptio
     with pytest.raises(error, match=match):
         plot_history(history, tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+def test_validations_stand_at_their_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.axes import Axes
+
+    drawn: dict[str, list[int]] = {}
+    monkeypatch.setattr(Axes, "plot", lambda axes, x, y, label, **_: drawn.update({label: list(x)}))
+    monkeypatch.setattr(Axes, "legend", lambda axes, **_: None)
+    history = History()
+    for epoch in range(6):
+        history.on_epoch_end(epoch, {"loss": 1.0} | ({"val_loss": 2.0} if epoch in (2, 5) else {}))
+    again = History()
+    again.load_state_dict(history.state_dict())
+    plot_history(again, tmp_path / "curves.png")
+    assert drawn == {"training": [1, 2, 3, 4, 5, 6], "validation": [3, 6]}

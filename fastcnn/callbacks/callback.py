@@ -105,25 +105,29 @@ class History(Callback):
         For each name its value in each epoch.
     epoch : list of int
         The epochs' numbers.
+    epochs : dict of str to list of int
+        For each name the numbers of its epochs: with `validation_freq` a validation's values are of a few only.
     """
 
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
+        self.epochs: dict[str, list[int]] = {}
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.epoch = []
 
     def state_dict(self) -> dict[str, Any]:
-        return {"history": self.history, "epoch": self.epoch}
+        return {"history": self.history, "epoch": self.epoch, "epochs": self.epochs}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.history, self.epoch = state["history"], state["epoch"]
+        self.history, self.epoch, self.epochs = state["history"], state["epoch"], state.get("epochs", {})
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self.epochs.setdefault(name, []).append(epoch)
 
 
 class LambdaCallback(Callback):

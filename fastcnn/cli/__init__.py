@@ -1,4 +1,4 @@
-"""The command line: ``fastcnn train | evaluate | predict | info | bench``."""
+"""The command line: ``fastcnn train | evaluate | predict | detect | info | bench``."""
 
 from __future__ import annotations
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Callable
+
+from . import arguments_detect
+from .values import Formatter, positive, share, size, whole
 
 DATA_HELP = """DATA is one of
   cifar10         50,000 + 10,000 colour pictures, 32x32, 10 classes
@@ -25,11 +26,6 @@ Start with:
 """
 
 
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=30)
-
-
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     from .._version import __version__
@@ -37,17 +33,18 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="fastcnn",
         description=DESCRIPTION,
-        formatter_class=_Formatter,
+        formatter_class=Formatter,
         epilog="`fastcnn COMMAND --help` explains a command.\n"
         "Exit codes: 0 all well, 1 something failed, 2 wrong usage, 130 interrupted.",
     )
     top.add_argument("--version", action="version", version=f"fastcnn {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    for add in (_train, _evaluate, _predict, _info, _bench):
-        command = add(commands)
+    single = [add(commands) for add in (_train, _evaluate, _predict)]
+    detect = arguments_detect.add(commands)
+    for command in (*single, *detect, _info(commands), _bench(commands)):
         command.set_defaults(usage_of=command)
         general = command.add_argument_group("in general")
-        general.add_argument("--threads", type=_whole(1), metavar="N", help="threads to use (default: all cores)")
+        general.add_argument("--threads", type=whole(1), metavar="N", help="threads to use (default: all cores)")
         general.add_argument("--debug", action="store_true", help="show where in the program an error came from")
     return top
 
@@ -58,7 +55,7 @@ def _train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> arg
         help="train the classic CNN on a dataset or on your own pictures",
         description="Train the classic CNN (three convolutions, two dense layers), evaluate it, and leave behind\n"
         "the model, its learning curves and its history.\n\n" + DATA_HELP,
-        formatter_class=_Formatter,
+        formatter_class=Formatter,
         epilog="examples:\n"
         "  fastcnn train\n"
         "  fastcnn train sample --epochs 3 --output out/ --report out/report.html\n"
@@ -66,10 +63,10 @@ def _train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> arg
         "Ctrl-C stops early and keeps what was learned until then as model-interrupted.safetensors.",
     )
     command.add_argument("data", nargs="?", default="fashion_mnist", metavar="DATA", help="default: fashion_mnist")
-    command.add_argument("--epochs", type=_whole(1), default=10, metavar="N", help="passes over the data (10)")
-    command.add_argument("--batch-size", type=_whole(1), default=32, metavar="N", help="pictures a step (32)")
-    command.add_argument("--learning-rate", type=_positive, default=0.001, metavar="R", help="Adam's (0.001)")
-    command.add_argument("--seed", type=_whole(0), metavar="N", help="the same seed, the same model, bit for bit")
+    command.add_argument("--epochs", type=whole(1), default=10, metavar="N", help="passes over the data (10)")
+    command.add_argument("--batch-size", type=whole(1), default=32, metavar="N", help="pictures a step (32)")
+    command.add_argument("--learning-rate", type=positive, default=0.001, metavar="R", help="Adam's (0.001)")
+    command.add_argument("--seed", type=whole(0), metavar="N", help="the same seed, the same model, bit for bit")
     command.add_argument("--output", default="out", metavar="FOLDER", help="where the files go (./out)")
     command.add_argument(
         "--resume",
@@ -82,15 +79,15 @@ def _train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> arg
     )
     command.add_argument(
         "--validation-split",
-        type=_share,
+        type=share,
         metavar="S",
         help="keep this share of the training pictures for validation (default: validate on the\n"
         "test pictures; for a folder without test pictures 0.2)",
     )
-    command.add_argument("--images", type=_whole(1), metavar="N", help="train on the first N pictures only")
+    command.add_argument("--images", type=whole(1), metavar="N", help="train on the first N pictures only")
     command.add_argument(
         "--image-size",
-        type=_size,
+        type=size,
         metavar="N or HxW",
         help="for a folder: make all pictures this large (default: the first one's size, at most 96)",
     )
@@ -104,13 +101,13 @@ def _evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="measure a trained model on test pictures",
         description="Loss, accuracy, and for each class precision, recall and F1, on DATA's test pictures\n"
         "(all pictures of a folder without train/ and test/).\n\n" + DATA_HELP,
-        formatter_class=_Formatter,
+        formatter_class=Formatter,
         epilog="examples:\n  fastcnn evaluate out/model.safetensors\n"
         "  fastcnn evaluate out/model.safetensors more-pictures/",
     )
     command.add_argument("model", metavar="MODEL", help="file that `fastcnn train` or model.save() wrote")
     command.add_argument("data", nargs="?", metavar="DATA", help="default: what the model was trained on")
-    command.add_argument("--batch-size", type=_whole(1), default=256, metavar="N", help="pictures at a time (256)")
+    command.add_argument("--batch-size", type=whole(1), default=256, metavar="N", help="pictures at a time (256)")
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")
     return command
 
@@ -122,14 +119,14 @@ def _predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> a
         description="Print the most likely classes of each picture with their probabilities. Pictures may be of any\n"
         "size and format that Pillow reads: they are brought to the model's size and colours.\n"
         "A picture that can't be read is reported, the others are done all the same, and the exit code is 1.",
-        formatter_class=_Formatter,
+        formatter_class=Formatter,
         epilog="examples:\n"
         "  fastcnn predict out/model.safetensors shirt.png shoe.jpg\n"
         "  fastcnn predict out/model.safetensors --invert scan.png     (dark on light, for a model of light on dark)",
     )
     command.add_argument("model", metavar="MODEL", help="file that `fastcnn train` or model.save() wrote")
     command.add_argument("images", nargs="+", metavar="IMAGE", help="picture files")
-    command.add_argument("--top", type=_whole(1), default=3, metavar="N", help="classes to print for each (3)")
+    command.add_argument("--top", type=whole(1), default=3, metavar="N", help="classes to print for each (3)")
     command.add_argument("--invert", action="store_true", help="exchange light and dark first")
     command.add_argument("--json", action="store_true", help="print a line of JSON for each picture")
     return command
@@ -140,7 +137,7 @@ def _info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argp
         "info",
         help="what a bug report needs: versions, CPU, instruction set, threads",
         description="Versions, processor, chosen instruction set, threads and compiler: what a bug report needs.",
-        formatter_class=_Formatter,
+        formatter_class=Formatter,
     )
     command.add_argument("--json", action="store_true", help="print it as JSON")
     return command
@@ -153,11 +150,11 @@ def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> arg
         description="Training speed and latency of the classic CNN, and single operations against the NumPy\n"
         "reference; against PyTorch and ONNX Runtime too where they are installed. All take turns in\n"
         "one run, with the same number of threads; best and median are shown.",
-        formatter_class=_Formatter,
+        formatter_class=Formatter,
         epilog="examples:\n  fastcnn bench --repeats 9 --json > bench.json\n"
         "  fastcnn bench --layers benchmarks/shapes/resnet-18.txt --batch 1 16 --results resnet.json",
     )
-    command.add_argument("--repeats", type=_whole(1), default=5, metavar="N", help="rounds (5)")
+    command.add_argument("--repeats", type=whole(1), default=5, metavar="N", help="rounds (5)")
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")
     layers = command.add_argument_group(
         "single layers instead",
@@ -165,13 +162,13 @@ def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> arg
         "TensorFlow, whichever are installed. All take turns; the best and the median of many calls count.",
     )
     layers.add_argument("--layers", nargs="+", metavar="FILE", help="shapes, as in benchmarks/shapes/*.txt")
-    layers.add_argument("--batch", type=_whole(1), nargs="+", default=[1, 16, 128], metavar="N", help="(1 16 128)")
+    layers.add_argument("--batch", type=whole(1), nargs="+", default=[1, 16, 128], metavar="N", help="(1 16 128)")
     layers.add_argument("--match", default="", metavar="TEXT", help='only shapes with this: "3x3", "backward"')
-    layers.add_argument("--seconds", type=_positive, default=0.5, metavar="S", help="time for each shape (0.5)")
+    layers.add_argument("--seconds", type=positive, default=0.5, metavar="S", help="time for each shape (0.5)")
     layers.add_argument(
-        "--call-limit", type=_positive, default=2.0, metavar="S", help="leave out what takes longer a call (2)"
+        "--call-limit", type=positive, default=2.0, metavar="S", help="leave out what takes longer a call (2)"
     )
-    layers.add_argument("--minutes", type=_positive, default=1e6, metavar="M", help="stop after so many")
+    layers.add_argument("--minutes", type=positive, default=1e6, metavar="M", help="stop after so many")
     layers.add_argument(
         "--results",
         metavar="FILE",
@@ -180,43 +177,3 @@ def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> arg
     layers.add_argument("--again", action="store_true", help="measure what is in that file once more")
     layers.add_argument("--chart", metavar="FILE", help="picture of the ratios: .png, .svg or .pdf")
     return command
-
-
-# ---------------------------------------------------------------- types of values
-
-
-def _whole(minimum: int) -> Callable[[str], int]:
-    def integer(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-        if value < minimum:
-            raise argparse.ArgumentTypeError(f"must be at least {minimum}, received {value}")
-        return value
-
-    return integer
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be above 0, received {text}")
-    return value
-
-
-def _share(text: str) -> float:
-    value = _positive(text)
-    if value >= 1:
-        raise argparse.ArgumentTypeError(f"must be between 0 and 1, received {text}")
-    return value
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", text.strip().lower())
-    if match is None or min(size := (int(match[1]), int(match[2] or match[1]))) < 1:
-        raise argparse.ArgumentTypeError(f"must be a size like 64 or 64x48 (height x width), received {text!r}")
-    return size

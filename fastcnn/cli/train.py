@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     )
     model.metadata.update(_metadata(data))
     history, times = callbacks.History(), report_page.EpochTimes()
-    backup = _backup(output, options.resume)
+    backup = make_backup(output, options.resume)
     start = time.perf_counter()
     try:
         model.fit(
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _backup(output: Path, resume: bool) -> callbacks.BackupAndRestore:
+def make_backup(output: Path, resume: bool) -> callbacks.BackupAndRestore:
     """What writes each epoch's backup, and where `resume` says so goes on from the one that is there."""
     backup = callbacks.BackupAndRestore(output / "backup")
     if not resume:

@@ -33,6 +33,7 @@ def plot_history(history: Any, path: Target, title: str | None = None) -> None:
     values = _checked(getattr(history, "history", history))
     first = getattr(history, "epoch", None)
     start = first[0] + 1 if first else 1
+    numbers = getattr(history, "epochs", {})
     check_target(path)
     panels = _panels(values)
     columns = min(len(panels), 2)
@@ -46,7 +47,10 @@ def plot_history(history: Any, path: Target, title: str | None = None) -> None:
         axes = figure.add_subplot(rows, columns, place)
         for key, label, colour in ((name, "training", BLUE), (f"val_{name}", "validation", ORANGE)):
             if key in values:
-                epochs = range(start, start + len(values[key]))
+                known = numbers.get(key, [])
+                # As its epochs were called, where there are fewer of them than of others.
+                few = len(known) == len(values[key]) < max(map(len, values.values()))
+                epochs = [n + 1 for n in known] if few else range(start, start + len(values[key]))
                 axes.plot(epochs, values[key], label=label, color=colour, marker="o", markersize=3.5, linewidth=1.8)
         axes.set_xlabel("epoch")
         axes.set_ylabel(name.replace("_", " "))
