@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ import pytest
 from PIL import Image, ImageDraw
 
 from fastcnn import Model, layers
+from fastcnn.cli import arguments
 from fastcnn.detection import YOLOX, CenterFace, ForeignDetector
 
 RNG = np.random.default_rng(0)
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "detection.md"
 
 
 def eye(size: Any = (None, None), layout: str = "NHWC") -> Model:
@@ -123,6 +127,33 @@ def test_letters_of_a_package(tmp_path: Path) -> None:
     (found,) = detector.predict(tmp_path / "letters.png", score_threshold=0.15)
     drawn = [pen.textbbox(spot, letter, font=font) for letter, spot in spots.items()]
     np.testing.assert_allclose(found.boxes[np.argsort(found.boxes[:, 0])], drawn, atol=9)
+
+
+@pytest.mark.skipif(not DOCUMENT.exists(), reason="the documents are not beside the tests")
+def test_the_lines_of_the_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    onnx = pytest.importorskip("fastcnn.onnx")
+    # A network that finds the same in each picture: two boxes of class 1, one of them better, and one of class 0.
+    places = np.array([[16, 16, 16, 8, 0.1, 0.9], [17, 16, 16, 8, 0, 0.6], [48, 40, 8, 8, 0.7, 0.1]], np.float32)
+    x = layers.Input((64, 64, 3))
+    y = layers.Dense(18, kernel_initializer="zeros")(layers.GlobalAveragePooling2D()(x))
+    network = Model(x, layers.Reshape((6, 3))(y))
+    network.layers[-2].set_weights([np.zeros((3, 18), np.float32), places.T.ravel()])
+    monkeypatch.chdir(tmp_path)
+    onnx.save(network, "network.onnx")
+    for name in ("street.jpg", "harbour.png"):  # twice as wide as high: margins above and below
+        Image.fromarray(RNG.integers(0, 256, (64, 128, 3), dtype=np.uint8)).save(name)
+    section = DOCUMENT.read_text(encoding="utf-8").split("\n## Detectors that others trained\n")[1].split("\n## ")[0]
+    (block,) = re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(block, "detection.md", "exec"), names)
+    found = names["found"]
+    np.testing.assert_allclose(found.boxes, [[16, 0, 48, 8], [88, 40, 104, 56]], atol=1e-4)
+    assert found.labels.tolist() == [1, 0] and len(capsys.readouterr().out.splitlines()) >= 2
+    # What the document says of the command line's words.
+    for words in re.findall(r"^fastcnn (detect .*?)(?: +#.*)?$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE):
+        assert arguments.parser().parse_args(shlex.split(words)).command == "detect"
 
 
 def packaged(package: str, name: str) -> Path:
