@@ -36,10 +36,10 @@ def match(
     matched = np.empty(shape, np.int64) if taken else None
     if states.size:
         core.call(
-            "match_detections", boxes=np.ascontiguousarray(groups.boxes), starts=groups.starts, truths=groups.truths,
-            truth_starts=groups.truth_starts, crowd=groups.flags.astype(np.uint8), areas=groups.areas, ranges=ranges,
-            thresholds=thresholds, states=states, matched=matched, detections=len(groups.boxes),
-            n_truths=len(groups.truths), groups=len(groups.starts) - 1,
+            "match_detections", boxes=np.ascontiguousarray(groups.boxes), starts=_whole(groups.starts),
+            truths=groups.truths, truth_starts=_whole(groups.truth_starts), crowd=groups.flags.astype(np.uint8),
+            areas=groups.areas, ranges=ranges, thresholds=thresholds, states=states, matched=matched,
+            detections=len(groups.boxes), n_truths=len(groups.truths), groups=len(groups.starts) - 1,
             most_truths=int(np.diff(groups.truth_starts).max(initial=0)), n_ranges=len(ranges),
             n_thresholds=len(thresholds),
         )  # fmt: skip
@@ -107,14 +107,19 @@ def _curves(
     shape = len(counts), *states.shape[1:]
     precision, recall = np.empty((*shape, len(recalls))), np.empty((*shape, len(limits)))
     core.call(
-        "precision_at_recall", states=np.ascontiguousarray(states), order=order, starts=starts, ranks=ranks,
-        positives=np.ascontiguousarray(counts), recalls=recalls, limits=limits, precision=precision, recall=recall,
-        detections=len(order), classes=len(counts), most_positives=int(counts.max(initial=0)),
+        "precision_at_recall", states=np.ascontiguousarray(states), order=_whole(order), starts=_whole(starts),
+        ranks=_whole(ranks), positives=_whole(counts), recalls=recalls, limits=limits, precision=precision,
+        recall=recall, detections=len(order), classes=len(counts), most_positives=int(counts.max(initial=0)),
         n_ranges=states.shape[1], n_thresholds=states.shape[2], n_recalls=len(recalls), n_limits=len(limits),
     )  # fmt: skip
     absent = counts == 0
     precision[absent] = recall[absent] = -1.0
     return precision, recall
+
+
+def _whole(numbers: Ints) -> Ints:
+    """As kernels take them: NumPy's whole numbers are shorter on some machines."""
+    return np.ascontiguousarray(numbers, np.int64)
 
 
 def known_mean(values: Floats) -> float:
