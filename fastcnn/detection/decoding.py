@@ -91,8 +91,11 @@ def _decoded(
     # Logits are compared with the threshold's: scores are worked out for what passes, a few of many thousands.
     least = selection.score_threshold
     limit = -math.inf if least <= 0 else math.inf if least >= 1 else math.log(least / (1 - least))
-    places, labels = np.nonzero(raw[:, 4:] >= limit)
-    logits = raw[places, 4 + labels]
+    # All numbers are compared, boxes' too, as whole memory is gone through many times faster than a part of each row.
+    passed = raw >= limit
+    passed[:, :4] = False
+    places, channels = np.divmod(np.flatnonzero(passed), raw.shape[1])
+    labels, logits = channels - 4, raw[places, channels]
     if len(logits) > selection.candidates:
         # A stable order, so that ties go to the first places.
         best = np.sort(np.argsort(-logits, kind="stable")[: selection.candidates])
