@@ -1,62 +1,39 @@
 /* How far boxes agree, all pairs (contract in kernels.def). One row of the result is one box against all
  * others, which lie side by side, coordinate by coordinate, in scratch memory: then lanes are boxes. */
-#include "kernel.h"
+#include "boxes.h"
 
 /* Rows of y to a tile: some 64 KiB. */
 static int64_t rows_to_tile(const fc_box_iou_args *a) { return fc_max(1, FC_CHUNK / fc_max(1, a->cols)); }
 
 FC_TILES(box_iou) { return a->cols == 0 ? 0 : (a->rows + rows_to_tile(a) - 1) / rows_to_tile(a); }
 
-/* What is known of a box, and of so many side by side (ANGLE: only for CIoU; CROWD: 1 or 0). */
-enum { LEFT, TOP, RIGHT, BOTTOM, AREA, ANGLE, CROWD, PARTS };
+/* ANGLE is only there for CIoU; CROWD is 1 or 0. */
+enum { ANGLE = BOX_PARTS, CROWD, PARTS };
 static int64_t padded(int64_t count) { return FC_ROUND_UP(count, VL); }
 FC_SCRATCH(box_iou) { return (size_t)(PARTS * padded(a->cols)) * sizeof(float); }
 
-/* Written so that NaN stays. */
-FC_INLINE float side(float from, float to) { return to - from < 0.0f ? 0.0f : to - from; }
-
 static void describe(const float *box, int kind, float *to, int64_t step) {
-    for (int k = 0; k < 4; k++) to[k * step] = box[k];
-    const float width = side(box[LEFT], box[RIGHT]), height = side(box[TOP], box[BOTTOM]);
-    to[AREA * step] = width * height;
-    to[ANGLE * step] = kind == FC_CIOU ? atan2f(width, height) : 0.0f;
+    fc_box_parts(box, to, step);
+    to[ANGLE * step] = kind == FC_CIOU ? atan2f(fc_side(box[0], box[2]), fc_side(box[1], box[3])) : 0.0f;
     to[CROWD * step] = 0.0f;
 }
 
-FC_INLINE vf square(vf x) { return vf_mul(x, x); }
-/* p / q, and 0 where q is, unless p is NaN. */
-FC_INLINE vf ratio(vf p, vf q) { return vf_blend(vm_eq(q, vf_zero()), vf_mul(p, vf_zero()), vf_div(p, q)); }
-/* The common stretch of two intervals. */
-FC_INLINE vf common(vf a0, vf a1, vf b0, vf b1) {
-    return vf_max(vf_zero(), vf_sub(vf_min(a1, b1), vf_max(a0, b0)));
-}
-/* The stretch of both together. */
-FC_INLINE vf hull(vf a0, vf a1, vf b0, vf b1) {
-    return vf_max(vf_zero(), vf_sub(vf_max(a1, b1), vf_min(a0, b0)));
-}
-
-/* NaN in either box reaches the result through its area, which is why the order of vf_min's arguments
- * needn't. */
+/* NaN in either box reaches the result through its area, which is why the order of vf_min's arguments needn't
+ * matter. */
 FC_INLINE vf overlap(int kind, const vf *p, const vf *q) {
-    const vf both =
-        vf_mul(common(p[LEFT], p[RIGHT], q[LEFT], q[RIGHT]), common(p[TOP], p[BOTTOM], q[TOP], q[BOTTOM]));
-    const vf all = vf_sub(vf_add(p[AREA], q[AREA]), both);
-    const vf iou = ratio(both, vf_blend(vm_lt(vf_zero(), q[CROWD]), p[AREA], all));
+    const vf common = fc_box_common(p, q), both = fc_box_union(p, q, common);
+    const vf iou = fc_ratio(common, vf_blend(vm_lt(vf_zero(), q[CROWD]), p[BOX_AREA], both));
     if (kind == FC_IOU) return iou;
-    const vf width = hull(p[LEFT], p[RIGHT], q[LEFT], q[RIGHT]),
-             height = hull(p[TOP], p[BOTTOM], q[TOP], q[BOTTOM]);
     if (kind == FC_GIOU) {
-        const vf around = vf_mul(width, height);
-        return vf_sub(iou, ratio(vf_sub(around, all), around));
+        const vf around = vf_mul(fc_hull(p[BOX_LEFT], p[BOX_RIGHT], q[BOX_LEFT], q[BOX_RIGHT]),
+                                 fc_hull(p[BOX_TOP], p[BOX_BOTTOM], q[BOX_TOP], q[BOX_BOTTOM]));
+        return vf_sub(iou, fc_ratio(vf_sub(around, both), around));
     }
-    const vf dx = vf_sub(vf_add(p[LEFT], p[RIGHT]), vf_add(q[LEFT], q[RIGHT]));
-    const vf dy = vf_sub(vf_add(p[TOP], p[BOTTOM]), vf_add(q[TOP], q[BOTTOM]));
-    const vf apart = vf_mul(vf_set1(0.25f), vf_fma(dx, dx, square(dy)));
-    const vf diou = vf_sub(iou, ratio(apart, vf_fma(width, width, square(height))));
+    const vf diou = vf_sub(iou, fc_box_apart(p, q));
     if (kind == FC_DIOU) return diou;
-    const vf v = vf_mul(vf_set1(0.405284735f), square(vf_sub(p[ANGLE], q[ANGLE])));
+    const vf v = vf_mul(vf_set1(0.405284735f), fc_square(vf_sub(p[ANGLE], q[ANGLE])));
     const vf least = vf_add(vf_sub(vf_set1(1.0f), iou), v);
-    return vf_sub(diou, vf_blend(vm_lt(vf_zero(), least), vf_div(square(v), least), vf_zero()));
+    return vf_sub(diou, vf_blend(vm_lt(vf_zero(), least), vf_div(fc_square(v), least), vf_zero()));
 }
 
 FC_INLINE void overlap_rows(const fc_box_iou_args *a, int kind, int64_t first, int64_t last, const float *q) {

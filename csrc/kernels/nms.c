@@ -3,8 +3,8 @@
  * running, lie coordinate by coordinate in scratch memory, so that one box meets VL others at once. No matrix
  * of all pairs is made: a box is only compared with those that were kept, and only up to the one that removes
  * it. */
+#include "boxes.h"
 #include "vec_math.h"
-#include "kernel.h"
 
 /* ---- the order ---- */
 
@@ -76,49 +76,28 @@ FC_RUN(nms_order) {
 
 FC_TILES(nms) { return a->groups; }
 
-enum { LEFT, TOP, RIGHT, BOTTOM, AREA, PARTS, SCORE = PARTS, PLACE, ALL };
+enum { SCORE = BOX_PARTS, PLACE, ALL };
 /* Vectors that are compared between two looks at the result. */
 #define TURN 2
 static int64_t padded(int64_t count) { return FC_ROUND_UP(count, TURN * VL); }
 FC_SCRATCH(nms) { return (size_t)(ALL * padded(a->count)) * sizeof(float); }
 
-FC_INLINE float side(float from, float to) { return to > from ? to - from : 0.0f; }
-static void describe(const float *box, float *to, int64_t step) {
-    for (int k = 0; k < 4; k++) to[k * step] = box[k];
-    to[AREA * step] = side(box[LEFT], box[RIGHT]) * side(box[TOP], box[BOTTOM]);
+FC_INLINE void load_parts(const float *from, int64_t step, vf *q) {
+    for (int k = 0; k < BOX_PARTS; k++) q[k] = vf_load(from + k * step);
+}
+/* Never more than 1, so that what scores are multiplied by isn't negative. */
+FC_INLINE vf iou_of(const vf *p, const vf *q) {
+    const vf common = fc_box_common(p, q);
+    return vf_min(vf_set1(1.0f), fc_ratio(common, fc_box_union(p, q, common)));
 }
 
-FC_INLINE vf square(vf x) { return vf_mul(x, x); }
-FC_INLINE vf common(vf a0, vf a1, vf b0, vf b1) {
-    return vf_max(vf_zero(), vf_sub(vf_min(a1, b1), vf_max(a0, b0)));
-}
-FC_INLINE vf shared_area(const vf *p, const float *q, int64_t step) {
-    return vf_mul(common(p[LEFT], p[RIGHT], vf_load(q + LEFT * step), vf_load(q + RIGHT * step)),
-                  common(p[TOP], p[BOTTOM], vf_load(q + TOP * step), vf_load(q + BOTTOM * step)));
-}
-/* Never more than 1, so that what scores are multiplied by isn't negative; 0 for boxes without an area. */
-FC_INLINE vf iou_of(const vf *p, const float *q, int64_t step) {
-    const vf both = shared_area(p, q, step), all = vf_sub(vf_add(p[AREA], vf_load(q + AREA * step)), both);
-    return vf_blend(vm_lt(vf_zero(), all), vf_min(vf_set1(1.0f), vf_div(both, all)), vf_zero());
-}
-
-/* (distance of the centres / diagonal of the least box around both)^2 */
-FC_INLINE vf distance_of(const vf *p, const float *q, int64_t step) {
-    const vf left = vf_load(q + LEFT * step), top = vf_load(q + TOP * step),
-             right = vf_load(q + RIGHT * step), bottom = vf_load(q + BOTTOM * step);
-    const vf dx = vf_sub(vf_add(p[LEFT], p[RIGHT]), vf_add(left, right)),
-             dy = vf_sub(vf_add(p[TOP], p[BOTTOM]), vf_add(top, bottom)),
-             width = vf_sub(vf_max(p[RIGHT], right), vf_min(p[LEFT], left)),
-             height = vf_sub(vf_max(p[BOTTOM], bottom), vf_min(p[TOP], top));
-    const vf apart = vf_mul(vf_set1(0.25f), vf_fma(dx, dx, square(dy)));
-    return vf_blend(vm_eq(apart, vf_zero()), vf_zero(), vf_div(apart, vf_fma(width, width, square(height))));
-}
-
-/* Which of VL boxes agree with p beyond the threshold. IoU without a division: both > threshold * all. */
-FC_INLINE vm removes(int diou, const vf *p, vf threshold, const float *q, int64_t step) {
-    if (diou) return vm_lt(threshold, vf_sub(iou_of(p, q, step), distance_of(p, q, step)));
-    const vf both = shared_area(p, q, step), all = vf_sub(vf_add(p[AREA], vf_load(q + AREA * step)), both);
-    return vm_lt(vf_mul(threshold, all), both);
+/* Which of VL boxes agree with p beyond the threshold. IoU without a division: common > threshold * union. */
+FC_INLINE vm removes(int diou, const vf *p, vf threshold, const float *from, int64_t step) {
+    vf q[BOX_PARTS];
+    load_parts(from, step, q);
+    if (diou) return vm_lt(threshold, vf_sub(iou_of(p, q), fc_box_apart(p, q)));
+    const vf common = fc_box_common(p, q);
+    return vm_lt(vf_mul(threshold, fc_box_union(p, q, common)), common);
 }
 
 /* Boxes in order; those kept are in `q`, filled up with boxes at 0 of no area, which remove nothing. */
@@ -126,20 +105,20 @@ FC_INLINE void suppress(const fc_nms_args *a, int diou, const int32_t *member, i
                         float *q) {
     const int64_t step = padded(count);
     const vf threshold = vf_set1((float)a->iou_threshold);
-    memset(q, 0, (size_t)(PARTS * step) * sizeof(float));
+    memset(q, 0, (size_t)(BOX_PARTS * step) * sizeof(float));
     for (int64_t i = 0, found = 0; i < count; i++) {
-        float box[PARTS];
-        vf p[PARTS];
+        float box[BOX_PARTS];
+        vf p[BOX_PARTS];
         kept[i] = NAN;
         if (found >= a->limit) continue;
-        describe(a->boxes + (int64_t)member[i] * 4, box, 1);
-        for (int k = 0; k < PARTS; k++) p[k] = vf_set1(box[k]);
+        fc_box_parts(a->boxes + (int64_t)member[i] * 4, box, 1);
+        for (int k = 0; k < BOX_PARTS; k++) p[k] = vf_set1(box[k]);
         int removed = 0;
         for (int64_t j = 0; j < found && !removed; j += TURN * VL)
             removed = vm_any(vm_or(removes(diou, p, threshold, q + j, step),
                                    removes(diou, p, threshold, q + j + VL, step)));
         if (removed) continue;
-        for (int k = 0; k < PARTS; k++) q[k * step + found] = box[k];
+        for (int k = 0; k < BOX_PARTS; k++) q[k * step + found] = box[k];
         found++;
         kept[i] = a->scores[member[i]];
     }
@@ -152,8 +131,10 @@ FC_INLINE float decay(const fc_nms_args *a, int gaussian, const vf *p, float *q,
              slope = vf_set1((float)(-1.0 / a->sigma));
     vf best = vf_set1(-INFINITY);
     for (int64_t j = 0; j < count; j += VL) {
-        const vf iou = iou_of(p, q + j, step), score = vf_load(q + SCORE * step + j);
-        const vf share = gaussian ? vf_exp(vf_mul(slope, square(iou)))
+        vf other[BOX_PARTS];
+        load_parts(q + j, step, other);
+        const vf iou = iou_of(p, other), score = vf_load(q + SCORE * step + j);
+        const vf share = gaussian ? vf_exp(vf_mul(slope, fc_square(iou)))
                                   : vf_blend(vm_lt(threshold, iou), vf_sub(one, iou), one);
         const vf now = vf_mul(score, share);
         vf_store(q + SCORE * step + j, now);
@@ -182,7 +163,7 @@ FC_INLINE void soften(const fc_nms_args *a, int gaussian, const int32_t *member,
     for (int64_t i = 0; i < count; i++) {
         const int32_t place = (int32_t)i;
         kept[i] = NAN;
-        describe(a->boxes + (int64_t)member[i] * 4, q + i, step);
+        fc_box_parts(a->boxes + (int64_t)member[i] * 4, q + i, step);
         q[SCORE * step + i] = a->scores[member[i]];
         memcpy(q + PLACE * step + i, &place, sizeof place);
     }
@@ -191,9 +172,9 @@ FC_INLINE void soften(const fc_nms_args *a, int gaussian, const int32_t *member,
     for (int64_t found = 0, gone = 0; found < a->limit && best > threshold; found++) {
         int64_t at = 0;
         while (q[SCORE * step + at] != best) at++; /* the first of equals */
-        vf p[PARTS];
+        vf p[BOX_PARTS];
         int32_t place;
-        for (int k = 0; k < PARTS; k++) p[k] = vf_set1(q[k * step + at]);
+        for (int k = 0; k < BOX_PARTS; k++) p[k] = vf_set1(q[k * step + at]);
         memcpy(&place, q + PLACE * step + at, sizeof place);
         kept[place] = best;
         q[SCORE * step + at] = -INFINITY;
