@@ -16,6 +16,7 @@ from onnx.reference import ReferenceEvaluator
 
 from ..errors import shown
 from ..graph import Spec
+from .host_boxes import BOXES
 from .host_convolution import CONVOLUTIONS
 from .host_limits import check_result
 from .host_node import Attributes, HostNode, make_proto, schema_of
@@ -46,6 +47,7 @@ OWN: dict[str, list[tuple[int, int | None, Callable[..., Any]]]] = {
     **WINDOWS,
     **CONVOLUTIONS,
     **SAMPLING,
+    **BOXES,
 }
 
 

@@ -1,4 +1,4 @@
-"""Images read at places between their pixels: grids, regions, and the older resizing operators."""
+"""Images read at places between their pixels: grids, and the older resizing operators."""
 
 from __future__ import annotations
 
@@ -95,57 +95,6 @@ def _pixels(images: np.ndarray, places: Sequence[np.ndarray], padding: str, corn
     return found * np.expand_dims(inside, 1) if padding == "zeros" else found
 
 
-def roi_align(node: HostNode, x: np.ndarray, rois: np.ndarray, batch: np.ndarray) -> np.ndarray:
-    """Regions of images resampled to one size (He et al., "Mask R-CNN", 2017, section 3).
-
-    Parameters
-    ----------
-    x : ndarray
-        (batch, channels, height, width)
-    rois : ndarray
-        (regions, 4): left, top, right, bottom.
-    batch : ndarray
-        (regions,): the image of each.
-    """
-    rows, columns, ratio = node["output_height"], node["output_width"], node["sampling_ratio"]
-    # Until opset 15 there was no such attribute, and no half pixel.
-    half = node["coordinate_transformation_mode"] == "half_pixel"
-    maximum = node["mode"] == "max"
-    result = np.zeros((len(rois), x.shape[1], rows, columns), x.dtype)
-    for number, (roi, image) in enumerate(zip(rois.astype(np.float64), batch)):
-        left, top, right, bottom = roi * node["spatial_scale"] - (0.5 if half else 0.0)
-        height, width = bottom - top, right - left
-        if not half:
-            height, width = max(height, 1.0), max(width, 1.0)
-        ys, y_weights = _samples(top, height, rows, ratio, x.shape[2])
-        xs, x_weights = _samples(left, width, columns, ratio, x.shape[3])
-        parts = [
-            x[image][:, ys[i][:, None], xs[j][None]] * (y_weights[i][:, None] * x_weights[j][None])
-            for i in range(2)
-            for j in range(2)
-        ]
-        shape = (x.shape[1], rows, len(ys[0]) // rows, columns, len(xs[0]) // columns)
-        if 0 in shape:
-            continue
-        if maximum:
-            result[number] = np.maximum.reduce(parts).reshape(shape).max(axis=(2, 4))
-        else:
-            result[number] = sum(parts).reshape(shape).mean(axis=(2, 4))
-    return result
-
-
-def _samples(start: float, length: float, bins: int, ratio: int, size: int) -> tuple[list[Any], list[Any]]:
-    """Of all sampling points along an axis: the pixels before and behind, and how much each counts."""
-    count = ratio if ratio > 0 else max(int(np.ceil(length / bins)), 0)
-    points = start + (np.arange(bins * count) + 0.5) * (length / bins / max(count, 1))
-    outside = (points < -1) | (points > size)
-    points = np.clip(points, 0, size - 1)
-    before = np.minimum(points.astype(np.int64), size - 1)
-    behind = np.minimum(before + 1, size - 1)
-    fraction = points - before
-    return [before, behind], [np.where(outside, 0, 1 - fraction), np.where(outside, 0, fraction)]
-
-
 def resize_10(node: HostNode, x: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """Resize of opset 10 and Upsample of opset 9: places are those of the scaled image, rounded down."""
     from .host import HostOperator
@@ -165,7 +114,6 @@ def upsample_7(node: HostNode, x: np.ndarray) -> np.ndarray:
 
 SAMPLING: dict[str, list[tuple[int, int | None, Callable[..., Any]]]] = {
     "GridSample": [(16, None, grid_sample)],
-    "RoiAlign": [(10, None, roi_align)],
     "Resize": [(10, 10, resize_10)],
     "Upsample": [(7, 8, upsample_7), (9, 9, resize_10)],
 }

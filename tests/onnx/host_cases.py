@@ -93,6 +93,15 @@ CASES = {
     "NonMaxSuppression": Case("NonMaxSuppression", 11, {}, [
         boxes(40)[None], RNG.uniform(size=(1, 3, 40)).astype(np.float32), numbers(7),
         numbers(0.4, dtype=np.float32), numbers(0.2, dtype=np.float32)]),
+    "NonMaxSuppression-centres": Case("NonMaxSuppression", 11, {"center_point_box": 1}, [
+        boxes(80).reshape(2, 40, 4), RNG.uniform(-1, 1, size=(2, 3, 40)).astype(np.float32), numbers(30),
+        numbers(0.3, dtype=np.float32)]),
+    "NonMaxSuppression-turned": Case("NonMaxSuppression", 11, {}, [
+        boxes(60).reshape(2, 30, 4)[..., [2, 1, 0, 3]], RNG.uniform(size=(2, 1, 30)).astype(np.float32), numbers(30)]),
+    "NonMaxSuppression-none": Case("NonMaxSuppression", 11, {}, [
+        boxes(5)[None], RNG.uniform(size=(1, 1, 5)).astype(np.float32)]),
+    "RoiAlign-max": Case("RoiAlign", 16, {"output_height": 3, "output_width": 2, "mode": "max"}, [
+        IMAGE, boxes(5) / 10, ints(0, 2, 5)]),
     "Resize-10": Case("Resize", 10, {"mode": "linear"}, [IMAGE, numbers(1, 1, 2, 1.5, dtype=np.float32)]),
     "Resize-10-nearest": Case("Resize", 10, {}, [IMAGE, numbers(1, 1, 2, 0.5, dtype=np.float32)]),
     "RoiAlign": Case(
