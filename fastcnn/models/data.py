@@ -126,7 +126,8 @@ def model_inputs(model: Network, x: Any) -> tuple[list[Column], int]:
         wanted = value.shape[1:]
         row = _row(array, wanted)
         if row is None:
-            hint = "; add a batch axis to a single sample: x[None]" if _row(array[None], wanted) else ""
+            one = _row(array[None], wanted) is not None
+            hint = "; a single sample needs a batch axis, x[None], a dataset of such a step .batch(32)" if one else ""
             raise ValueError(
                 f"{label} must have shape (batch, {', '.join(map(str, wanted))}) for layer {name!r}, "
                 f"received {array.shape}{hint}"

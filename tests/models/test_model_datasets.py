@@ -130,6 +130,8 @@ def test_a_fit_that_fails_leaves_no_thread() -> None:
         small().fit(pipeline(5), verbose=0, callbacks=[Fails()])
     with pytest.raises(ValueError, match="batch 0: x must have shape"):
         small().fit(Dataset.from_arrays(X[:, :2], LABELS).batch(5).prefetch(), verbose=0)
+    with pytest.raises(ValueError, match=r"batch 0: x must have shape .*\.batch\(32\)"):
+        small().fit(Dataset.from_arrays(X, LABELS).prefetch(), verbose=0)
     with pytest.raises(ValueError, match="gave no batches"):
         small().fit(Dataset.from_arrays(X[:0], LABELS[:0]).batch(5).prefetch(), verbose=0)
     assert [t.name for t in threading.enumerate() if t.name.startswith("fastcnn")] == []
