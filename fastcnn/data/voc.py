@@ -64,7 +64,8 @@ def detection_dataset_from_voc(
     Dataset
         Batches ``(images, labels, boxes)``: uint8 (n, height, width, channels), and lists with int64 (k,) and float32
         (k, 4) of each picture: left, top, right, bottom, in the pixels of the resized pictures; with `details` a list
-        of `Details` behind them. Pictures without things have k = 0.
+        of `Details` behind them. Pictures without things have k = 0. Boxes of which ``crop_to_aspect_ratio`` leaves
+        less than a tenth aren't there.
 
     Raises
     ------
