@@ -73,7 +73,7 @@ def augmentation(seed: int) -> Compose:
             RandomZoom((-0.3, 0.3), fill_mode="constant", seed=seed + 2),
             RandomTranslation(0.1, 0.1, fill_mode="constant", seed=seed + 3),
             RandomColorJitter(
-                brightness_factor=0.2, contrast_factor=0.2, saturation_factor=0.2, hue_factor=0.02, seed=seed + 4
+                brightness_factor=0.1, contrast_factor=0.2, saturation_factor=(0.4, 0.6), hue_factor=0.02, seed=seed + 4
             ),
         ]
     )
