@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -234,6 +236,30 @@ def test_huge_regions_come_to_an_end() -> None:
         found = ops.roi_align(maps, [[-size, -size, size, size], [size, 0, size, 9]], 3)
         assert np.isfinite(found).all()
         assert np.isfinite(ops.roi_align_backward(found, maps, [[-size, -size, size, size]] * 2, 3)).all()
+
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "detection.md"
+
+
+@pytest.mark.skipif(not DOCUMENT.exists(), reason="the documents are not beside the tests")
+def test_the_section_about_boxes_runs() -> None:
+    section = DOCUMENT.read_text(encoding="utf-8").split("\n## Boxes as functions\n")[1].split("\n## ")[0]
+    block = re.findall(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)[0]
+    names: dict[str, Any] = {}
+    told: list[tuple[Any, str]] = []
+    for line in block.splitlines():
+        exec(compile(line, str(DOCUMENT), "exec"), names)
+        code, _, comment = line.partition("#")
+        if comment.lstrip().startswith("["):
+            told.append((eval(code, names), comment.split("]:")[0].split(";")[0]))
+    assert len(told) == 3
+    for found, wanted in told:
+        numbers = [float(n) for n in re.findall(r"[\d.]+", wanted)]
+        np.testing.assert_allclose(np.ravel(found), numbers, atol=5e-4)
+    assert len(names["points"]) == 2100
+    assert names["regions"].shape == (4, 7, 7, 64)
+    assert names["gradient"].shape == names["features"].shape
+    np.testing.assert_allclose(names["again"], names["near"], atol=1e-3)
 
 
 BOX, MAP = np.array([[0, 0, 4, 4]]), np.zeros((2, 4, 4, 1))
