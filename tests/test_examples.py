@@ -92,6 +92,31 @@ def test_folder(tmp_path: Path) -> None:
     assert (tmp_path / "m.safetensors").exists()
 
 
+def test_cells(tmp_path: Path) -> None:
+    """On a folder in VOC's form with a few bright squares, one of them listed without an area."""
+    pytest.importorskip("matplotlib")
+    rng = np.random.default_rng(0)
+    for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        (tmp_path / "VOC" / folder).mkdir(parents=True)
+    for i in range(16):
+        pixels = rng.integers(0, 60, (60, 80, 3), dtype=np.uint8)
+        x, y = rng.integers(0, (50, 30))
+        pixels[y : y + 30, x : x + 30, 2 * (i % 2)] = 220
+        Image.fromarray(pixels).save(tmp_path / f"VOC/JPEGImages/{i}.png")
+        sides = ((x, y, x + 30, y + 30), *(((5, 5, 5, 5),) if i == 3 else ()))
+        boxes = [f"<xmin>{a}</xmin><ymin>{b}</ymin><xmax>{c}</xmax><ymax>{d}</ymax>" for a, b, c, d in sides]
+        things = [f"<object><name>{'ab'[i % 2]}</name><bndbox>{box}</bndbox></object>" for box in boxes]
+        (tmp_path / f"VOC/Annotations/{i}.xml").write_text(f"<annotation>{''.join(things)}</annotation>")
+    for part, numbers in (("train", range(8)), ("val", range(8, 12)), ("test", range(12, 16))):
+        (tmp_path / f"VOC/ImageSets/Main/{part}.txt").write_text("\n".join(map(str, numbers)))
+    words = ["--data", "VOC", "--epochs", "2", "--image-size", "64", "96", "--batch-size", "4", "--output", "out"]
+    printed = start("detect_cells.py", tmp_path, *words)
+    assert re.search(r"train: 1 entry of the listing .*\n.*3\.xml: box 2 .*has no area", printed)
+    assert re.search(r"epoch +2 .* val_AP50 \d", printed)
+    assert re.search(r"\| a \| 2 \| [\d.]+ \|", printed) and "| **mean** |" in printed
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"cells.png", "cells-learning.png", "cells.safetensors"}
+
+
 def coloured(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Pictures of CIFAR-10's size, each class of a colour of its own, and their classes."""
     rng = np.random.default_rng(0)
