@@ -81,6 +81,7 @@ from .normalization import BatchNormalization
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .pooling1d import AveragePooling1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D
 from .preprocessing import Normalization
+from .regions import RoIAlign
 from .reshaping import Permute
 from .resizing import CenterCrop, Resizing, UpSampling2D
 from .simple import Dropout, Flatten, Rescaling, Reshape
@@ -101,7 +102,7 @@ CLASSES: dict[str, type[Layer]] = {
         InputLayer, Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D, Dense,
         MaxPooling1D, AveragePooling1D, GlobalMaxPooling1D, GlobalAveragePooling1D,
         MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D, GlobalAveragePooling2D,
-        ZeroPadding1D, Cropping1D, ZeroPadding2D, Cropping2D, UpSampling2D, Resizing, CenterCrop,
+        ZeroPadding1D, Cropping1D, ZeroPadding2D, Cropping2D, UpSampling2D, Resizing, CenterCrop, RoIAlign,
         Flatten, Reshape, Permute,
         LayerNormalization, GroupNormalization, Normalization, GaussianNoise, SpatialDropout1D, SpatialDropout2D,
         BatchNormalization, Activation, ReLU, LeakyReLU, PReLU, ELU, SELU, GELU, SiLU,
@@ -238,6 +239,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Resizing",
+    "RoIAlign",
     "SeparableConv2D",
     "SiLU",
     "Softmax",

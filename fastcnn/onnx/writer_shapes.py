@@ -132,6 +132,41 @@ def _first_two(w: Writer, node: Node) -> list[str]:
     return [w.constant([place], node.name, np.int64) for place in (0, 2)]
 
 
+def roi_align(w: Writer, node: Node) -> None:
+    """ONNX takes the boxes of all images in one list, and beside it the image of each."""
+    x, boxes, y, attrs = operand(node), operand(node, 1), node.outputs[0], node.attrs
+    if attrs["aligned"] and w.opset < 16:
+        raise ValueError(f"layer {node.name!r}: aligned regions need opset 16, not {w.opset}")
+    given = w.get(boxes, (0, 1, 2))
+    sizes = w.emit("Shape", [given], node.name)
+    start, one, two = (w.constant([k], node.name, np.int64) for k in range(3))
+    count = w.emit("Gather", [sizes, w.constant(0, node.name, np.int64)], node.name)
+    numbers = [w.constant(k, node.name, np.int64) for k in (0, 1)]
+    images = w.emit("Unsqueeze", [w.emit("Range", [numbers[0], count, numbers[1]], node.name), one], node.name)
+    spread = w.emit("Expand", [images, w.emit("Slice", [sizes, start, two], node.name)], node.name)
+    of = w.emit("Reshape", [spread, w.constant([-1], node.name, np.int64)], node.name)
+    rows = w.emit("Reshape", [given, w.constant([-1, 4], node.name, np.int64)], node.name)
+    regions = w.emit(
+        "RoiAlign",
+        [w.get(x, channels_first(4)), rows, of],
+        node.name,
+        output_height=attrs["size"][0],
+        output_width=attrs["size"][1],
+        sampling_ratio=attrs["samples"],
+        spatial_scale=float(attrs["scale"]),
+        # Before opset 16 there was only the latter.
+        coordinate_transformation_mode="half_pixel"
+        if attrs["aligned"]
+        else "output_half_pixel"
+        if w.opset >= 16
+        else None,
+    )
+    last = w.emit("Transpose", [regions], node.name, perm=[0, 2, 3, 1])
+    tail = w.constant([*attrs["size"], x.shape[3]], node.name, np.int64)
+    wanted = w.emit("Concat", [w.emit("Slice", [sizes, start, two], node.name), tail], node.name, axis=0)
+    w.define(y, w.emit("Reshape", [last, wanted], node.name))
+
+
 def upsample2d(w: Writer, node: Node) -> None:
     x = operand(node)
     order = w.order(x)
@@ -170,6 +205,7 @@ SHAPES: dict[str, Callable[[Writer, Node], None]] = {
     "permute": permute,
     "reshape": reshape,
     "resize": resize,
+    "roi_align": roi_align,
     "slice": slice_node,
     "slice_backward": slice_backward,
     "upsample2d": upsample2d,

@@ -24,6 +24,7 @@ from . import (  # noqa: F401  (they register how operations are lowered)
     rules_other,
     rules_random,
     rules_resize,
+    rules_roi_align,
     rules_softmax,
     rules_strided,
     rules_transpose,

@@ -196,7 +196,7 @@ def test_layer(case: LayerCase, tmp_path: Path) -> None:
 def test_every_layer_is_tested(make: str) -> None:
     tested = {type(case.make()).__name__ for case in CASES}
     # In this file; test_model_batch_norm.py; test_model_augmentation.py.
-    elsewhere = {"InputLayer", "Concatenate", "Dot", "BatchNormalization"}
+    elsewhere = {"InputLayer", "Concatenate", "Dot", "RoIAlign", "BatchNormalization"}
     elsewhere |= {name for name, layer in L.CLASSES.items() if issubclass(layer, AugmentationLayer)}
     assert make in tested | elsewhere | set(MERGES)
 
@@ -235,6 +235,35 @@ def test_merging(kind: str, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> 
         return float((y * expected(x[0] + p, x[1] + q)).mean())
 
     check_gradients(loss, model.get_weights(), gradients(model, x, y))
+
+
+@pytest.mark.parametrize(("samples", "aligned"), [(2, True), (0, False)])
+def test_regions(samples: int, aligned: bool, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    maps, boxes = L.Input(IMAGE), L.Input((5, 4))
+    layer = L.RoIAlign((2, 3), 0.5, samples, aligned)
+    model = Model([maps, boxes], layer([Offset()(maps), Offset()(boxes)]))
+    model.compile(SGD(1.0), product)
+    corner = rng.uniform(-4, 14, (3, 5, 2))
+    x = [rng.standard_normal((3, *IMAGE)), np.concatenate([corner, corner + rng.uniform(2, 9, (3, 5, 2))], 2)]
+    x = [a.astype(np.float32) for a in x]
+
+    def expected(features: np.ndarray) -> np.ndarray:
+        image = np.repeat(np.arange(3), 5)
+        found = ref.roi_align(features, x[1].reshape(-1, 4), image, (2, 3), 0.5, samples, aligned)
+        return found.reshape(3, 5, 2, 3, -1)
+
+    close(model.predict(x), expected(x[0]))
+    assert not expected(x[0]).all(), "nothing lies outside"
+    y = (rng.standard_normal((3, 5, 2, 3, 4)) * 360).astype(np.float32)
+    of_maps, of_boxes = gradients(model, x, y)
+    check_gradients(lambda p: float((y * expected(x[0] + p)).mean()), model.get_weights()[:1], [of_maps])
+    assert not of_boxes.any()
+    assert L.RoIAlign.from_config(layer.get_config()).get_config() == layer.get_config()
+    plain = Model([maps, boxes], layer([maps, boxes]))
+    plain.save(tmp_path / "regions.safetensors")
+    np.testing.assert_array_equal(load_model(tmp_path / "regions.safetensors").predict(x), model.predict(x))
+    assert model.predict([a[:0] for a in x]).shape == (0, 5, 2, 3, 4)
 
 
 @pytest.mark.parametrize("kind", MERGES)

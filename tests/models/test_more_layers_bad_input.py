@@ -55,6 +55,17 @@ LAYERS: list[tuple[Callable[[], Any], str]] = [
     (lambda: L.SpatialDropout2D(1.0, name="bad"), "layer 'bad': rate must be a number from 0 to below 1"),
     (chain(L.SpatialDropout1D(0.5, name="bad")), r"layer 'bad' \(SpatialDropout1D\) takes inputs of rank 3"),
     (lambda: L.GaussianNoise(-0.5, name="bad"), "layer 'bad': stddev must be a finite number of at least 0"),
+    (lambda: L.RoIAlign(0, name="bad"), "layer 'bad': output_size must be at least 1"),
+    (lambda: L.RoIAlign(7, -1, name="bad"), "layer 'bad': spatial_scale must be a finite number of at least 0"),
+    (lambda: L.RoIAlign(7, name="bad")(L.Input((9, 9, 3))), "layer 'bad': takes a list of two inputs"),
+    (
+        lambda: L.RoIAlign(7, name="bad")([L.Input((9, 9, 3)), L.Input((4,))]),
+        r"layer 'bad': roi_align: boxes must be \(batch, k, 4\), received shape \(None, 4\)",
+    ),
+    (
+        lambda: L.RoIAlign(7, name="bad")([L.Input((9, 3)), L.Input((5, 4))]),
+        r"layer 'bad': roi_align: feature maps must be \(batch, height, width, channels\)",
+    ),
     (lambda: L.Dot(0, name="bad"), "layer 'bad': axes must be one or two integers other than 0"),
     (lambda: L.Dot((1, 2, 3), name="bad"), "layer 'bad': axes must be one or two integers other than 0"),
     (lambda: L.Dot(1, name="bad")(L.Input((3,))), "layer 'bad': takes a list of two or more inputs"),

@@ -44,6 +44,11 @@ def adapted() -> Model:
     return Model(x, layer(x))
 
 
+def regions(layer: layers.RoIAlign) -> Model:
+    x, boxes = Input(IMAGE), Input((5, 4))
+    return Model([x, boxes], layer([x, boxes]))
+
+
 #: A model for each class of `fastcnn.layers`, and for arguments that change what is written.
 LAYERS: dict[str, Callable[[], Model]] = {
     "Activation": one(lambda: layers.Activation("tanh")),
@@ -97,6 +102,8 @@ LAYERS: dict[str, Callable[[], Model]] = {
     "PReLU": one(layers.PReLU),
     "PReLU-channels": one(lambda: layers.PReLU(shared_axes=[1, 2])),
     "ELU": one(lambda: layers.ELU(0.5)),
+    "RoIAlign": lambda: regions(layers.RoIAlign((2, 3), 4.0, 2)),
+    "RoIAlign-adaptive": lambda: regions(layers.RoIAlign(2, 8.0, aligned=False)),
     "SELU": one(layers.SELU),
     "GELU": one(layers.GELU),
     "GELU-tanh": one(lambda: layers.GELU(approximate=True)),

@@ -14,6 +14,7 @@ from . import (  # noqa: F401
     pool,
     random,
     resize,
+    roi_align,
     softmax,
     strided,
 )
