@@ -14,8 +14,9 @@ from PIL import Image
 import fastcnn
 from fastcnn import ops
 from fastcnn._ops import core
-from fastcnn.callbacks import ModelCheckpoint
-from fastcnn.data import Dataset, letterbox
+from fastcnn.callbacks import BackupAndRestore, LambdaCallback, ModelCheckpoint
+from fastcnn.data import Dataset, letterbox, scattered_objects
+from fastcnn.data.augment import RandomFlip
 from fastcnn.detection import DetectionModel, Selection, decode
 from fastcnn.layers import Conv2D, Input
 from fastcnn.losses import DetectionLoss
@@ -223,6 +224,30 @@ def test_training_repeats_bit_by_bit() -> None:
     one = trained(1)
     assert all(a.tobytes() == b.tobytes() for a, b in zip(one, trained(1)))
     assert all(a.tobytes() == b.tobytes() for a, b in zip(one, trained(3)))
+
+
+def test_an_interrupted_training_goes_on(tmp_path: Path) -> None:
+    """Killed within an epoch and begun again: the weights are those of a training that nothing happened to."""
+
+    def train(stop: int | None, callbacks: list[Any]) -> list[np.ndarray]:
+        model = tiny()
+        model.compile()
+        things = np.full((2, 28, 28), 200, np.uint8)
+        data = scattered_objects(things, [0, 1], 12, SIZE, (1, 3), batch_size=4).map(RandomFlip(seed=4))
+        steps = iter(range(100))
+
+        def end(batch: int, logs: Any = None) -> None:
+            if next(steps) == stop:
+                raise KeyboardInterrupt
+
+        listeners = [*callbacks, LambdaCallback(on_train_batch_end=end)]
+        model.fit(data, validation_data=dataset(4), epochs=3, verbose=0, callbacks=listeners)
+        return model.get_weights()
+
+    with pytest.raises(KeyboardInterrupt):
+        train(4, [BackupAndRestore(tmp_path, save_freq=1)])
+    resumed = train(None, [BackupAndRestore(tmp_path, save_freq=1)])
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(train(None, []), resumed, strict=True))
 
 
 def test_bad_data() -> None:
