@@ -128,12 +128,12 @@ class DetectionLoss(Loss):
         return target[:1]
 
     def check_target(self, target: np.ndarray, label: str) -> None:
-        """Class numbers are whole and below `num_classes`, and nothing is NaN."""
+        """Class numbers are whole and below `num_classes`, and everything is finite."""
         classes = target[..., 0]
         real = classes >= 0
-        if np.isnan(target).any():
-            image = int(np.argwhere(np.isnan(target))[0][0])
-            raise ValueError(f"{label} must hold classes and boxes, received NaN for image {image}")
+        if not np.isfinite(target).all():
+            image = int(np.argwhere(~np.isfinite(target))[0][0])
+            raise ValueError(f"{label} must hold classes and boxes, received NaN or infinity for image {image}")
         wrong = real & ((classes >= self.num_classes) | (classes != np.floor(classes)))
         if wrong.any():
             at = tuple(int(i) for i in np.argwhere(wrong)[0])

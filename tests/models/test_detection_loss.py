@@ -273,7 +273,8 @@ def _row(*numbers: float) -> Array:
         (np.zeros((2, 3, 4)), r"y must have shape \(batch, any number, 5\)"),
         (_row(CLASSES, 1, 1, 5, 5), "class numbers must be whole, below 3, .* received 3 for image 0, row 0"),
         (_row(0.5, 1, 1, 5, 5), "received 0.5 for image 0, row 0"),
-        (_row(0, 1, np.nan, 5, 5), "must hold classes and boxes, received NaN for image 0"),
+        (_row(0, 1, np.nan, 5, 5), "must hold classes and boxes, received NaN or infinity for image 0"),
+        (_row(0, 1, 1, 5, np.inf), "received NaN or infinity for image 0"),
     ],
 )
 def test_bad_targets(y: Array, message: str) -> None:
