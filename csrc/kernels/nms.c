@@ -12,7 +12,8 @@ FC_TILES(nms_order) {
     (void)a;
     return 1;
 }
-FC_SCRATCH(nms_order) { return (size_t)a->count * 2 * sizeof(uint64_t); }
+/* Never nothing, so that there is an address to count from. */
+FC_SCRATCH(nms_order) { return (size_t)fc_max(1, a->count) * 2 * sizeof(uint64_t); }
 
 /* A number that is the smaller the larger the score is; both zeros are one. */
 static uint32_t rank_of(float score) {
@@ -80,7 +81,7 @@ enum { SCORE = BOX_PARTS, PLACE, ALL };
 /* Vectors that are compared between two looks at the result. */
 #define TURN 2
 static int64_t padded(int64_t count) { return FC_ROUND_UP(count, TURN * VL); }
-FC_SCRATCH(nms) { return (size_t)(ALL * padded(a->count)) * sizeof(float); }
+FC_SCRATCH(nms) { return (size_t)(ALL * padded(fc_max(1, a->count))) * sizeof(float); }
 
 FC_INLINE void load_parts(const float *from, int64_t step, vf *q) {
     for (int k = 0; k < BOX_PARTS; k++) q[k] = vf_load(from + k * step);
