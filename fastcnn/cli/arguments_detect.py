@@ -49,8 +49,8 @@ def _train(actions: Any) -> argparse.ArgumentParser:
     command.add_argument("data", metavar="DATA")
     _data_options(command)
     command.add_argument("--epochs", type=whole(1), default=100, metavar="N", help="passes over the data (100)")
-    command.add_argument("--batch-size", type=whole(1), default=16, metavar="N", help="pictures a step (16)")
-    command.add_argument("--learning-rate", type=positive, default=0.002, metavar="R", help="AdamW's highest (0.002)")
+    command.add_argument("--batch-size", type=whole(1), default=8, metavar="N", help="pictures a step (8)")
+    command.add_argument("--learning-rate", type=positive, default=0.001, metavar="R", help="AdamW's highest (0.001)")
     command.add_argument(
         "--image-size", type=size, default=(320, 320), metavar="N or HxW", help="multiples of 32 (320)"
     )

@@ -99,12 +99,13 @@ def _augmentation(seed: int | None) -> augment.Compose:
     """Things may be mirrored, of another size and elsewhere, and in another light."""
     return augment.Compose(
         [
-            augment.Mosaic(0.5),
+            augment.Mosaic(0.3),
             augment.RandomFlip("horizontal"),
             augment.RandomZoom((-0.3, 0.3), fill_mode="constant"),
             augment.RandomTranslation(0.1, 0.1, fill_mode="constant"),
+            # A saturation of 0.5 leaves colours as they are; a single number would draw from 0 to it, grey pictures.
             augment.RandomColorJitter(
-                brightness_factor=0.2, contrast_factor=0.2, saturation_factor=0.2, hue_factor=0.02
+                brightness_factor=0.1, contrast_factor=0.2, saturation_factor=(0.4, 0.6), hue_factor=0.02
             ),
         ],
         seed=seed,
