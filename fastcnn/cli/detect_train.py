@@ -21,6 +21,8 @@ from .train import FOLDER_SPLIT, make_backup
 
 #: So many steps the rate rises, a tenth of them at most: the first gradients are large.
 _WARM_UP = 100
+#: Pictures of so many bytes in all are kept in memory instead of decoded in each epoch.
+_KEPT = 1 << 30
 #: By what the best network is chosen.
 _MONITOR = "val_AP50"
 
@@ -35,6 +37,9 @@ def run(options: argparse.Namespace) -> int:
         utils.set_random_seed(options.seed)
     source = detect_data.find(options.data, options.format, options.images)
     train, validation, test = _parts(source, options)
+    height, width = options.image_size
+    if 3 * height * width * (len(train) + len(validation)) <= _KEPT:
+        train, validation = train.cache(), validation.cache()
     names = train.class_names or []
     print(f"data: {options.data} ({source.form.upper()}), {len(names)} classes: {', '.join(names)}")
     print(f"training on {len(train)} pictures, validating on {len(validation)}")

@@ -123,6 +123,8 @@ def checked(found: Any, decoder: Any) -> tuple[Array, Array, Array, Array | None
         raise TypeError(f"{name} must return (boxes, scores, labels) or these and keypoints, received {shown(found)}")
     boxes, scores, labels, *rest = (np.asarray(part) for part in found)
     count = len(scores) if scores.ndim else 0
+    if count == boxes.size == 0:  # nothing, be it an empty list
+        boxes = boxes.reshape(0, 4)
     if boxes.shape != (count, 4) or scores.shape != (count,) or labels.shape != (count,):
         raise ValueError(
             f"{name} must return boxes (k, 4), scores (k,) and labels (k,), received {boxes.shape}, {scores.shape} and "

@@ -77,6 +77,11 @@ def test_pixels_arrive_as_asked_for() -> None:
     (one,) = ForeignDetector(eye(), nothing, layout="NHWC").predict(image[..., 0], 0.25)
     np.testing.assert_array_equal(seen[-1], np.repeat(image[..., :1], 3, axis=2))
     assert one.keypoints is None
+    # Empty lists are nothing too; a score right on the threshold is enough, and what isn't finite is never found.
+    assert not ForeignDetector(eye(), lambda *_: ([], [], []), layout="NHWC").predict(image)[0].boxes.any()
+    odd = np.array([[1, 1, 9, 9], [np.nan, 1, 9, 9], [20, 1, 29, 9]]), np.array([0.5, 0.9, np.nan]), np.array([0, 0, 0])
+    (one,) = ForeignDetector(eye(), lambda *_: odd, layout="NHWC").predict(image, 0.5)
+    np.testing.assert_array_equal(one.boxes, [[1, 1, 9, 9]])
 
 
 def test_yolox_places() -> None:
