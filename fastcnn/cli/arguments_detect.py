@@ -94,7 +94,7 @@ def _evaluate(actions: Any) -> argparse.ArgumentParser:
     command.add_argument(
         "--score-threshold", type=fraction, default=0.01, metavar="P", help="the least score that is judged (0.01)"
     )
-    command.add_argument("--iou-threshold", type=fraction, default=0.6, metavar="U", help=_IOU + " (0.6)")
+    command.add_argument("--iou-threshold", type=fraction, default=0.5, metavar="U", help=_IOU + " (0.5)")
     command.add_argument("--max-boxes", type=whole(1), default=100, metavar="N", help="boxes of a picture (100)")
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")
     command.add_argument(
@@ -122,7 +122,7 @@ def _predict(actions: Any) -> argparse.ArgumentParser:
     command.add_argument("images", nargs="+", metavar="IMAGE", help="picture files, folders of them, patterns")
     command.add_argument("--output", default="found", metavar="FOLDER", help="where the files go (./found)")
     command.add_argument("--score-threshold", type=fraction, default=0.25, metavar="P", help="the least score (0.25)")
-    command.add_argument("--iou-threshold", type=fraction, default=0.6, metavar="U", help=_IOU + " (0.6)")
+    command.add_argument("--iou-threshold", type=fraction, default=0.5, metavar="U", help=_IOU + " (0.5)")
     command.add_argument("--max-boxes", type=whole(1), default=100, metavar="N", help="boxes of a picture (100)")
     command.add_argument("--no-drawing", action="store_true", help="only the JSON")
     return command

@@ -32,7 +32,7 @@ class Selection:
     """
 
     score_threshold: float = 0.25
-    iou_threshold: float = 0.6
+    iou_threshold: float = 0.5
     max_boxes: int = 100
     candidates: int = 1000
 

@@ -25,7 +25,7 @@ from .network import SIZES, detector
 from .pictures import pictures
 
 #: What is judged by AP: nearly everything, as the curves of precision over recall have an end for each threshold.
-JUDGED = Selection(score_threshold=0.01, iou_threshold=0.6, max_boxes=100)
+JUDGED = Selection(score_threshold=0.01, iou_threshold=0.5, max_boxes=100)
 #: Rows of the targets of an image, where the loss doesn't say.
 _MAX_BOXES = 100
 #: Of the margins around pictures: that of `pad_to_aspect_ratio`, with which datasets are made.
@@ -258,7 +258,7 @@ class DetectionModel(Model):
         x: Any,
         batch_size: int | None = None,
         score_threshold: float = 0.25,
-        iou_threshold: float = 0.6,
+        iou_threshold: float = 0.5,
         max_boxes: int = 100,
     ) -> list[Detections]:
         """What is in pictures, and where.

@@ -17,6 +17,9 @@ _MEAN, _STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 #: What a place is expected to show something of a class with, before training (Lin et al., "Focal loss for dense object
 #: detection", 2017, section 3.3): else what most places don't show outweighs everything in the first steps.
 _PRIOR = 0.01
+#: The heads' activation. ReLUs there can come to give zeros wherever a rare class is: its logit is then the bias, which
+#: most places hold down, and no gradient leads away from that.
+_BENT = "silu"
 #: Where the sides of boxes lie before training, in strides from a place's centre.
 _REACH = 2.0
 
@@ -108,7 +111,7 @@ def heads(maps: Sequence[Value], classes: int, size: Size) -> Value:
         for kind, tower in towers.items():
             y = x
             for i, shared in enumerate(tower):
-                y = finished(shared(y), f"{kind}_{i + 1}_{stride}")
+                y = finished(shared(y), f"{kind}_{i + 1}_{stride}", _BENT)
             ends[kind] = y
         reach = layers.Softplus(name=f"reach_{stride}")(sides(ends["box"]))
         both = layers.Concatenate(name=f"places_{stride}")([reach, scores(ends["class"])])
