@@ -116,10 +116,14 @@ def _predict(actions: Any) -> argparse.ArgumentParser:
         formatter_class=Formatter,
         epilog="examples:\n"
         "  fastcnn detect predict out/model.safetensors cells.jpg\n"
-        "  fastcnn detect predict out/model.safetensors pictures/ 'more/*.png' --score-threshold 0.5",
+        "  fastcnn detect predict out/model.safetensors pictures/ 'more/*.png' --score-threshold 0.5\n"
+        "  fastcnn detect predict centerface.onnx --decoder centerface people.jpg",
     )
     command.add_argument("model", metavar="MODEL", help="file that `fastcnn detect train` or model.save() wrote")
     command.add_argument("images", nargs="+", metavar="IMAGE", help="picture files, folders of them, patterns")
+    command.add_argument(
+        "--decoder", choices=("centerface", "yolox"), help="MODEL is an ONNX file, of a network of this kind"
+    )
     command.add_argument("--output", default="found", metavar="FOLDER", help="where the files go (./found)")
     command.add_argument("--score-threshold", type=fraction, default=0.25, metavar="P", help="the least score (0.25)")
     command.add_argument("--iou-threshold", type=fraction, default=0.5, metavar="U", help=_IOU + " (0.5)")

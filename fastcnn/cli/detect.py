@@ -20,12 +20,12 @@ from ..data.files import Folder, pictures
 from ..detection import DetectionModel, Detections, Selection
 from ..metrics import save_coco_results
 from ..viz import draw_boxes
-from . import detect_data, detect_report, detect_train
+from . import detect_data, detect_foreign, detect_report, detect_train
 
 #: Which pictures a detector is judged on, the first part that there is.
 _JUDGED = ("test", "val", "all", "train")
 #: Pictures read and looked at together: memory stays small however many are named.
-_AT_ONCE = 16
+_AT_ONCE = 8
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,8 +74,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    model = load(options.model)
-    thresholds = (options.score_threshold, options.iou_threshold, options.max_boxes)
+    model = load(options.model) if options.decoder is None else detect_foreign.load(options.model, options.decoder)
+    taking = {name: getattr(options, name) for name in ("score_threshold", "iou_threshold", "max_boxes")}
     output = Path(options.output)
     output.mkdir(parents=True, exist_ok=True)
     results: list[tuple[int | str, Any, Any, Any]] = []
@@ -92,7 +92,7 @@ def _predict(options: argparse.Namespace) -> int:
                 print(f"fastcnn: {error}", file=sys.stderr)
         if not read:
             continue
-        found = model.predict([pixels for _, pixels in read], None, *thresholds)
+        found = model.predict([pixels for _, pixels in read], **taking)
         for (name, pixels), one in zip(read, found):
             print(f"{name}: {_counted(one, model.class_names)}")
             results.append((_image_id(name), one.boxes, one.scores, one.labels))
@@ -142,6 +142,7 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-def _counted(found: Detections, class_names: list[str]) -> str:
+def _counted(found: Detections, class_names: list[str] | None) -> str:
     counts = Counter(found.labels.tolist())
-    return ", ".join(f"{counts[label]} {class_names[label]}" for label in sorted(counts)) or "nothing found"
+    names = {label: f"of class {label}" if class_names is None else class_names[label] for label in counts}
+    return ", ".join(f"{counts[label]} {names[label]}" for label in sorted(counts)) or "nothing found"

@@ -54,6 +54,9 @@ class CenterFace:
     stride = 4
 
     def __call__(self, outputs: list[Array], image_size: tuple[int, int], score_threshold: float) -> tuple[Array, ...]:
+        if [y.ndim for y in outputs] != [3] * 4 or [len(y) for y in outputs] != [1, 2, 2, 10]:
+            shapes = ", ".join(str(y.shape) for y in outputs)
+            raise ValueError(f"CenterFace needs four maps of 1, 2, 2 and 10 channels, received {shapes}")
         heat, scale, offset, points = outputs
         rows, columns = np.nonzero(heat[0] >= score_threshold)
         size = np.exp(scale[:, rows, columns]) * self.stride
@@ -84,12 +87,12 @@ class YOLOX:
         self.strides = tuple(whole_number(stride, "strides") for stride in strides)
 
     def __call__(self, outputs: list[Array], image_size: tuple[int, int], score_threshold: float) -> tuple[Array, ...]:
-        (raw,) = outputs
         corner, stride = self._places(image_size)
-        if raw.ndim != 2 or len(raw) != len(corner) or raw.shape[1] < 6:
+        raw = outputs[0]
+        if len(outputs) != 1 or raw.ndim != 2 or len(raw) != len(corner) or raw.shape[1] < 6:
             raise ValueError(
-                f"YOLOX needs an output of ({len(corner)}, 5 + classes) for images of {image_size[0]}x{image_size[1]} "
-                f"and strides {self.strides}, received {raw.shape}"
+                f"YOLOX needs one output of ({len(corner)}, 5 + classes) for images of {image_size[0]}x{image_size[1]} "
+                f"and strides {self.strides}, received {', '.join(str(y.shape) for y in outputs)}"
             )
         # Classes only matter where there is anything.
         likely = np.flatnonzero(raw[:, 4] >= score_threshold)

@@ -109,6 +109,11 @@ class ForeignDetector:
         shape = self.model.input_shape
         if not isinstance(shape, tuple) or len(shape) != 4:
             raise ValueError(f"model must have one input of images, it has {shown(shape)}")
+        if shape[0] not in (None, 1):
+            raise ValueError(
+                f"model must take one image at a time, its input is {shape}: read the file with input_shapes that leave "
+                "the first size open"
+            )
         known = (shape[2], shape[3]) if self.layout == "NCHW" else (shape[1], shape[2])
         channels = shape[1] if self.layout == "NCHW" else shape[3]
         if channels not in (3, None):

