@@ -111,8 +111,8 @@ class ForeignDetector:
             raise ValueError(f"model must have one input of images, it has {shown(shape)}")
         if shape[0] not in (None, 1):
             raise ValueError(
-                f"model must take one image at a time, its input is {shape}: read the file with input_shapes that leave "
-                "the first size open"
+                f"model must take one image at a time, its input is {shape}: read its file with input_shapes that "
+                "leave the first size open"
             )
         known = (shape[2], shape[3]) if self.layout == "NCHW" else (shape[1], shape[2])
         channels = shape[1] if self.layout == "NCHW" else shape[3]
