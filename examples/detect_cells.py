@@ -130,7 +130,7 @@ def sheet(model: DetectionModel, test: Dataset, rows: int = 2, columns: int = 4)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder or archive in VOC's form, or a folder in an archive")
-    parser.add_argument("--epochs", type=int, default=150)
+    parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--image-size", type=int, nargs=2, default=(320, 416), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--size", choices=("small", "medium", "large"), default="small")
     parser.add_argument("--batch-size", type=int, default=8)

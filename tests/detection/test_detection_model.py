@@ -15,9 +15,9 @@ import fastcnn
 from fastcnn import ops
 from fastcnn._ops import core
 from fastcnn.callbacks import BackupAndRestore, LambdaCallback, ModelCheckpoint
-from fastcnn.data import Dataset, letterbox, scattered_objects
+from fastcnn.data import Dataset, Details, DetectionTargets, Placement, letterbox, scattered_objects
 from fastcnn.data.augment import RandomFlip
-from fastcnn.detection import DetectionModel, Selection, decode
+from fastcnn.detection import DetectionModel, Detections, Selection, decode
 from fastcnn.layers import Conv2D, Input
 from fastcnn.losses import DetectionLoss
 from fastcnn.models import Model, clone_model, load_model
@@ -209,6 +209,29 @@ def test_it_learns(assignment: str, tmp_path: Path) -> None:
     assert found["AP50"] == pytest.approx(max(history["val_AP50"]), abs=1e-12) and found["AP"] < found["AP50"]
     arrays = squares(8, seed=1)
     assert best.evaluate(arrays[0], arrays[1:], batch_size=3) == pytest.approx(found)
+
+
+def test_judged_in_the_pixels_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Details bring sizes of objects back to what they are in the files, and say what is ignored."""
+    model = tiny()
+    images = squares(1)[0]
+    labels = [np.array([0, 1])]
+    boxes = [np.array([[8, 12, 28, 32], [40, 20, 80, 60]], np.float32)]
+    details = [
+        Details("a.jpg", "a", (144, 192), Placement(0.5, 0.5, 0, -4), np.array([False, True]), np.array([1600, 6400.0]))
+    ]
+    # Both objects are found, and something in the ignored one, which is no mistake.
+    found = Detections(
+        boxes[0][[0, 1, 1]] + np.float32([[0], [0], [3]]), np.float32([0.9, 0.8, 0.95]), np.array([0, 1, 1])
+    )
+    monkeypatch.setattr(model, "_found", lambda images, selection: [found])
+    numbers = model.evaluate(Dataset.from_generator(lambda: [(images, labels, boxes, details)]))
+    assert numbers["AP"] == numbers["AP_medium"] == 1 and numbers["AP_small"] == numbers["AP_large"] == -1
+    plain = model.evaluate(Dataset.from_generator(lambda: [(images, labels, boxes)]))
+    assert plain["AP_small"] == 1 and plain["AP50"] == pytest.approx(1) and plain["AP_medium"] < 1
+    # What is ignored isn't trained on either.
+    targets = DetectionTargets(4)(images, labels, boxes, details)[1]
+    assert targets[0, :, 0].tolist() == [0, -1, -1, -1]
 
 
 def trained(threads: int) -> list[np.ndarray]:
