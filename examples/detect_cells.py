@@ -114,10 +114,10 @@ def table(model: DetectionModel, test: Dataset) -> str:
     return "\n".join(lines)
 
 
-def sheet(model: DetectionModel, test: Dataset, rows: int = 2, columns: int = 4) -> Image.Image:
+def sheet(model: DetectionModel, test: Dataset, rows: int = 2, columns: int = 3) -> Image.Image:
     """The first test pictures with what was found in them."""
     images = list(itertools.islice((image for batch in test for image in batch[0]), rows * columns))
-    found = model.predict(images)
+    found = model.predict(images, score_threshold=0.3)
     drawn = [
         draw_boxes(image, one.boxes, one.labels, one.scores, model.class_names) for image, one in zip(images, found)
     ]
