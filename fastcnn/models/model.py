@@ -102,12 +102,15 @@ class Model(Trainer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        from .structure import functional_config
+        """Its layers, how they are joined, and what it is besides, as plain data."""
+        from .structure import functional_config, own_kind
 
-        return functional_config(self)
+        return {**functional_config(self), **own_kind(self)[1]}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Model:
+        """A model with new weights from what `get_config` gave."""
         from .structure import functional_from_config
 
-        return functional_from_config(config)
+        make = getattr(cls, "from_network", functional_from_config)  # those that are more than their layers have one
+        return make(config, [])

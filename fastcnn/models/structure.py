@@ -95,7 +95,7 @@ def describe(layer: Layer, known: Numbers | None = None) -> dict[str, Any]:
     if isinstance(layer, Sequential):
         data = {"class_name": "Sequential", "config": sequential_config(layer, known)}
     elif isinstance(layer, Model):
-        name, settings = _own_kind(layer)
+        name, settings = own_kind(layer)
         data = {"class_name": name, "config": {**functional_config(layer, known), **settings}}
     else:
         data = layers.serialize(layer)
@@ -129,10 +129,12 @@ def _kind(name: Any) -> Any:
     return getattr(importlib.import_module(KINDS[name]), name)
 
 
-def _own_kind(model: Any) -> tuple[str, dict[str, Any]]:
+def own_kind(model: Any) -> tuple[str, dict[str, Any]]:
     """What a model's class is called in files, and what the model is besides its layers."""
-    name = type(model).__name__
-    return (name, {"settings": model.settings()}) if _kind(name) is type(model) else ("Model", {})
+    for kind in type(model).__mro__:  # a class of one's own is in files what it is derived from
+        if _kind(kind.__name__) is kind:
+            return kind.__name__, {"settings": model.settings()}
+    return "Model", {}
 
 
 def clone_model(model: Model) -> Model:
