@@ -15,6 +15,13 @@ from ..models import Model
 STRIDES = (8, 16, 32)
 #: The networks of `fastcnn.applications` that end in maps of stride 32, as `backbone` may name them.
 KNOWN = ("EfficientNetLite0", "MobileNetV2", "MobileNetV3Small", "ResNet18", "ResNet34", "ResNet50", "VGG16")
+#: Mean and standard deviation of the pixels that a network was trained on: one number, or one for each channel.
+Pixels = tuple[Any, Any]
+#: Those of ImageNet's pictures, as nearly all of these networks take them, and of those that take others.
+IMAGENET: Pixels = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+OTHERS: dict[str, Pixels] = {"EfficientNetLite0": (127.0, 128.0)}
+#: Of `residual_backbone`: pixels from -1 to 1.
+OWN: Pixels = (127.5, 127.5)
 #: Channels of the stem and of the stages of strides 4, 8, 16 and 32, and how many blocks each stage has.
 PLAIN = {
     "small": ((16, 32, 64, 128, 192), (1, 1, 2, 1)),
@@ -75,14 +82,14 @@ def finished(x: Value, name: str, activation: str | None = "relu") -> Value:
 
 def make_backbone(
     given: Any, weights: str | os.PathLike[str] | None, size: str, image_size: tuple[int, int]
-) -> tuple[Model, bool]:
+) -> tuple[Model, Pixels]:
     """The backbone that a detector is given, as a model from images to maps of `STRIDES`.
 
     Returns
     -------
     backbone : Model
-    own : bool
-        Whether it is `residual_backbone`, which takes pixels from -1 to 1 as they come.
+    pixels : Pixels
+        What it takes: those of a named network are what its ``preprocess_input`` gives, a Model's are ImageNet's.
 
     Raises
     ------
@@ -95,12 +102,12 @@ def make_backbone(
         if weights is not None:
             raise ValueError(f'weights are those of a named backbone, such as backbone="ResNet18"; received '
                              f"{shown(weights)} without one")  # fmt: skip
-        return residual_backbone(size, shape), True
+        return residual_backbone(size, shape), OWN
     if isinstance(given, str):
         if given not in KNOWN:
             raise unknown_name("backbone", given, KNOWN)
         made = getattr(applications, given)(include_top=False, weights=weights, input_shape=shape)
-        return Model(made.inputs, pyramid_maps(made), name="backbone"), False
+        return Model(made.inputs, pyramid_maps(made), name="backbone"), OTHERS.get(given, IMAGENET)
     if not isinstance(given, Model):
         raise TypeError(f"backbone must be a name ({', '.join(KNOWN)}), a Model or None, received {shown(given)}")
     if weights is not None:
@@ -108,7 +115,7 @@ def make_backbone(
     if not given.built or given.input_shape != (None, *shape):
         wanted = given.input_shape if given.built else "nothing yet"
         raise ValueError(f"backbone must take images of shape (None, {', '.join(map(str, shape))}), takes {wanted}")
-    return Model(given.inputs, pyramid_maps(given), name="backbone"), False
+    return Model(given.inputs, pyramid_maps(given), name="backbone"), IMAGENET
 
 
 def pyramid_maps(model: Model, strides: Sequence[int] = STRIDES) -> list[Value]:

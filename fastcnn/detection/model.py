@@ -58,7 +58,9 @@ class DetectionModel(Model):
         it, between margins; datasets must give images of this size.
     backbone : str, Model or None
         What the pyramid is built on: a network of `fastcnn.applications` ("ResNet18"), any model of such images that
-        has maps of strides 8, 16 and 32, or a residual network that learns well from scratch.
+        has maps of strides 8, 16 and 32, or a residual network that learns well from scratch. A named network is given
+        pixels as its ``preprocess_input`` makes them; a Model those of ImageNet, less mean 123.675, 116.28, 103.53 and
+        divided by 58.395, 57.12, 57.375.
     size : "small", "medium" or "large"
         Width and depth of pyramid and heads, and of the backbone that is made for None.
     weights : path-like, optional
@@ -101,8 +103,8 @@ class DetectionModel(Model):
             raise ValueError(f"image_size must be multiples of {STRIDES[-1]}, received {sides[0]}x{sides[1]}")
         if size not in SIZES:
             raise unknown_name("size", size, SIZES)
-        made, own = make_backbone(backbone, weights, size, sides)
-        image, output = detector(made, own, len(names), sides, SIZES[size])
+        made, pixels = make_backbone(backbone, weights, size, sides)
+        image, output = detector(made, pixels, len(names), sides, SIZES[size])
         super().__init__(image, output, name)
         self._settle(names)
 

@@ -10,10 +10,8 @@ from .. import layers
 from ..graph import Value
 from ..initializers import Constant, RandomNormal
 from ..models import Model
-from .backbones import STRIDES, convolved, finished
+from .backbones import STRIDES, Pixels, convolved, finished
 
-#: Mean and standard deviation of ImageNet's pixels, as PyTorch's networks were trained on them.
-_MEAN, _STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 #: What a place is expected to show something of a class with, before training (Lin et al., "Focal loss for dense object
 #: detection", 2017, section 3.3): else what most places don't show outweighs everything in the first steps.
 _PRIOR = 0.01
@@ -47,21 +45,24 @@ class Size:
 SIZES = {"small": Size(64, False, 1), "medium": Size(96, True, 2), "large": Size(128, True, 3)}
 
 
-def detector(backbone: Model, own: bool, classes: int, image_size: tuple[int, int], size: Size) -> tuple[Value, Value]:
+def detector(
+    backbone: Model, pixels: Pixels, classes: int, image_size: tuple[int, int], size: Size
+) -> tuple[Value, Value]:
     """A detector's input and its output (n, places, 4 + classes).
 
     Parameters
     ----------
     backbone : Model
         Images to maps of `STRIDES`.
-    own : bool
-        Whether it takes pixels from -1 to 1; else as ImageNet's networks do.
+    pixels : Pixels
+        Mean and standard deviation of the pixels that it takes.
     """
     image = layers.Input((*image_size, 3), name="images")
-    if own:
-        x = layers.Rescaling(1 / 127.5, -1.0, name="pixels")(image)
+    mean, std = pixels
+    if isinstance(mean, float):
+        x = layers.Rescaling(1 / std, -mean / std, name="pixels")(image)
     else:
-        x = layers.Normalization(mean=_MEAN, variance=[s * s for s in _STD], name="pixels")(image)
+        x = layers.Normalization(mean=mean, variance=[s * s for s in std], name="pixels")(image)
     maps = pyramid(backbone(x), size)
     return image, heads(maps, classes, size)
 

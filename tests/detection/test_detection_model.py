@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from fastcnn.callbacks import BackupAndRestore, LambdaCallback, ModelCheckpoint
 from fastcnn.data import Dataset, Details, DetectionTargets, Placement, letterbox, scattered_objects
 from fastcnn.data.augment import RandomFlip
 from fastcnn.detection import DetectionModel, Detections, Selection, decode
+from fastcnn.detection.backbones import KNOWN
 from fastcnn.layers import Conv2D, Input
 from fastcnn.losses import DetectionLoss
 from fastcnn.models import Model, clone_model, load_model
@@ -121,6 +123,15 @@ def test_backbones(backbone: str | None) -> None:
     assert np.isfinite(raw).all() and (raw[..., :4] >= 0).all()
 
 
+@pytest.mark.parametrize("name", KNOWN)
+def test_backbones_are_given_the_pixels_they_were_trained_on(name: str) -> None:
+    model = tiny(backbone=name)
+    pixels = squares(1)[0]
+    module = sys.modules[getattr(fastcnn.applications, name).__module__]
+    seen = Model(model.inputs, model.get_layer("pixels").output).predict_on_batch(pixels)
+    np.testing.assert_allclose(seen, module.preprocess_input(pixels), rtol=1e-5, atol=1e-5)
+
+
 def test_sizes_grow() -> None:
     counts = [tiny(size=size).count_params() for size in ("small", "medium", "large")]
     assert counts == sorted(counts) and counts[0] < 2e6 < counts[1] < counts[2]
@@ -176,6 +187,18 @@ def test_files(tmp_path: Path) -> None:
         one.fit(dataset(), epochs=1, verbose=0)
     assert all((a == b).all() for a, b in zip(model.get_weights(), again.get_weights()))
     assert isinstance(clone_model(model), DetectionModel)
+
+
+def test_a_class_derived_from_it_stays_a_detector(tmp_path: Path) -> None:
+    class Mine(DetectionModel):
+        pass
+
+    model = Mine(["red", "blue"], SIZE)
+    model.save(tmp_path / "mine.safetensors")
+    made = DetectionModel.from_config(model.get_config()), Mine.from_config(model.get_config())
+    for again in (load_model(tmp_path / "mine.safetensors"), clone_model(model), *made):
+        assert isinstance(again, DetectionModel) and again.class_names == ["red", "blue"] and again.image_size == SIZE
+    assert isinstance(made[1], Mine)
 
 
 def test_onnx(tmp_path: Path) -> None:
