@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
+
+    from ..data import Placement
 
 
 @dataclass(frozen=True)
@@ -32,3 +35,16 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def in_picture(self, placement: Placement, size: tuple[int, int]) -> Detections:
+        """From the pixels of a network's image to those of the picture of (height, width) that lies in it: cut off at
+        its edges, and without what is beside it, in the margins.
+        """
+        limits = np.array([size[1], size[0]] * 2, np.float32)
+        boxes = np.clip(placement.inverse(self.boxes), 0, limits)
+        there = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        points = None
+        if self.keypoints is not None:
+            flat = self.keypoints.reshape(-1, 2)
+            points = placement.inverse(np.concatenate([flat, flat], axis=1))[:, :2].reshape(self.keypoints.shape)[there]
+        return Detections(boxes[there], self.scores[there], self.labels[there], points)

@@ -176,14 +176,8 @@ class ForeignDetector:
             boxes[passed], scores[passed], overlap, labels=labels[passed], score_threshold=-np.inf, max_boxes=most
         )
         kept = passed[kept]
-        limits = np.array([image.shape[1], image.shape[0]] * 2, np.float32)
-        moved = np.clip(placement.inverse(boxes[kept]), 0, limits)
-        points = None
-        if keypoints is not None:
-            chosen = keypoints[kept]
-            flat = chosen.reshape(-1, 2)
-            points = placement.inverse(np.concatenate([flat, flat], axis=1))[:, :2].reshape(chosen.shape)
-        return Detections(moved, scores, labels[kept], points)
+        seen = Detections(boxes[kept], scores, labels[kept], None if keypoints is None else keypoints[kept])
+        return seen.in_picture(placement, image.shape[:2])
 
     def _prepared(self, image: Array) -> tuple[Array, Placement]:
         """A batch of the one image in the network's size, (1, height, width, 3), and where it lies there."""

@@ -111,6 +111,9 @@ class DetectionModel(Model):
     def _settle(self, names: list[str]) -> None:
         self.class_names = names
         self._judge: CocoMetrics | None = None
+        #: Labels, boxes and details of the batch that is judged, where it came with them.
+        self._truth: tuple[Any, Any, Any] | None = None
+        self._targets: tuple[DetectionLoss, annotated.Targets] | None = None
 
     # ---- structure
 
@@ -157,14 +160,28 @@ class DetectionModel(Model):
         """As `Model.compile`; the loss is `fastcnn.losses.DetectionLoss` if not given."""
         if loss is None:
             loss = DetectionLoss(self.image_size, self.num_classes, STRIDES, _MAX_BOXES)
+        if isinstance(loss, DetectionLoss) and (loss.image_size, loss.strides) != (self.image_size, STRIDES):
+            raise ValueError(f"loss must be of images of {self.image_size} and strides {STRIDES}, as the detector is, "
+                             f"received {loss.image_size} and {loss.strides}")  # fmt: skip
         super().compile(optimizer, loss, *args, **others)
 
-    def fit(self, x: Any = None, y: Any = None, *args: Any, **others: Any) -> Any:
+    def fit(  # type: ignore[override]
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        **others: Any,
+    ) -> Any:
         """Train, as `Model.fit`.
 
         Parameters
         ----------
-        x : Dataset or array
+        x : Dataset, iterable of batches, or array
             Batches ``(images, labels, boxes)``, as the functions `fastcnn.data.detection_dataset_from_…` make them, of
             images of `image_size`; what is `ignored` by their details is not trained on. Or images (n, height, width,
             3).
@@ -172,54 +189,95 @@ class DetectionModel(Model):
             Of images in an array: lists with the class numbers (k,) and the boxes (k, 4) of each.
         validation_data : Dataset, or (images, (labels, boxes))
             After each epoch, or each `validation_freq` epochs, its loss, AP and AP50 are the logs "val_loss", "val_AP"
-            and "val_AP50", which `ModelCheckpoint` and others can monitor. `evaluate` judges in the pixels of the files
-            instead of the images', which only moves the borders between small, medium and large.
-        *args, **others
+            and "val_AP50", which `ModelCheckpoint` and others can monitor. Batches are judged as `evaluate` does it.
+        batch_size, epochs, verbose, callbacks, validation_split, **others
             As for `Model.fit`.
         """
         self._require_compiled()
-        if others.get("validation_data") is not None:
-            others["validation_data"] = self._annotated(others["validation_data"])
-        if isinstance(x, Dataset):
-            if y is not None:
-                raise ValueError("x gives batches that hold labels and boxes themselves; don't give y as well")
-            x = self._annotated(x)
-        elif y is not None:
-            x, y = self._annotated((x, y))
-        return super().fit(x, y, *args, **others)
+        self._check_classes(x)
+        self._check_classes(validation_data)
+        x, y = self._arrays(x, y)
+        if isinstance(validation_data, (tuple, list)) and len(validation_data) in (2, 3):
+            validation_data = (*self._arrays(*validation_data[:2]), *validation_data[2:])
+        return super().fit(
+            x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, **others
+        )  # fmt: skip
 
-    def _annotated(self, data: Any) -> Any:
-        """Data with boxes as its loss takes it."""
+    def train_on_batch(self, x: Any, y: Any = None, *args: Any, **others: Any) -> Any:
+        """As `Model.train_on_batch`, with y = (labels, boxes)."""
+        self._require_compiled()
+        return super().train_on_batch(*self._arrays(x, y), *args, **others)
+
+    def test_on_batch(self, x: Any, y: Any = None, *args: Any, **others: Any) -> Any:
+        """As `Model.test_on_batch`, with y = (labels, boxes)."""
+        self._require_compiled()
+        return super().test_on_batch(*self._arrays(x, y), *args, **others)
+
+    def _check_classes(self, data: Any) -> None:
+        """Class 0 of a dataset must be class 0 of the detector, if both have names."""
+        names = data.class_names if isinstance(data, Dataset) else None
+        if names is None or list(names) == self.class_names:
+            return
+        if self.class_names == _class_names(self.num_classes) or list(names) == _class_names(len(names)):
+            return  # numbers, where nobody said what they are called
+        raise ValueError(f"the dataset's classes must be the detector's, {shown(self.class_names)}, received "
+                         f"{shown(list(names))}; say class_names=model.class_names where it is made")  # fmt: skip
+
+    def _boxes_taken(self) -> annotated.Targets | None:
+        """What makes targets of labels and boxes; None where the loss takes something else."""
         (loss,) = self.objective_losses()
         if not isinstance(loss, DetectionLoss):
-            return data
-        targets = annotated.Targets(loss.max_boxes or _MAX_BOXES, self.image_size, self.num_classes)
-        if isinstance(data, Dataset):
-            return data.map(targets)
-        if isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], (tuple, list)) and len(data[1]) == 2:
-            return targets(data[0], *data[1])
-        return data
+            return None
+        if self._targets is None or self._targets[0] is not loss:
+            made = annotated.Targets(loss.max_boxes or _MAX_BOXES, self.image_size, self.num_classes)
+            self._targets = loss, made
+        return self._targets[1]
+
+    def _arrays(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """Images in an array, and y = (labels, boxes) as the loss takes it."""
+        targets = self._boxes_taken() if isinstance(y, (tuple, list)) and len(y) == 2 else None
+        return (x, y) if targets is None else targets(x, *y)
+
+    def _given(self, item: Any) -> Any:
+        """A batch (images, labels, boxes[, details]), or (images, (labels, boxes)), as the loss takes it."""
+        targets = self._boxes_taken()
+        self._truth = None
+        if targets is None:
+            return item
+        images, *rest = item if isinstance(item, (tuple, list)) and item else (item,)
+        if len(rest) in (1, 2) and isinstance(rest[0], np.ndarray) and rest[0].ndim == 3:
+            return item  # targets already
+        if len(rest) == 1 and isinstance(rest[0], (tuple, list)):
+            rest = list(rest[0])
+        taken = targets(images, *rest[:3])
+        if self._judge is not None:
+            self._truth = rest[0], rest[1], rest[2] if len(rest) > 2 else None
+        return taken
 
     def _step(self, batch: Any, objective: Any, training: bool) -> tuple[float, list[np.ndarray]]:
         loss, predictions = super()._step(batch, objective, training)
         if self._judge is not None and not training:
-            annotated.judge(self._judge, decode(predictions[0], self.image_size, JUDGED), batch.targets[0])
+            found = decode(predictions[0], self.image_size, JUDGED)
+            truth = annotated.of_targets(batch.targets[0]) if self._truth is None else self._truth
+            annotated.update(self._judge, found, *truth)
         return loss, predictions
 
     def _evaluate(self, source: Any, listeners: Any) -> dict[str, float]:
-        """Loss and AP of a validation: what the loss was computed from is judged as well."""
-        self._judge = CocoMetrics(self.class_names)
+        """Loss and AP of a validation."""
+        if self._boxes_taken() is None:
+            return super()._evaluate(source, listeners)
+        self._judge, self._truth = CocoMetrics(self.class_names), None
         try:
             logs = super()._evaluate(source, listeners)
             found = self._judge.result()
         finally:
-            self._judge = None
+            self._judge = self._truth = None
         return {**logs, "AP": found["AP"], "AP50": found["AP50"]}
 
     # ---- judging
 
     def evaluate(  # type: ignore[override]
-        self, x: Any, y: Any = None, batch_size: int | None = None, selection: Selection = JUDGED
+        self, x: Any, y: Any = None, batch_size: int | None = None, selection: Selection = JUDGED, verbose: Any = 0
     ) -> dict[str, float]:
         """Judge it as COCO judges detectors.
 
@@ -232,6 +290,8 @@ class DetectionModel(Model):
             Of images in an array.
         selection : Selection
             What is judged of all that it sees.
+        verbose
+            Nothing is printed; taken since other models' has it.
 
         Returns
         -------
@@ -243,6 +303,7 @@ class DetectionModel(Model):
 
     def judge(self, x: Any, y: Any = None, batch_size: int | None = None, selection: Selection = JUDGED) -> CocoMetrics:
         """The same with all that is known: curves, kinds of errors, numbers of each class; see `CocoMetrics`."""
+        self._check_classes(x)
         metrics = CocoMetrics(self.class_names)
         size = _BATCH if batch_size is None else whole_number(batch_size, "batch_size")
         for images, labels, boxes, details in annotated.batches(x, y, size):
@@ -262,6 +323,7 @@ class DetectionModel(Model):
         score_threshold: float = 0.25,
         iou_threshold: float = 0.5,
         max_boxes: int = 100,
+        verbose: Any = 0,
     ) -> list[Detections]:
         """What is in pictures, and where.
 
@@ -274,6 +336,8 @@ class DetectionModel(Model):
             Pictures looked at together; 16 if not given.
         score_threshold, iou_threshold, max_boxes
             What is taken of all that it sees: see `Selection`.
+        verbose
+            Nothing is printed; taken since other models' has it.
 
         Returns
         -------
@@ -291,10 +355,8 @@ class DetectionModel(Model):
         for batch in annotated.grouped(self._pictures(x), size):
             images = np.empty((len(batch), *self.image_size, 3), np.float32)
             placements = [letterbox(one, self.image_size, _FILL, out=out)[1] for one, out in zip(batch, images)]
-            for seen, one, placement in zip(self._found(images, selection), batch, placements):
-                rows, columns = one.shape[:2]
-                boxes = np.clip(placement.inverse(seen.boxes), 0, np.array([columns, rows] * 2, np.float32))
-                found.append(Detections(boxes, seen.scores, seen.labels))
+            seen = self._found(images, selection)
+            found += [one.in_picture(*where) for one, where in zip(seen, zip(placements, [b.shape[:2] for b in batch]))]
         return found
 
     def _pictures(self, x: Any) -> Iterator[np.ndarray]:

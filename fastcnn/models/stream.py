@@ -116,9 +116,10 @@ class Stream:
         self._all, self._given, self._resumed = state["all"], state["given"] if within else 0, True
 
     def batch(self, item: Any, number: int) -> Batch:
-        if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
-            raise ValueError(f"batch {number}: expected (x, y) or (x, y, sample_weight), received {shown(item)}")
         try:
+            item = self.model._given(item)
+            if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
+                raise ValueError(f"expected (x, y) or (x, y, sample_weight), received {shown(item)}")
             weight = item[2] if len(item) == 3 else None
             return checked_batch(self.model, item[0], item[1], weight, self.class_weight)
         except (ValueError, TypeError) as error:

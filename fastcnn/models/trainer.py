@@ -163,6 +163,10 @@ class Trainer(Predictor):
         logs = tally.logs()
         return logs if return_dict else list(logs.values())
 
+    def _given(self, item: Any) -> Any:
+        """What a source of batches gave, as (x, y) or (x, y, sample_weight): models may take other forms."""
+        return item
+
     def _step(self, batch: Batch, objective: Objective, training: bool) -> tuple[float, list[np.ndarray]]:
         try:
             loss, predictions = objective.run(batch, training)

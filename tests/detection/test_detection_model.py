@@ -326,12 +326,13 @@ def test_pictures_of_any_size(tmp_path: Path) -> None:
         [str(tmp_path / "large.png"), flat, narrow[..., 0]], score_threshold=0.0, max_boxes=20, batch_size=2
     )
     for one, picture in zip(found, (large, flat, np.repeat(narrow[..., :1], 3, axis=2)), strict=True):
-        assert len(one) == 20
         image, placement = letterbox(picture, SIZE, 0.0)
         (seen,) = decode(model.predict_on_batch(image[None]), SIZE, Selection(0.0, max_boxes=20))
         expected = placement.inverse(seen.boxes).clip(0, [picture.shape[1], picture.shape[0]] * 2)
-        np.testing.assert_allclose(one.scores, seen.scores, rtol=1e-4)
-        np.testing.assert_allclose(one.boxes, expected, atol=0.01)
+        there = (expected[:, 2:] > expected[:, :2]).all(axis=1)  # not in a margin
+        assert len(seen) == 20 and there.sum() > 10
+        np.testing.assert_allclose(one.scores, seen.scores[there], rtol=1e-4)
+        np.testing.assert_allclose(one.boxes, expected[there], atol=0.01)
     (alone,) = model.predict(tmp_path / "large.png", score_threshold=0.0, max_boxes=20)
     np.testing.assert_allclose(alone.boxes, found[0].boxes, atol=0.01)
     assert len(model.predict(dataset(5))) == 5 and model.predict([]) == []
