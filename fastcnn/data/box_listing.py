@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import shown
-from .boxes import Annotated, Box, BoxRows, checked_box, leads_out
+from .boxes import Annotated, Box, BoxRows, checked_box, leads_out, plain_name
 from .dataset import Dataset
 from .decoding import Decoder, PictureError, picture_size
 from .files import Tree
@@ -63,7 +63,7 @@ class BoxListing:
             problem = f"{shown(name)} is no file below the folder"
         elif key in self.pictures:
             problem = f"{shown(key)} is there twice, the first one is taken"
-        elif not self.has(name):
+        elif not self.has(name := plain_name(name)):
             problem = f"there is no picture {self.tree.path(name)}"
         if problem:
             self.note(where, problem)

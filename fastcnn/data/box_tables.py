@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import shown
 from .box_listing import BoxListing, check_class_names, given_size
+from .boxes import plain_name
 from .dataset import Dataset
 from .files import open_tree
 from .folders import check_workers, make_decoder
@@ -91,11 +92,13 @@ def detection_dataset_from_csv(
     """
     decoder = make_decoder(image_size, color_mode, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
     threads, names, path = check_workers(workers), check_class_names(class_names), os.fspath(file)
+    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n':
+        raise ValueError(f"delimiter must be a single character, and no quote, received {shown(delimiter)}")
     root = Path(file).parent if directory is None else directory
     listing = BoxListing(path, open_tree(root), on_error)
     above = os.path.abspath(root).replace("\\", "/").rstrip("/") + "/"
     for where, row in _rows(path, delimiter, columns, listing):
-        name = row["path"].replace("\\", "/").removeprefix(above)
+        name = plain_name(row["path"].replace("\\", "/").removeprefix(above))
         if name in listing.refused:
             continue
         picture = listing.pictures.get(name)
@@ -139,20 +142,30 @@ def _places(words: list[str], columns: Mapping[str, str], file: str) -> tuple[di
         raise ValueError(f"columns: expected names for {', '.join(_NAMES)}, received {shown(wrong[0])}")
     given = [word.strip() for word in words]
     plain = [word.lower() for word in given]
-    if not columns and not any(name in plain for name in (*_NAMES["path"], *_NAMES["left"], *_NAMES["label"])):
+    # A thing may be called "left", and a picture "file": in a row with numbers these are no names of columns.
+    known = {name for key in ("path", "left", "label") for name in _NAMES[key]}
+    if not columns and (known.isdisjoint(plain) or any(map(_is_number, plain))):
         return dict(_PLACES), False
     places: dict[str, int] = {}
-    for key, known in _NAMES.items():
+    for key, names in _NAMES.items():
         if key in columns:
             found = [given.index(columns[key])] if columns[key] in given else []
         else:
-            found = [plain.index(name) for name in known if name in plain]
+            found = [plain.index(name) for name in names if name in plain]
         if found:
             places[key] = found[0]
         elif key in columns or key not in ("width", "height"):
-            wanted = repr(columns[key]) if key in columns else f"for {key}: one of {', '.join(known)}"
+            wanted = repr(columns[key]) if key in columns else f"for {key}: one of {', '.join(names)}"
             raise ValueError(f"{file} has no column {wanted}; its first row has {', '.join(given)}")
     return places, True
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _add(row: dict[str, str], where: str, picture: Any, listing: BoxListing) -> None:

@@ -85,9 +85,9 @@ def detection_dataset_from_coco(
 
 def _content(path: str) -> dict[str, list[dict[str, Any]]]:
     try:
-        with open(path, encoding="utf-8") as text:
+        with open(path, encoding="utf-8-sig") as text:
             content = json.load(text)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not only JSON's own: also a number of too many digits
         raise ValueError(f"{path} can't be read as JSON: {error}") from None
     parts = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(part), list) for part in parts):
@@ -152,12 +152,22 @@ def _take(annotation: dict[str, Any], numbers: dict[Any, int | None], crowds: bo
     number = numbers[category]
     if number is None:
         return
-    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(v, (int, float)) for v in box):
+    corners = _corners(box)
+    if corners is None:
         listing.note(where, f"its box must be four numbers: left, top, width, height, received {shown(box)}")
         return
-    corners = [box[0], box[1], box[0] + box[2], box[1] + box[3]]
     ignored = bool(annotation.get("iscrowd")) and not crowds
     listing.add(picture, number, corners, f"{where}: its box", ignored, _area(annotation.get("area")))
+
+
+def _corners(box: Any) -> list[float] | None:
+    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(v, (int, float)) for v in box):
+        return None
+    try:
+        left, top, width, height = (float(v) for v in box)
+    except OverflowError:
+        return None
+    return [left, top, left + width, top + height]
 
 
 def _area(given: Any) -> float | None:

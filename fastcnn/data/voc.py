@@ -14,6 +14,8 @@ from .files import Tree, open_tree, pictures
 from .folders import check_workers, make_decoder
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
+#: What says that a thing is difficult: VOC's own files have 1.
+_YES = ("1", "true", "yes")
 
 
 def detection_dataset_from_voc(
@@ -97,7 +99,7 @@ def _wanted(listing: BoxListing, image_set: str | None) -> list[tuple[str, str, 
     """The pictures to take: what they are called, their files, and their annotations'. What lacks one is noted."""
     tree = listing.tree
     found = _by_stem(listing, "JPEGImages/", pictures(listing.files))
-    annotations = _by_stem(listing, "Annotations/", [name for name in listing.files if name.endswith(".xml")])
+    annotations = _by_stem(listing, "Annotations/", [name for name in listing.files if name.lower().endswith(".xml")])
     if image_set is not None:
         stems = _in_set(tree, listing.files, image_set)
     else:
@@ -133,7 +135,7 @@ def _in_set(tree: Tree, names: list[str], image_set: str) -> list[str]:
     if place not in names:
         sets = [Path(n).stem for n in names if n.startswith("ImageSets/Main/") and n.endswith(".txt")]
         raise ValueError(f"image_set: there is no {tree.path(place)}; there are {', '.join(sets) or 'none'}")
-    lines = tree.read(place).decode("utf-8", "replace").splitlines()
+    lines = tree.read(place).decode("utf-8-sig", "replace").splitlines()
     return [line.split()[0] for line in lines if line.strip()]
 
 
@@ -172,5 +174,5 @@ def _take(
             box[:2] = [float(box[0]) - first, float(box[1]) - first]
         except (TypeError, ValueError):
             pass  # it is checked with the others
-        hard = (thing.findtext("difficult") or "").strip() == "1"
+        hard = (thing.findtext("difficult") or "").strip().lower() in _YES
         listing.add(picture, label, box, where, hard and not difficult)

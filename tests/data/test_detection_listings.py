@@ -159,6 +159,8 @@ def test_what_is_wrong_in_coco_files_is_named_and_counted(tmp_path: Path) -> Non
         {"id": 4, "image_id": 7, "category_id": 3, "bbox": [0, 0, 1]},
         {"id": 5, "image_id": 7, "category_id": 3, "bbox": None},
         {"id": 6, "image_id": 7, "category_id": 3, "bbox": [0, 0, 10**400, 1]},
+        {"id": 16, "image_id": 7, "category_id": 3, "bbox": [1.5, 0, 10**400, 5]},
+        {"id": 26, "image_id": 7, "category_id": 3, "bbox": [5.0, 1, 1e-8, 5]},
         {"id": 7, "image_id": [], "category_id": 3, "bbox": [0, 0, 1, 1]},
         {"id": 8, "image_id": 8, "category_id": 3, "bbox": [15, 5, 100, 1]},
         "annotation",
@@ -170,18 +172,20 @@ def test_what_is_wrong_in_coco_files_is_named_and_counted(tmp_path: Path) -> Non
               {"id": 9, "file_name": "../secret.png"}, {"id": 10}, 5, {"id": {}, "file_name": "a.png"},
               {"id": 7, "file_name": "b.png"}, {"id": 11, "file_name": "c.png"}]  # fmt: skip
     path = coco(tmp_path / "list.json", images=images, annotations=bad)
-    with pytest.warns(UserWarning, match="18 entries of the listing"):
+    with pytest.warns(UserWarning, match="20 entries of the listing"):
         dataset = detection_dataset_from_coco(path, image_size=(10, 20), shuffle=False)
     assert all("list.json" in problem for problem in dataset.problems)
-    assert sum("a.png, annotation" in problem for problem in dataset.problems) == 6
+    assert sum("a.png, annotation" in problem for problem in dataset.problems) == 8
+    assert sum("has no area" in problem for problem in dataset.problems) == 2
     boxes = dataset.peek()[2]
     assert [v.tolist() for v in boxes] == [[[18, 8, 20, 10], [1, 1, 5, 5]], [[15, 5, 20, 6]]]
-    with pytest.raises(ValueError, match=r"(?s)18 entries.*image 9: .*no file below.*and 13 more.*skip"):
+    with pytest.raises(ValueError, match=r"(?s)20 entries.*image 9: .*no file below.*and 15 more.*skip"):
         detection_dataset_from_coco(path, on_error="raise")
     for text, message in (
         ("", "can't be read as JSON"),
         ("{", "can't be read as JSON"),
         ("[" * 100_000, "can't be read as JSON"),
+        ('{"images": [{"id": ' + "9" * 5000 + "}]}", r"list\.json can't be read as JSON"),
         ("[]", "must have the lists images, annotations, categories"),
         ('{"images": [], "annotations": [], "categories": []}', "lists no pictures"),
     ):
@@ -190,6 +194,39 @@ def test_what_is_wrong_in_coco_files_is_named_and_counted(tmp_path: Path) -> Non
             detection_dataset_from_coco(path)
     with pytest.raises(ValueError, match="has no category 'cow'; it has dog, cat"):
         detection_dataset_from_coco(coco(tmp_path / "list.json"), class_names=["cow"])
+
+
+# ---------------------------------------------------------------- what others' programs write
+
+
+def test_byte_order_marks(tmp_path: Path) -> None:
+    path = coco(tmp_path / "list.json")
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert detection_dataset_from_coco(path).class_names == ["cat", "dog"]
+    root = voc(tmp_path / "set", GOOD)
+    (root / "ImageSets" / "Main" / "train.txt").write_text("c\na\n", encoding="utf-8-sig")
+    dataset = detection_dataset_from_voc(root, "train", shuffle=False, details=True)
+    assert [one.image_id for one in dataset.peek()[3]] == ["c", "a"]
+
+
+def test_voc_of_other_programs(tmp_path: Path) -> None:
+    """Upper case, and a word for what is difficult."""
+    root = voc(tmp_path / "set", {"a": GOOD["a"].replace("<difficult>0<", "<difficult>True<", 1)})
+    (root / "Annotations" / "a.xml").rename(root / "Annotations" / "a.XML")
+    _, labels, _, (details,) = detection_dataset_from_voc(root, details=True).peek()
+    assert details.ignored.tolist() == [True, False] and labels[0].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_coco_files_with_detours(tmp_path: Path, zipped: bool) -> None:
+    images = [{"id": 7, "file_name": "./a.png"}, {"id": 8, "file_name": ".//b.png"}]
+    path = coco(tmp_path / "list.json", images=images)
+    if zipped:
+        with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+            for name in ("a.png", "b.png"):
+                archive.write(tmp_path / name, name)
+    dataset = detection_dataset_from_coco(path, tmp_path / "all.zip" if zipped else None, shuffle=False, details=True)
+    assert [one.name for one in dataset.peek()[3]] == ["a.png", "b.png"]
 
 
 # ---------------------------------------------------------------- what else is known

@@ -96,6 +96,7 @@ TABLES = {
     "named": "filename,width,height,class,xmin,ymin,xmax,ymax\n"
              "a.png,20,10,dog,2,1,10,9\nb.png,20,10,,,,,\na.png,20,10,cat,0,0,5,5\n",
     "plain": "a.png,2,1,10,9,dog\nb.png,,,,,\na.png,0,0,5,5,cat\n",
+    "detours": "a.png,2,1,10,9,dog\n./b.png,,,,,\n./a.png,0,0,5,5,cat\nb.png,,,,,\n",
     "another order": "label,x1,y1,x2,y2,path\ndog,2,1,10,9,a.png\n,,,,,b.png\ncat,0,0,5,5,a.png\n",
 }  # fmt: skip
 
@@ -126,6 +127,15 @@ def test_tables_with_names_of_their_own(tmp_path: Path) -> None:
         detection_dataset_from_csv(tmp_path / "list.csv", columns={"left": "x"}, **options)
     with pytest.raises(ValueError, match=r"columns: expected names for path, left.*, received 'lft'"):
         detection_dataset_from_csv(tmp_path / "list.csv", columns={"lft": "x"}, **options)
+
+
+def test_tables_whose_first_thing_is_called_as_columns_are(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png", 9)
+    (tmp_path / "list.csv").write_text("a.png,2,1,10,9,left\na.png,0,0,5,5,name\n")
+    dataset = detection_dataset_from_csv(tmp_path / "list.csv")
+    assert dataset.class_names == ["left", "name"] and len(dataset.peek()[1][0]) == 2
+    with pytest.raises(ValueError, match="delimiter must be a single character, and no quote, received 'ab'"):
+        detection_dataset_from_csv(tmp_path / "list.csv", delimiter="ab")
 
 
 def test_what_is_wrong_in_tables_with_boxes_is_named_and_counted(tmp_path: Path) -> None:
