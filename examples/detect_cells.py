@@ -139,6 +139,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("cells"))
     options = parser.parse_args()
     options.image_size = tuple(options.image_size)
+    if any(side < 32 or side % 32 for side in options.image_size):
+        parser.error(f"--image-size: height and width must be multiples of 32, received {options.image_size}")
     options.data = options.data or Path(os.environ.get("FASTCNN_DATA_DIR", ".")) / ARCHIVE
     options.output.mkdir(parents=True, exist_ok=True)
     fastcnn.set_seed(options.seed)

@@ -161,7 +161,10 @@ class BoxRows(PictureRows):
         if self.relative or size is None or not len(boxes):
             return ""
         right, bottom = boxes[:, 2:].max(axis=0)
-        if right <= size[1] * (1 + _ROUNDED) and bottom <= size[0] * (1 + _ROUNDED):
+        # Programs that write such files are off by a pixel, too.
+        left, top = boxes[:, :2].max(axis=0)
+        sides = ((left, right, size[1]), (top, bottom, size[0]))
+        if all(first < side and last <= side + max(_ROUNDED * side, 1) for first, last, side in sides):
             return ""
         listed = self.sizes[number]
         said = "" if listed is None else f", which is listed as {listed[0]:g}x{listed[1]:g}"
@@ -177,7 +180,8 @@ class BoxRows(PictureRows):
         """The labels and boxes of a picture as it lies in its batch."""
         height, width = placement.size or (1, 1)
         unit = np.array([width, height] * 2, np.float64) if self.relative else np.ones(4)
-        whole = placement.boxes(self.boxes[number] * unit)
+        inside = np.clip(self.boxes[number] * unit, 0, [width, height] * 2) if placement.size else self.boxes[number]
+        whole = placement.boxes(inside)
         limits = np.array([self.decoder.width, self.decoder.height] * 2, np.float32)
         boxes = np.clip(whole, 0, limits)
         # Of a picture that was cropped, boxes may lie in what is gone.

@@ -89,6 +89,10 @@ def _content(path: str) -> dict[str, list[dict[str, Any]]]:
             content = json.load(text)
     except (ValueError, RecursionError) as error:  # not only JSON's own: also a number of too many digits
         raise ValueError(f"{path} can't be read as JSON: {error}") from None
+    except NotADirectoryError:
+        raise ValueError(
+            f"{path} must be a file of its own: only pictures may be in an archive, named as directory"
+        ) from None
     parts = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(part), list) for part in parts):
         raise ValueError(f"{path} must have the lists {', '.join(parts)}")

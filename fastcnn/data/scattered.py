@@ -116,7 +116,7 @@ def _checked(
         raise ValueError(f"channels must be 1 or 3, received {shown(channels)}")
     if things.ndim == 3:
         things = things[..., None]
-    if things.ndim != 4 or things.dtype != np.uint8 or not len(things) or things.shape[3] not in (1, channels):
+    if things.ndim != 4 or things.dtype != np.uint8 or not things.size or things.shape[3] not in (1, channels):
         raise ValueError(
             f"images must be uint8 (n, height, width) or (n, height, width, 1 or {channels}), received "
             f"{np.asarray(images).dtype} of shape {np.asarray(images).shape}"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import ops
-from ..shapes import real_number, whole_number
+from ..shapes import pair, real_number, whole_number
 from .backbones import STRIDES
 from .detections import Detections
 
@@ -45,7 +45,7 @@ class Selection:
 
 def decode(
     raw: ArrayLike,
-    image_size: tuple[int, int],
+    image_size: int | tuple[int, int],
     selection: Selection | None = None,
     strides: Sequence[int] = STRIDES,
 ) -> list[Detections]:
@@ -56,7 +56,7 @@ def decode(
     raw : (n, places, 4 + classes)
         For each place of the maps, those of the smallest stride first: how far it is from the place's centre to the
         box's left, top, right and bottom edge, in strides; the classes' logits.
-    image_size : (int, int)
+    image_size : int or (int, int)
         Height and width of the images that the network saw, in pixels.
     selection : Selection, optional
     strides : sequence of int
@@ -73,12 +73,12 @@ def decode(
         The output has another shape than that of these images and strides.
     """
     selection = Selection() if selection is None else selection
-    array = np.asarray(raw, np.float32)
-    points, steps = ops.anchor_points(image_size, strides)
+    array, size = np.asarray(raw, np.float32), pair(image_size, "image_size")
+    points, steps = ops.anchor_points(size, strides)
     if array.ndim != 3 or array.shape[1] != len(points) or array.shape[2] < 5:
-        raise ValueError(f"raw must have shape (n, {len(points)}, 4 + classes) for images of {image_size[0]}x"
-                         f"{image_size[1]}, received {array.shape}")  # fmt: skip
-    return [_decoded(one, points, steps, image_size, selection) for one in array]
+        raise ValueError(f"raw must have shape (n, {len(points)}, 4 + classes) for images of {size[0]}x"
+                         f"{size[1]}, received {array.shape}")  # fmt: skip
+    return [_decoded(one, points, steps, size, selection) for one in array]
 
 
 def _decoded(

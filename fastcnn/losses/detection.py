@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,8 @@ class DetectionLoss(Loss):
     box_loss : "ciou", "giou", "diou" or "iou"
         As `CIoULoss` and its kin.
     assignment : "task_aligned" or "simota"
-        Which of the places within an object's box learn it. An object without any has the one next to its middle.
+        Which of the places within an object's box learn it. An object without any has the one next to its middle,
+        unless an earlier object without any has that; of several objects with the same box the first one learns.
 
         - "task_aligned" (Feng et al., "TOOD", ICCV 2021): the `top` with the largest t = p^alpha IoU^beta, p being the
           probability of its class. Of several objects that want a place the one with the largest IoU has it. Scores
@@ -100,6 +101,8 @@ class DetectionLoss(Loss):
         super().__init__(reduction, name)
         self.image_size = pair(image_size, "image_size")
         self.num_classes = whole_number(num_classes, "num_classes")
+        if not isinstance(strides, Iterable):
+            raise TypeError(f"strides must be a sequence of integers, received {shown(strides)}")
         self.strides = tuple(whole_number(s, "strides") for s in strides)
         if not self.strides or list(self.strides) != sorted(set(self.strides)):
             raise ValueError(f"strides must be different and begin with the smallest, received {shown(strides)}")

@@ -84,6 +84,7 @@ def test_scattered_things_that_can_not_be() -> None:
         ({"objects": (5, 2)}, r"objects and scale must be \(least, most\), received \(5, 2\)"),
         ({"objects": 3}, "objects must be two numbers, the least and the most, received 3"),
         ({"scale": (0, 1)}, "scale"), ({"overlap": 2}, "overlap"), ({"channels": 2}, "channels must be 1 or 3"),
+        ({"images": np.zeros((2, 0, 5), np.uint8)}, r"images must be uint8 .* received uint8 of shape \(2, 0, 5\)"),
         ({"class_names": ["a"]}, "class_names must be 4 names at least"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):

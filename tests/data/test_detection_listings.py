@@ -192,6 +192,10 @@ def test_what_is_wrong_in_coco_files_is_named_and_counted(tmp_path: Path) -> Non
         path.write_text(text)
         with warnings.catch_warnings(), pytest.raises(ValueError, match=message):
             detection_dataset_from_coco(path)
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("list.json", "{}")
+    with pytest.raises(ValueError, match="only pictures may be in an archive"):
+        detection_dataset_from_coco(tmp_path / "all.zip" / "list.json")
     with pytest.raises(ValueError, match="has no category 'cow'; it has dog, cat"):
         detection_dataset_from_coco(coco(tmp_path / "list.json"), class_names=["cow"])
 
@@ -268,6 +272,7 @@ def test_pictures_smaller_than_their_listing_says(tmp_path: Path, on_error: str)
         "a": annotation([("dog", (2, 1, 10, 9))], (40, 20)),
         "b": annotation([("dog", (2, 11, 10, 19))], (40, 20)),
         "c": annotation([("dog", (2, 11, 10, 19))], (10, 20)),
+        "d": annotation([("dog", (2, 1, 21, 11))], (21, 11)),  # by a pixel only
     })  # fmt: skip
     dataset = detection_dataset_from_voc(root, shuffle=False, on_error=on_error)
     message = "b.png: boxes lie outside of the picture of 20x10, which is listed as 40x20"
@@ -276,8 +281,9 @@ def test_pictures_smaller_than_their_listing_says(tmp_path: Path, on_error: str)
             list(dataset)
         return
     with pytest.warns(UserWarning, match=rf"(?s)2 files.*{message}.*listed as 10x20; brought upright"):
-        ((images, labels, _),) = dataset
-    assert len(images) == len(labels) == 1
+        ((images, labels, boxes),) = dataset
+    assert len(images) == len(labels) == 2
+    np.testing.assert_allclose(boxes[1], [[25.6, 25.6, 256, 256]])
 
 
 def test_details_go_along_with_augmentation(tmp_path: Path) -> None:

@@ -109,6 +109,8 @@ def test_what_is_selected() -> None:
     assert decode(raw[:0], SIZE) == []
     with pytest.raises(ValueError, match=r"raw must have shape \(n, 126, 4 \+ classes\).*received \(1, 126, 4\)"):
         decode(raw[..., :4], SIZE)
+    with pytest.raises(ValueError, match=r"raw must have shape \(n, 84, 4 \+ classes\) for images of 64x64"):
+        decode(raw, 64)
 
 
 # ---- structure

@@ -304,6 +304,11 @@ def test_bad_arguments(make: Callable[[], losses.Loss], message: str) -> None:
         make()
 
 
+def test_a_single_stride_is_no_sequence() -> None:
+    with pytest.raises(TypeError, match="strides must be a sequence of integers, received 8"):
+        losses.DetectionLoss(SIZE, 3, strides=8)  # type: ignore[arg-type]
+
+
 def test_a_model_that_is_no_such_detector() -> None:
     model = detector()
     for loss in (losses.DetectionLoss(SIZE, CLASSES + 1, STRIDES), losses.DetectionLoss(2 * SIZE, CLASSES, STRIDES)):
