@@ -51,6 +51,8 @@ def load(path: str) -> DetectionModel:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    if options.output is not None:
+        Path(options.output).mkdir(parents=True, exist_ok=True)  # now, not after all has been looked at
     model = load(options.model)
     source = detect_data.find(options.data, options.format, options.images)
     part = options.set or next(name for name in _JUDGED if name in source.parts)
@@ -82,6 +84,8 @@ def _predict(options: argparse.Namespace) -> int:
     taken: set[str] = set()
     unread = 0
     names = list(_named(options.images))
+    if not options.no_drawing and any(Path(name).resolve().parent == output.resolve() for name in names):
+        raise ValueError(f"--output {output} holds pictures to look at, which could be replaced: choose another folder")
     for begin in range(0, len(names), _AT_ONCE):
         read = []
         for name in names[begin : begin + _AT_ONCE]:

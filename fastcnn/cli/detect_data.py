@@ -151,6 +151,8 @@ def find(place: str, form: str | None = None, images: str | None = None) -> Sour
         for name, ending in (("coco", ".json"), ("csv", ".csv")):
             found[name] = _listings(tree, names, ending, images) if isinstance(tree, Folder) else {}
     there = [name for name, parts in found.items() if parts]
+    if images is not None and not {"coco", "csv"} & set(there):
+        raise ValueError("--images is for COCO and CSV listings: in other forms pictures lie beside their boxes")
     if form is not None:
         if not found.get(form):
             raise ValueError(f"{place} has no listing of boxes in the form {form}")

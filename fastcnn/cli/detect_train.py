@@ -31,8 +31,6 @@ def run(options: argparse.Namespace) -> int:
     """Train as the options say; the exit code."""
     output = Path(options.output)
     output.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
-    if not options.resume:
-        (output / "best.safetensors").unlink(missing_ok=True)
     if options.seed is not None:
         utils.set_random_seed(options.seed)
     source = detect_data.find(options.data, options.format, options.images)
@@ -51,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
     steps = -(-len(train) // options.batch_size) * options.epochs
     model.compile(optimizer=_optimizer(options.learning_rate, steps))
     history, backup = callbacks.History(), make_backup(output, options.resume)
+    if not (options.resume and backup.found()):
+        (output / "best.safetensors").unlink(missing_ok=True)  # now that nothing else can be wrong
     best = _Best(output / "best.safetensors", monitor=_MONITOR, mode="max", save_best_only=True)
     start = time.perf_counter()
     try:

@@ -119,8 +119,10 @@ def _categories(
     if class_names is not None:
         classes = list(class_names)
     if missing := [name for name in classes if name not in names.values()]:
-        there = ", ".join(names.values())
-        raise ValueError(f"class_names: {listing.where} has no category {missing[0]!r}; it has {there}")
+        there = f"{listing.where} has no category {missing[0]!r}; it has {', '.join(names.values())}"
+        if len(missing) == len(classes):
+            raise ValueError(f"class_names: {there}")
+        listing.note(listing.where, f"class_names: {there}")
     places = {name: i for i, name in enumerate(classes)}
     return {key: places.get(name) for key, name in names.items()}, classes
 

@@ -73,8 +73,13 @@ def detection_dataset_from_yolo(
     listing = BoxListing(where, tree, on_error, relative=True)
     files = [name for name in listing.files if _is_in(name, image_set)]
     texts = {name for name in files if name.endswith(".txt") and PurePosixPath(name).name != _CLASSES}
-    if names is None:
-        names = _class_names(tree, listing.files)
+    written = _class_names(tree, listing.files)
+    if names is not None and written is not None and written != names[: len(written)]:
+        raise ValueError(
+            f"class_names must be the lines of {where}'s {_CLASSES}, which the numbers in its files mean: "
+            f"{shown(written)}, received {shown(names)}"
+        )
+    names = written if names is None else names
     most = MOST_CLASSES if names is None else len(names)
     used: set[str] = set()
     for name in pictures(files):

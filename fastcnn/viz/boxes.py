@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import shown
+from ..shapes import whole_number
 from .figures import as_pictures, colour
 
 
@@ -67,28 +68,34 @@ def draw_boxes(
     canvas = Image.fromarray(np.ascontiguousarray(picture))
     draw = ImageDraw.Draw(canvas)
     side = max(canvas.size)
-    width = max(1, round(side / 250)) if line_width is None else line_width
+    width = max(1, round(side / 250)) if line_width is None else whole_number(line_width, "line_width")
     font = _font(max(10, min(28, side // 28)))
-    order = np.argsort(certain, kind="stable") if scores is not None else range(len(edges))
+    order = np.argsort(certain, kind="stable") if scores is not None else np.arange(len(edges))
+    limits = np.tile(canvas.size, 2)
+    order = order[(edges[order, 2:] > 0).all(1) & (edges[order, :2] < limits[:2]).all(1)]  # the others lie outside
+    # Right and bottom edges are those of the pixels behind the last ones.
+    corners = np.clip(np.concatenate([edges[:, :2], np.maximum(edges[:, :2], edges[:, 2:] - 1)], axis=1), 0, limits - 1)
     for i in order:
-        left, top, right, bottom = np.clip(edges[i], 0, np.tile(canvas.size, 2) - 1).tolist()
-        shade = colour(int(numbers[i]))
-        draw.rectangle((left, top, right, bottom), outline=shade, width=width)
+        draw.rectangle(tuple(corners[i].tolist()), outline=colour(int(numbers[i])), width=width)
+    for i in order:  # over all boxes
         words = [] if labels is None else [str(numbers[i] if class_names is None else class_names[numbers[i]])]
         words += [] if scores is None else [f"{certain[i]:.2f}"]
         if words:
-            _tag(draw, " ".join(words), left, top, bottom, shade, font, canvas.size)
+            left, top, _, bottom = corners[i].tolist()
+            _tag(draw, " ".join(words), left, top, bottom, colour(int(numbers[i])), font, canvas.size)
     return np.asarray(canvas).copy()
 
 
 def _tag(
     draw: Any, text: str, left: float, top: float, bottom: float, shade: tuple[int, int, int], font: Any, size: Any
 ) -> None:
-    """Text on a plate of the box's colour: above it, or inside where there is no room, never out of the image."""
+    """Text on a plate of the box's colour: above the box, below or inside where there is no room."""
     x0, y0, x1, y1 = draw.textbbox((0, 0), text, font=font)
     width, height = x1 - x0 + 4, y1 - y0 + 4
     x = max(0, min(left, size[0] - width))
-    y = top - height if top >= height else min(top, max(0, size[1] - height))
+    y = top - height
+    if y < 0:
+        y = bottom + 1 if bottom + 1 + height <= size[1] else min(top, max(0, size[1] - height))
     draw.rectangle((x, y, x + width, y + height), fill=shade)
     # By how bright the plate looks (ITU-R BT.601).
     bright = 0.299 * shade[0] + 0.587 * shade[1] + 0.114 * shade[2] > 140
