@@ -42,6 +42,8 @@ class BoxListing:
         self.pictures: dict[Any, Annotated] = {}
         #: Those that can't be taken, so that their boxes needn't be noted as well.
         self.refused: set[Any] = set()
+        #: The pictures whose sizes come from their files.
+        self.measured: set[str] = set()
         #: What is left out or changed.
         self.notes: list[str] = []
 
@@ -84,6 +86,8 @@ class BoxListing:
     ) -> None:
         """A picture's next box as far as it lies in it; a note on what is wrong with it."""
         good, problem = checked_box(box, self._size(picture))
+        if problem and self._was_mistaken(picture):
+            good, problem = checked_box(box, picture.size)
         if good is not None and (label, good) in picture.known:
             good, problem = None, f"is there twice: {shown(good)}"
         if problem:
@@ -100,12 +104,28 @@ class BoxListing:
         if self.relative:
             return 1.0, 1.0
         if picture.size is None:
-            try:
-                rows, columns = picture_size(self.tree.read(picture.name), picture.name)
-            except (OSError, ValueError, PictureError):
-                return None  # of that is told where the picture is read
-            picture.size = float(columns), float(rows)
+            picture.size = self._measured(picture)
         return picture.size
+
+    def _measured(self, picture: Annotated) -> tuple[float, float] | None:
+        self.measured.add(picture.name)
+        try:
+            rows, columns = picture_size(self.tree.read(picture.name), picture.name)
+        except (OSError, ValueError, PictureError):
+            return None  # of that is told where the picture is read
+        return float(columns), float(rows)
+
+    def _was_mistaken(self, picture: Annotated) -> bool:
+        """Whether the listing has another size than a picture's file, which then counts."""
+        if self.relative or picture.name in self.measured:
+            return False
+        listed, size = picture.size, self._measured(picture)
+        if listed is None or size is None or size == listed:
+            return False
+        of = self.tree.path(picture.name)
+        self.note(self.where, f"{of} is listed as {listed[0]:g}x{listed[1]:g} and has {size[0]:g}x{size[1]:g} pixels")
+        picture.size = size
+        return True
 
     def number(self, class_names: Sequence[str] | None) -> list[str]:
         """Names of classes become numbers: all that there are, in alphabetical order, or those given."""

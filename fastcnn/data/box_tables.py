@@ -134,6 +134,10 @@ def _rows(
                 yield where, {k: words[i].strip() if i < len(words) else "" for k, i in places.items()}
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{file} can't be read as a table: {error}") from None
+    except NotADirectoryError:
+        raise ValueError(
+            f"{file} must be a file of its own: only pictures may be in an archive, named as directory"
+        ) from None
 
 
 def _places(words: list[str], columns: Mapping[str, str], file: str) -> tuple[dict[str, int], bool]:

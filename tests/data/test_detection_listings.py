@@ -233,6 +233,14 @@ def test_coco_files_with_detours(tmp_path: Path, zipped: bool) -> None:
     assert [one.name for one in dataset.peek()[3]] == ["a.png", "b.png"]
 
 
+def test_sizes_that_are_wrong_cost_no_boxes(tmp_path: Path) -> None:
+    things: list[tuple[str, tuple[Any, ...]]] = [("dog", (2, 1, 4, 4)), ("cat", (6, 2, 18, 9)), ("dog", (8, 8, 12, 9))]
+    root = voc(tmp_path / "set", {"a": annotation(things, (5, 5))})
+    with pytest.warns(UserWarning, match=r"(?s)1 entry.*a\.png is listed as 5x5 and has 20x10 pixels"):
+        dataset = detection_dataset_from_voc(root, image_size=(10, 20))
+    assert [box.tolist() for box in dataset.peek()[2][0]] == [list(box) for _, box in things]
+
+
 # ---------------------------------------------------------------- what else is known
 
 
