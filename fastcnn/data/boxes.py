@@ -74,26 +74,22 @@ def checked_box(box: Sequence[Any], size: tuple[float, float] | None) -> tuple[B
     where = f"({left:g}, {top:g}, {right:g}, {bottom:g})"
     if not all(map(math.isfinite, (left, top, right, bottom))):
         return None, f"is not finite: {where}"
-    if right <= left or bottom <= top:
+    if not _has_area(left, top, right, bottom):
         return None, f"has no area: {where}"
     if size is None:
-        return (
-            ((left, top, right, bottom), "") if _has_area(left, top, right, bottom) else (None, f"has no area: {where}")
-        )
+        return (left, top, right, bottom), ""
     width, height = size
     picture = f"the picture of {width:g}x{height:g}" if size != (1, 1) else "the picture"
     inside = max(left, 0.0), max(top, 0.0), min(right, width), min(bottom, height)
-    if inside[2] <= inside[0] or inside[3] <= inside[1]:
-        return None, f"lies outside of {picture}: {where}"
     if not _has_area(*inside):
-        return None, f"has no area: {where}"
+        return None, f"lies outside of {picture}: {where}"
     out = max(inside[0] - left, right - inside[2]) / width, max(inside[1] - top, bottom - inside[3]) / height
     return inside, f"reaches out of {picture} and is cut off: {where}" if max(out) > _ROUNDED else ""
 
 
 def _has_area(left: float, top: float, right: float, bottom: float) -> bool:
     """Whether a box has an area once it is float32, as boxes are in batches."""
-    with np.errstate(all="ignore"):  # of what is too large for that, nothing is left
+    with np.errstate(all="ignore"):  # what is too large for it becomes infinity
         x1, y1, x2, y2 = np.array([left, top, right, bottom]).astype(np.float32)
         return bool(x2 > x1 and y2 > y1 and (x2 - x1) * (y2 - y1) > 0)
 

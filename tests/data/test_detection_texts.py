@@ -136,6 +136,10 @@ def test_tables_whose_first_thing_is_called_as_columns_are(tmp_path: Path) -> No
     assert dataset.class_names == ["left", "name"] and len(dataset.peek()[1][0]) == 2
     with pytest.raises(ValueError, match="delimiter must be a single character, and no quote, received 'ab'"):
         detection_dataset_from_csv(tmp_path / "list.csv", delimiter="ab")
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.write(tmp_path / "list.csv", "list.csv")
+    with pytest.raises(ValueError, match="only pictures may be in an archive"):
+        detection_dataset_from_csv(tmp_path / "all.zip" / "list.csv")
 
 
 def test_what_is_wrong_in_tables_with_boxes_is_named_and_counted(tmp_path: Path) -> None:
