@@ -118,6 +118,23 @@ def test_predict_draws_and_writes_what_it_found(
         assert (np.asarray(picture) != pixels).any()
 
 
+def test_pictures_of_one_name_have_ids_of_their_own(
+    trained: Path, sets: dict[str, list[Drawn]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / folder / "1.png" for folder in ("x", "y")]
+    for path in paths:
+        path.parent.mkdir()
+        Image.fromarray(sets["test"][3][0]).save(path)
+    words = [str(path) for path in (*paths, paths[0])]
+    output = tmp_path / "found"
+    model = str(trained / "model.safetensors")
+    assert main(["detect", "predict", model, *words, "--output", str(output), "--score-threshold", "0.05"]) == 0
+    assert f"another picture has the image_id 1; {paths[1]} gets" in capsys.readouterr().err
+    results = json.loads((output / "detections.json").read_text())
+    first, second = ([r for r in results if r["image_id"] == name] for name in (1, words[1]))
+    assert first and [r["bbox"] for r in first] == [r["bbox"] for r in second] and len(results) == 2 * len(first)
+
+
 def interrupted(self: callbacks.History, epoch: int, logs: Any = None) -> None:
     """As if Ctrl-C were pressed in the third epoch."""
     if epoch == 2:

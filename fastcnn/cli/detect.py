@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import glob
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -82,8 +83,10 @@ def _predict(options: argparse.Namespace) -> int:
     output.mkdir(parents=True, exist_ok=True)
     results: list[tuple[int | str, Any, Any, Any]] = []
     taken: set[str] = set()
+    ids: set[int | str] = set()
     unread = 0
-    names = list(_named(options.images))
+    # A picture that is named twice is looked at once: its boxes would count twice.
+    names = list({os.path.abspath(name): name for name in _named(options.images)}.values())
     if not options.no_drawing and any(Path(name).resolve().parent == output.resolve() for name in names):
         raise ValueError(f"--output {output} holds pictures to look at, which could be replaced: choose another folder")
     for begin in range(0, len(names), _AT_ONCE):
@@ -99,7 +102,7 @@ def _predict(options: argparse.Namespace) -> int:
         found = model.predict([pixels for _, pixels in read], **taking)
         for (name, pixels), one in zip(read, found):
             print(f"{name}: {_counted(one, model.class_names)}")
-            results.append((_image_id(name), one.boxes, one.scores, one.labels))
+            results.append((_image_id(name, ids), one.boxes, one.scores, one.labels))
             if not options.no_drawing:
                 drawn = draw_boxes(pixels, one.boxes, one.labels, one.scores, model.class_names)
                 Image.fromarray(drawn).save(output / _free(name, taken), quality=92)
@@ -130,10 +133,15 @@ def _named(words: list[str]) -> Iterator[str]:
             yield word
 
 
-def _image_id(name: str) -> int | str:
-    """COCO's pictures are called by their ids."""
+def _image_id(name: str, taken: set[int | str]) -> int | str:
+    """COCO's pictures are called by their ids. One that is called as another in another folder goes by its path."""
     stem = Path(name).stem
-    return int(stem) if stem.isdecimal() else Path(name).name
+    wanted: int | str = int(stem) if stem.isdecimal() else Path(name).name
+    free = next(one for one in (wanted, name, os.path.abspath(name)) if one not in taken)
+    if free != wanted:
+        print(f"fastcnn: another picture has the image_id {wanted!r}; {name} gets {free!r}", file=sys.stderr)
+    taken.add(free)
+    return free
 
 
 def _free(name: str, taken: set[str]) -> str:
