@@ -135,6 +135,10 @@ def checked(found: Any, decoder: Any) -> tuple[Array, Array, Array, Array | None
         )
     if labels.dtype.kind not in "iu" and count:
         raise ValueError(f"{name} must return class numbers as labels, received {labels.dtype}")
+    if (labels < 0).any():
+        raise ValueError(f"{name} must return class numbers from 0 as labels, received {int(labels.min())}")
+    if rest and rest[0].size == count == 0:
+        rest[0] = np.zeros((0, rest[0].shape[1] if rest[0].ndim == 3 else 0, 2))
     if rest and (rest[0].ndim != 3 or len(rest[0]) != count or rest[0].shape[2] != 2):
         raise ValueError(f"{name} must return keypoints of shape (k, points, 2), received {rest[0].shape}")
     return boxes.astype(np.float32), scores.astype(np.float32), labels.astype(np.int64), rest[0] if rest else None

@@ -185,6 +185,14 @@ def packaged(package: str, name: str) -> Path:
     return Path(spec.submodule_search_locations[0]) / name
 
 
+@pytest.mark.parametrize(("keypoints", "points"), [([], 0), (np.zeros((0, 5, 2)), 5)])
+def test_a_decoder_may_find_nothing(keypoints: Any, points: int) -> None:
+    detector = ForeignDetector(eye(), lambda *given: ([], [], [], keypoints), layout="NHWC")
+    (found,) = detector.predict(with_spot(32, 32))
+    assert len(found) == 0 and found.boxes.shape == (0, 4)
+    assert found.keypoints is not None and found.keypoints.shape == (0, points, 2)
+
+
 def test_what_is_wrong_is_said() -> None:
     image = with_spot(32, 32)
 
@@ -197,6 +205,7 @@ def test_what_is_wrong_is_said() -> None:
     box = np.zeros((1, 4))
     for detector, message in (
         (wrong(box, [0.9, 0.9], [0]), r"decode must return boxes \(k, 4\), scores \(k,\) and labels \(k,\), received"),
+        (wrong(box, [0.9], [-3]), "decode must return class numbers from 0 as labels, received -3"),
         (wrong(box, [0.9], [0.5]), "decode must return class numbers as labels, received float64"),
         (wrong(box, [0.9], [0], np.zeros((1, 5))), r"decode must return keypoints of shape \(k, points, 2\), received"),
     ):
