@@ -88,7 +88,7 @@ class ModelCheckpoint(MonitorCallback):
 
     def _save(self, values: Logs, logs: Logs | None) -> None:
         current = self.value(logs) if self.save_best_only else None
-        if current is not None and not self._is_best(current):
+        if self._passed_over(current):
             return
         try:
             path = self.filepath.format(**{"epoch": self._epoch + 1, **values})
@@ -106,6 +106,12 @@ class ModelCheckpoint(MonitorCallback):
             say(f"Epoch {self._epoch + 1}: saved {path}")
         if self.keep is not None:
             self._drop(current, path)
+
+    def _passed_over(self, current: float | None) -> bool:
+        """Whether nothing is saved: the value isn't among the best, or is known of other epochs only."""
+        if current is None:
+            return self.save_best_only and self.unjudged()
+        return not self._is_best(current)
 
     def _is_best(self, current: float) -> bool:
         """Whether it is better than all before, or good enough to be one of those that are kept."""

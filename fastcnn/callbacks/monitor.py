@@ -37,8 +37,10 @@ class MonitorCallback(Callback):
         self._sign = 0
 
     def value(self, logs: Logs | None) -> float | None:
-        """The watched value; None, with a warning, where the logs have no single number of that name."""
+        """The watched value; None where the logs have no single number of that name, with a warning if they should."""
         current = (logs or {}).get(self.monitor)
+        if current is None and self.unjudged():
+            return None
         if current is None or np.ndim(current):
             what = "is not in the logs" if current is None else "is not a single number"
             warnings.warn(
@@ -47,6 +49,11 @@ class MonitorCallback(Callback):
             )
             return None
         return float(current)
+
+    def unjudged(self) -> bool:
+        """Whether a validation's value is watched, and the epoch is one of those that `validation_freq` passes over."""
+        training = getattr(self.model, "run", None)
+        return self.monitor.startswith("val_") and training is not None and training.unjudged
 
     def improves(self, current: float, reference: float | None) -> bool:
         """Whether `current` is better than `reference` by more than `min_delta` (NaN never is)."""

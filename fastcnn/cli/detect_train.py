@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     history, backup = callbacks.History(), make_backup(output, options.resume)
     if not (options.resume and backup.found()):
         (output / "best.safetensors").unlink(missing_ok=True)  # now that nothing else can be wrong
-    best = _Best(output / "best.safetensors", monitor=_MONITOR, mode="max", save_best_only=True)
+    best = callbacks.ModelCheckpoint(output / "best.safetensors", monitor=_MONITOR, mode="max", save_best_only=True)
     start = time.perf_counter()
     try:
         model.fit(
@@ -115,14 +115,6 @@ def _augmentation(seed: int | None) -> augment.Compose:
         ],
         seed=seed,
     )
-
-
-class _Best(callbacks.ModelCheckpoint):
-    """The best model so far. Of epochs that aren't judged there is nothing to say."""
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if self.monitor in (logs or {}):
-            super().on_epoch_end(epoch, logs)
 
 
 def _keep(model: DetectionModel, output: Path) -> DetectionModel:

@@ -52,6 +52,11 @@ class Run:
         #: The backup that it goes on from.
         self._backup: Snapshot | None = None
 
+    @property
+    def unjudged(self) -> bool:
+        """Whether an epoch has just ended that was not to be validated, though others are."""
+        return self.validation is not None and self.batch == 0 and self.epoch % self._validation_freq != 0
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all that the rest of the training depends on to a file, from which `resume` goes on."""
         tally = self.model._tally

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from model_tools import LABELS, X, same_bits, small
 
 import fastcnn
+from fastcnn import callbacks as cb
 from fastcnn import datasets, optimizers
 from fastcnn import layers as L  # noqa: N812
 from fastcnn import reference as ref
@@ -146,6 +148,29 @@ def test_validation_frequency_weights_and_batch_size() -> None:
     history = model.fit(X, LABELS, validation_data=(X[:20], LABELS[:20], weight), verbose=0)
     expected = model.evaluate(X[:20], LABELS[:20], sample_weight=weight, verbose=0)
     assert [history.history["val_loss"][0], history.history["val_accuracy"][0]] == expected
+
+
+def test_callbacks_pass_over_epochs_that_are_not_validated(tmp_path: Path) -> None:
+    """Silently (a warning would fail here): nothing is saved, and no patience is lost."""
+    model = small(optimizers.SGD(0.0))
+    watching = [
+        cb.ModelCheckpoint(tmp_path / "{epoch}.safetensors", save_best_only=True),
+        cb.EarlyStopping(patience=2),
+        cb.ReduceLROnPlateau(patience=2),
+    ]
+    fit = {"epochs": 7, "validation_data": (X, LABELS), "validation_freq": 2, "verbose": 0}
+    history = model.fit(X, LABELS, callbacks=watching, **fit)
+    assert [path.name for path in tmp_path.iterdir()] == ["2.safetensors"]
+    assert history.epoch == list(range(6)) and len(history.history["val_loss"]) == 3
+    with pytest.warns(UserWarning, match="'val_los' is not in the logs") as said:
+        model.fit(X, LABELS, callbacks=cb.EarlyStopping("val_los"), **fit)
+    assert len(said) == 3
+
+
+def test_metrics_are_those_it_is_compiled_with() -> None:
+    model = small()
+    assert [metric.name for metric in model.metrics] == model.metrics_names[1:] == ["accuracy"]
+    assert Sequential().metrics == []
 
 
 # ---------------------------------------------------------------- weights of samples
