@@ -170,15 +170,18 @@ def test_boxes() -> None:
     assert drawn.dtype == np.uint8
     assert (image == 200).all()
     first, third = viz.figures.colour(0), viz.figures.colour(2)
-    for row, column in ((20, 40), (50, 10), (50, 40), (35, 10), (35, 40)):
+    for row, column in ((20, 39), (49, 10), (49, 39), (35, 10), (35, 39)):
         assert tuple(drawn[row, column]) == first
     assert tuple(drawn[5, 79]) == third  # cut off at the image's edge
     assert (drawn[45, 20:35] == 200).all()  # nothing within
     plain = viz.draw_boxes(image, boxes[:1], line_width=2)
-    assert (plain != 200).any(axis=-1).sum() == 31 * 31 - 27 * 27  # the frame and no plate
+    assert (plain != 200).any(axis=-1).sum() == 30 * 30 - 26 * 26  # the frame and no plate
     named = viz.draw_boxes(image[..., 0] / 255, boxes, [0, 2], [0.5, 0.25], ["cat", "dog", "ä" * 40])
     assert (named != viz.draw_boxes(image, boxes, [0, 2])).any()
     np.testing.assert_array_equal(viz.draw_boxes(image, []), image)
+    np.testing.assert_array_equal(viz.draw_boxes(image, [[100, 10, 120, 30], [-9, 0, 0, 9]], [0, 1]), image)  # outside
+    with pytest.raises(ValueError, match="line_width"):
+        viz.draw_boxes(image, boxes, line_width=0)
     tiny = viz.draw_boxes(image[:1, :1], [[0, 0, 1, 1]], [3], [1.0])
     assert tiny.shape == (1, 1, 3)
 
@@ -188,7 +191,7 @@ def test_the_surest_box_is_on_top() -> None:
     box = [5, 5, 30, 30]
     for scores, top in (([0.9, 0.1], 0), ([0.1, 0.9], 1)):
         drawn = viz.draw_boxes(image, [box, box], [0, 1], scores)
-        assert tuple(drawn[30, 30]) == viz.figures.colour(top)
+        assert tuple(drawn[29, 29]) == viz.figures.colour(top)
 
 
 def test_colours_differ() -> None:

@@ -74,7 +74,8 @@ def detection_dataset_from_yolo(
     files = [name for name in listing.files if _is_in(name, image_set)]
     texts = {name for name in files if name.endswith(".txt") and PurePosixPath(name).name != _CLASSES}
     written = _class_names(tree, listing.files)
-    if names is not None and written is not None and written != names[: len(written)]:
+    # Other names for the same classes are welcome, the same names for other numbers are a mistake.
+    if any(name in (names or ())[:i] or name in (names or ())[i + 1 :] for i, name in enumerate(written or ())):
         raise ValueError(
             f"class_names must be the lines of {where}'s {_CLASSES}, which the numbers in its files mean: "
             f"{shown(written)}, received {shown(names)}"

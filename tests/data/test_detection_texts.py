@@ -44,6 +44,8 @@ def test_yolo(tmp_path: Path) -> None:
             archive.write(path, path.relative_to(tmp_path))
     packed = detection_dataset_from_yolo(tmp_path / "all.zip" / "set", class_names=["x", "y"], **options)
     assert packed.class_names == ["x", "y"] and len(packed.peek()[0]) == 4
+    with pytest.raises(ValueError, match=r"class_names must be the lines of .*classes\.txt.*'cat', 'dog'"):
+        detection_dataset_from_yolo(root, class_names=["cat", "dog"], **options)
     beside = tmp_path / "beside"
     picture(beside / "a.jpg", 1)
     (beside / "a.txt").write_text("3 0.5 0.5 1 1")
