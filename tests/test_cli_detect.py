@@ -135,6 +135,17 @@ def test_pictures_of_one_name_have_ids_of_their_own(
     assert first and [r["bbox"] for r in first] == [r["bbox"] for r in second] and len(results) == 2 * len(first)
 
 
+def test_predict_replaces_no_picture(
+    trained: Path, listed: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    looked_at = listed["csv"] / "test"
+    before = {path: path.read_bytes() for path in looked_at.iterdir()}
+    words = ["detect", "predict", str(trained / "model.safetensors"), str(looked_at), "--output", str(looked_at)]
+    assert main(words) == 1
+    assert "holds pictures to look at" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in looked_at.iterdir()} == before
+
+
 def interrupted(self: callbacks.History, epoch: int, logs: Any = None) -> None:
     """As if Ctrl-C were pressed in the third epoch."""
     if epoch == 2:
