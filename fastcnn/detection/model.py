@@ -135,8 +135,8 @@ class DetectionModel(Model):
 
     @property
     def metrics(self) -> list[Any]:
-        """What `fit` reports besides the loss, after each validation."""
-        return [_Upward("AP"), _Upward("AP50")]
+        """What `fit` reports besides the loss; AP and AP50 after each validation."""
+        return [*super().metrics, _Upward("AP"), _Upward("AP50")]
 
     def settings(self) -> dict[str, Any]:
         """What it is besides its layers, as plain data."""

@@ -62,6 +62,10 @@ class Tally:
     def names(self) -> list[str]:
         return ["loss", *(m[0] for m in self._metrics)]
 
+    @property
+    def metrics(self) -> list[metrics.Metric]:
+        return [m[-1] for m in self._metrics]
+
     def reset(self) -> None:
         self._loss, self._samples = 0.0, 0
         for *_, metric in self._metrics:

@@ -138,6 +138,15 @@ class Trainer(Predictor):
         assert self._tally is not None
         return list(self._tally.names)
 
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics that it is compiled with, in the order of `metrics_names`; none before."""
+        if not (self.compiled and self.built):
+            return []
+        self._ready()
+        assert self._tally is not None
+        return self._tally.metrics
+
     # ---- single batches
 
     def train_on_batch(

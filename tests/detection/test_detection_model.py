@@ -15,13 +15,14 @@ from PIL import Image
 import fastcnn
 from fastcnn import ops
 from fastcnn._ops import core
-from fastcnn.callbacks import BackupAndRestore, LambdaCallback, ModelCheckpoint
+from fastcnn.callbacks import BackupAndRestore, EarlyStopping, LambdaCallback, ModelCheckpoint
 from fastcnn.data import Dataset, Details, DetectionTargets, Placement, letterbox, scattered_objects
 from fastcnn.data.augment import RandomFlip
 from fastcnn.detection import DetectionModel, Detections, Selection, decode
 from fastcnn.detection.backbones import KNOWN
 from fastcnn.layers import Conv2D, Input
 from fastcnn.losses import DetectionLoss
+from fastcnn.metrics import BoxLoss, ClassLoss
 from fastcnn.models import Model, clone_model, load_model
 
 SIZE = (64, 96)
@@ -234,6 +235,17 @@ def test_it_learns(assignment: str, tmp_path: Path) -> None:
     assert found["AP50"] == pytest.approx(max(history["val_AP50"]), abs=1e-12) and found["AP"] < found["AP50"]
     arrays = squares(8, seed=1)
     assert best.evaluate(arrays[0], arrays[1:], batch_size=3) == pytest.approx(found)
+
+
+def test_metrics_of_the_loss_tell_which_way_is_better() -> None:
+    model = tiny()
+    loss = DetectionLoss(SIZE, 2)
+    model.compile("adamw", loss, metrics=[ClassLoss(loss), BoxLoss(loss)])
+    assert [metric.name for metric in model.metrics] == ["class_loss", "box_loss", "AP", "AP50"]
+    watching = [EarlyStopping(monitor=name) for name in ("val_class_loss", "val_box_loss", "val_AP")]
+    logs = model.fit(dataset(4), validation_data=dataset(4, 1), verbose=0, callbacks=watching).history
+    assert [one.best for one in watching] == [logs[one.monitor][0] for one in watching]
+    assert [one.improves(0.2, 0.1) for one in watching] == [False, False, True]
 
 
 def test_judged_in_the_pixels_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
