@@ -48,7 +48,8 @@ def test_scattered_clothes_are_found() -> None:
         )  # fmt: skip
     learned, judged = sets
     found = trained(learned, EPOCHS, 2e-3).judge(judged)
-    assert found.result()["AP50"] >= 0.88, found.table()
+    # 0.9 and a little; on other instruction sets a training goes other ways.
+    assert found.result()["AP50"] >= 0.89, found.table()
     assert min(row["AP50"] for row in found.per_class().values()) > 0.75
 
 
@@ -64,7 +65,8 @@ def test_all_ten_kinds_of_clothes(monkeypatch: pytest.MonkeyPatch) -> None:
         scattered_objects(
             x, y, count, 96, (1, 6), (1.0, 1.6), 0.2, class_names=fashion_mnist.CLASS_NAMES, batch_size=32, seed=number
         )
-        for number, ((x, y), count) in enumerate(zip(fashion_mnist.load_data(), (15000, 300)))
+        for number, ((x, y), count) in enumerate(zip(fashion_mnist.load_data(), (40000, 300)))
     )
-    found = trained(learned.map(RandomFlip(seed=0)), 9, 3e-3).judge(judged)
-    assert found.result()["AP50"] >= 0.88, found.table()
+    found = trained(learned.map(RandomFlip(seed=0)), 4, 3e-3).judge(judged)
+    # 0.9 and a little; on other instruction sets a training goes other ways.
+    assert found.result()["AP50"] >= 0.89, found.table()
