@@ -131,7 +131,7 @@ def test_whatever_the_boxes_are(data: st.DataObject, count: int, kind: str) -> N
     index, values = ops.nms(boxes, scores, kind=kind, max_boxes=count // 2)
     assert len(index) <= count // 2
     assert len(set(index.tolist())) == len(index)
-    assert (np.diff(values) <= 0).all()
+    assert (values[1:] <= values[:-1]).all()  # also of infinite ones
     assert (values > 0).all()
     assert np.isfinite(boxes[index]).all()
 
