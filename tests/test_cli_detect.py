@@ -191,6 +191,9 @@ def test_what_is_wrong_is_said(
     broken = write(tmp_path / "broken", "voc", {"train": sets["val"]})
     for file in sorted((broken / "Annotations").iterdir())[:2]:
         file.write_text(re.sub(r"<xmax>\d+", "<xmax>0", file.read_text()))
+    judged = write(tmp_path / "judged", "coco", {"val": sets["val"], "test": sets["val"]})
+    assert main(["detect", "evaluate", model, str(judged), "--set", "val"]) == 0
+    capsys.readouterr()
     out = ["--output", str(tmp_path / "out")]
     for words, message in (
         (["evaluate", str(tmp_path / "classifier.safetensors"), str(listed["voc"])], "is a Sequential, no detector"),
@@ -200,6 +203,11 @@ def test_what_is_wrong_is_said(
         (["evaluate", model, str(listed["voc"]), "--format", "csv"], "no listing of boxes in the form csv"),
         (["evaluate", model, str(listed["voc"]), "--set", "all"], "has no part all, it has train, val, test"),
         (["train", str(broken), "--strict", *out], "has no area"),
+        (["train", str(judged), *out], "has no part to train on, only test and val"),
+        (
+            ["predict", "network.onnx", "x.png", *out],
+            "is an ONNX file: `fastcnn detect predict` reads it, with",
+        ),
         (["train", str(listed["voc"]), "--image-size", "100", *out], "must be multiples of 32"),
         (["predict", model, str(tmp_path / "empty"), *out], "there are no pictures in"),
         (["predict", model, str(tmp_path / "*.gif"), *out], "no file matches"),

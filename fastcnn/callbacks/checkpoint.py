@@ -19,7 +19,8 @@ class ModelCheckpoint(MonitorCallback):
     ----------
     filepath : path-like
         Where to. It may name values: ``"{epoch:02d}-{val_loss:.2f}.safetensors"``; epochs (and batches) count from 1
-        here. Missing folders are made.
+        here. Missing folders are made. After an epoch that wasn't validated, a file that names a validation's value
+        is not written.
     monitor, mode
         See `MonitorCallback`.
     verbose : int
@@ -93,6 +94,8 @@ class ModelCheckpoint(MonitorCallback):
         try:
             path = self.filepath.format(**{"epoch": self._epoch + 1, **values})
         except (KeyError, IndexError, ValueError, TypeError) as error:
+            if isinstance(error, KeyError) and self.lacks(str(error.args[0])):
+                return
             raise ValueError(
                 f"filepath {self.filepath!r} can't be filled in ({error}); there are: "
                 f"{', '.join(sorted({'epoch', *values}))}"

@@ -52,8 +52,12 @@ class MonitorCallback(Callback):
 
     def unjudged(self) -> bool:
         """Whether a validation's value is watched, and the epoch is one of those that `validation_freq` passes over."""
+        return self.lacks(self.monitor)
+
+    def lacks(self, name: str) -> bool:
+        """Whether the value of this name is a validation's, and the epoch was not to be validated."""
         training = getattr(self.model, "run", None)
-        return self.monitor.startswith("val_") and training is not None and training.unjudged
+        return name.startswith("val_") and training is not None and training.unjudged
 
     def improves(self, current: float, reference: float | None) -> bool:
         """Whether `current` is better than `reference` by more than `min_delta` (NaN never is)."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 from . import arguments
 
@@ -43,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             from .._ops import set_num_threads
 
             set_num_threads(options.threads)
-        code = command.run(options)
+        with _plain_warnings():
+            code = command.run(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("\nfastcnn: interrupted", file=sys.stderr)
@@ -58,6 +62,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"fastcnn: {_message(error)}", file=sys.stderr)
         return 1
     return int(code)
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Print warnings that are meant for users as what they say, without the line of fastcnn that said it."""
+    usual = warnings.formatwarning
+
+    def plain(message: Any, category: type[Warning], *where: Any) -> str:
+        return f"fastcnn: {message}\n" if category is UserWarning else usual(message, category, *where)
+
+    warnings.formatwarning = plain  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
 
 
 def _message(error: BaseException) -> str:

@@ -70,7 +70,7 @@ def _train(actions: Any) -> argparse.ArgumentParser:
         "pictures that DATA brings; 0.2 where it brings none)",
     )
     command.add_argument(
-        "--validation-every", type=whole(1), default=1, metavar="N", help="judge after each N epochs (1)"
+        "--validation-every", type=whole(1), default=1, metavar="N", help="judge after each N epochs (1), and the last"
     )
     return command
 

@@ -42,6 +42,8 @@ def load(path: str) -> DetectionModel:
     ValueError
         The model is another one.
     """
+    if path.lower().endswith(".onnx"):
+        raise ValueError(f"{path} is an ONNX file: `fastcnn detect predict` reads it, with --decoder")
     model = models.load_model(path)
     if not isinstance(model, DetectionModel):
         raise ValueError(f"{path} is a {type(model).__name__}, no detector: `fastcnn detect train` makes one")

@@ -13,13 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import data as sources
 from ..data import Dataset
 from ..data.files import Folder, Tree, open_tree, pictures
-from ..data.folders import held_out
-from ..data.nodes import Rows, Sampled
 
 #: What reads each form.
 READERS: dict[str, Callable[..., Dataset]] = {
@@ -74,24 +70,7 @@ class Source:
                 batch_size=None, shuffle=False, on_error="raise" if strict else "skip", details=True,
             )  # fmt: skip
         _say_problems(dataset)
-        # The pictures themselves, without what reads ahead.
-        *_, rows = dataset._node.chain()
-        return Dataset(rows, dataset.class_names, dataset.file_paths)
-
-
-class _Chosen:
-    """Some samples, in an order of their own."""
-
-    seed = None
-
-    def __init__(self, numbers: np.ndarray) -> None:
-        self.numbers = numbers
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def order(self, epoch: int) -> np.ndarray:
-        return self.numbers
+        return dataset
 
 
 def split(dataset: Dataset, share: float, seed: int | None) -> tuple[Dataset, Dataset]:
@@ -102,18 +81,12 @@ def split(dataset: Dataset, share: float, seed: int | None) -> tuple[Dataset, Da
     ValueError
         One of them would be empty.
     """
-    held = held_out(None, len(dataset), share, 0 if seed is None else seed)
-    if not held.any() or held.all():
-        raise ValueError(
-            f"--validation-split {share:g} of {len(held)} pictures leaves nothing to train on or to validate on"
-        )
-    rows = dataset._node
-    assert isinstance(rows, Rows)
-    train, kept = (
-        Dataset(Sampled(rows, _Chosen(np.flatnonzero(part))), dataset.class_names, dataset.file_paths)
-        for part in (~held, held)
-    )
-    return train, kept
+    count = len(dataset)
+    held = round(share * count)
+    if not 0 < held < count:
+        raise ValueError(f"--validation-split {share:g} of {count} pictures leaves nothing to train or to validate on")
+    mixed = dataset.shuffle(seed=0 if seed is None else seed, reshuffle_each_iteration=False)
+    return mixed.skip(held), mixed.take(held)
 
 
 def _say_problems(dataset: Dataset) -> None:
@@ -176,17 +149,15 @@ def _part(words: str) -> str | None:
 
 
 def _parted(found: Parts) -> Parts:
-    """Listings by their names as parts: those that names speak of, where one is there to train on, or the only one."""
+    """Listings by their names as parts: those that names speak of, or else the only one."""
     parts: Parts = {}
     for name in sorted(found):
         part = _part(name)
         if part is not None and part not in parts:
             parts[part] = found[name]
-    if "train" in parts:
-        return parts
-    if len(found) == 1:
+    if "train" not in parts and len(found) == 1:
         return {"all": next(iter(found.values()))}
-    return {}
+    return parts
 
 
 def _voc(place: str, tree: Tree, names: list[str]) -> Parts:

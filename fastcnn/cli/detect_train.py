@@ -14,6 +14,7 @@ from typing import Any
 from .. import callbacks, models, optimizers, utils
 from ..data import Dataset, augment
 from ..detection import DetectionModel
+from ..detection.network import check_image_size
 from ..metrics import CocoMetrics
 from ..utils.files import atomic_write
 from . import detect_data, detect_report
@@ -29,6 +30,7 @@ _MONITOR = "val_AP50"
 
 def run(options: argparse.Namespace) -> int:
     """Train as the options say; the exit code."""
+    check_image_size(options.image_size)
     output = Path(options.output)
     output.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
     if options.seed is not None:
@@ -57,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         model.fit(
             _learned_from(train, options),
             validation_data=validation.batch(options.batch_size).prefetch(),
-            validation_freq=options.validation_every,
+            validation_freq={*range(0, options.epochs, options.validation_every), options.epochs} - {0},
             epochs=options.epochs,
             callbacks=[history, best, backup],
         )
@@ -77,7 +79,10 @@ def run(options: argparse.Namespace) -> int:
 def _parts(source: detect_data.Source, options: argparse.Namespace) -> tuple[Dataset, Dataset, Dataset | None]:
     """Pictures to train on, to validate on, and to judge in the end, where there are such."""
     size, strict = options.image_size, options.strict
-    train = source.load("train" if "train" in source.parts else "all", size, None, strict)
+    part = next((part for part in ("train", "all") if part in source.parts), None)
+    if part is None:
+        raise ValueError(f"{source.place} has no part to train on, only {' and '.join(source.parts)}")
+    train = source.load(part, size, None, strict)
     names = train.class_names
     rest = {part: source.load(part, size, names, strict) for part in ("val", "test") if part in source.parts}
     if "val" in rest and options.validation_split is None:

@@ -60,7 +60,7 @@ def image_dataset_from_directory(
         The folders to take, in the order of their numbers.
     color_mode : "rgb", "rgba" or "grayscale"
     batch_size : int or None
-        None: single samples.
+        None: single samples, to be chosen from, shuffled and batched by steps of one's own.
     image_size : int or (int, int)
         Height and width.
     shuffle : bool
@@ -161,13 +161,11 @@ def make_decoder(size: Any, color_mode: str, interpolation: str, crop: bool, pad
 def batches(
     pictures: PictureRows, batch_size: int | None, shuffle: bool, seed: int | None, class_names: list[str] | None
 ) -> Dataset:
-    """Pictures as a dataset that reads ahead."""
+    """Pictures as a dataset of batches that reads ahead, or of single samples, which other steps may follow."""
     dataset = Dataset(pictures, class_names, [pictures.tree.path(name) for name in pictures.names])
     if shuffle:
         dataset = dataset.shuffle(seed=seed)
-    if batch_size is not None:
-        dataset = dataset.batch(batch_size)
-    return dataset.prefetch()
+    return dataset if batch_size is None else dataset.batch(batch_size).prefetch()
 
 
 @dataclass(frozen=True)

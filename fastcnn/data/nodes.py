@@ -109,7 +109,7 @@ class Rows(Node):
 
     def order(self, epoch: int) -> np.ndarray:
         """The numbers of an epoch's samples at the source, int64."""
-        raise NotImplementedError
+        return np.arange(self.length(), dtype=np.int64)
 
     def reader(self) -> AbstractContextManager[Reader]:
         raise NotImplementedError
@@ -142,25 +142,37 @@ class Rows(Node):
                 yield ready(), place, count
 
 
-class ArrayRows(Rows):
-    """Rows of arrays in memory, or mapped into it."""
+class PromptRows(Rows):
+    """So many rows that are read when they are asked for, without threads and with nothing to open or close."""
 
     ahead = 1
 
-    def __init__(self, element: Element, count: int) -> None:
-        self.element, self.count = element, count
+    def __init__(self, count: int) -> None:
+        self.count = count
 
     def length(self) -> int:
         return self.count
 
-    def order(self, epoch: int) -> np.ndarray:
-        return np.arange(self.count, dtype=np.int64)
+    def at(self, index: np.ndarray) -> Element:
+        """The rows with these numbers."""
+        raise NotImplementedError
 
     def reader(self) -> AbstractContextManager[Reader]:
         return nullcontext(self)
 
     def begin(self, index: np.ndarray) -> Callable[[], Reading]:
-        return lambda: Reading(rows(self.element, index))
+        return lambda: Reading(self.at(index))
+
+
+class ArrayRows(PromptRows):
+    """Rows of arrays in memory, or mapped into it."""
+
+    def __init__(self, element: Element, count: int) -> None:
+        super().__init__(count)
+        self.element = element
+
+    def at(self, index: np.ndarray) -> Element:
+        return rows(self.element, index)
 
     def cached(self) -> Node:
         read = changed(self.element, lambda leaf: np.array(leaf) if isinstance(leaf, np.memmap) else leaf)

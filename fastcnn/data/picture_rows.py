@@ -71,9 +71,6 @@ class PictureRows(Rows):
     def length(self) -> int:
         return len(self.names)
 
-    def order(self, epoch: int) -> np.ndarray:
-        return np.arange(len(self.names), dtype=np.int64)
-
     def cached(self) -> Node | None:
         if self._store is None:
             again = type(self).__new__(type(self))

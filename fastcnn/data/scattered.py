@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from ..shapes import pair, real_number, whole_number
 from .box_listing import check_class_names
 from .dataset import Dataset
 from .details import Details
-from .nodes import ArrayRows, Node, Reader, Reading, Rows
+from .nodes import ArrayRows, Node, PromptRows
 from .placing import Placement
 from .structure import Element
 
@@ -102,9 +101,7 @@ def scattered_objects(
     dataset = Dataset(rows, names)
     if shuffle:
         dataset = dataset.shuffle(seed=drawn)
-    if batch_size is not None:
-        dataset = dataset.batch(batch_size)
-    return dataset.prefetch()
+    return dataset if batch_size is None else dataset.batch(batch_size).prefetch()
 
 
 def _checked(
@@ -142,10 +139,8 @@ def _two(given: Any, name: str) -> tuple[Any, Any]:
     return first, second
 
 
-class ScatteredRows(Rows):
+class ScatteredRows(PromptRows):
     """Pictures made when they are read: see `scattered_objects`."""
-
-    ahead = 1
 
     def __init__(
         self,
@@ -159,31 +154,20 @@ class ScatteredRows(Rows):
         seed: int,
         details: bool,
     ) -> None:
-        self.things, self.labels, self.count, self.shape = things, labels, count, shape
+        super().__init__(count)
+        self.things, self.labels, self.shape = things, labels, shape
         self.objects, self.scale, self.overlap = objects, scale, overlap
         # Not called seed: the pictures' is no position of a dataset.
         self.drawn_from, self.details = seed, details
         noise = np.random.default_rng(seed).normal(0, _NOISE, (shape[0] + _MARGIN, shape[1] + _MARGIN, shape[2]))
         self._noise = np.rint(noise).astype(np.int16)
 
-    def length(self) -> int:
-        return self.count
-
-    def order(self, epoch: int) -> np.ndarray:
-        return np.arange(self.count, dtype=np.int64)
-
-    def reader(self) -> AbstractContextManager[Reader]:
-        return nullcontext(self)
-
-    def begin(self, index: np.ndarray) -> Callable[[], Reading]:
-        return lambda: Reading(self._batch(index))
-
     def cached(self) -> Node:
         height, width, channels = self.shape
         check_memory((-(-self.count * height * width * channels // 4),), f"{self.count} pictures in memory")
-        return ArrayRows(self._batch(self.order(0)), self.count)
+        return ArrayRows(self.at(self.order(0)), self.count)
 
-    def _batch(self, index: np.ndarray) -> Element:
+    def at(self, index: np.ndarray) -> Element:
         images = np.empty((len(index), *self.shape), np.uint8)
         labels, boxes = [], []
         for image, number in zip(images, index):

@@ -47,7 +47,7 @@ def detection_targets(
     UserWarning
         Boxes are left out.
     """
-    targets, left_out = _targets(labels, boxes, max_boxes, ignored)
+    targets, left_out = _targets(labels, boxes, whole_number(max_boxes, "max_boxes"), ignored, None)
     if left_out:
         warnings.warn(_told(left_out, max_boxes), stacklevel=2)
     return targets
@@ -63,6 +63,8 @@ class DetectionTargets:
     ----------
     max_boxes : int
         As for `detection_targets`.
+    num_classes : int, optional
+        Labels from here on are an error; where not given, any are taken.
 
     Attributes
     ----------
@@ -70,15 +72,16 @@ class DetectionTargets:
         How many boxes there was no room for, so far.
     """
 
-    def __init__(self, max_boxes: int = 100) -> None:
+    def __init__(self, max_boxes: int = 100, num_classes: int | None = None) -> None:
         self.max_boxes = whole_number(max_boxes, "max_boxes")
+        self.num_classes = None if num_classes is None else whole_number(num_classes, "num_classes")
         self.left_out = 0
 
     def __call__(
         self, images: Any, labels: Sequence[Any], boxes: Sequence[Any], details: Sequence[Details] | None = None
     ) -> tuple[Any, NDArray[np.float32]]:
         ignored = None if details is None else [one.ignored for one in details]
-        targets, left_out = _targets(labels, boxes, self.max_boxes, ignored)
+        targets, left_out = _targets(labels, boxes, self.max_boxes, ignored, self.num_classes)
         if left_out and not self.left_out:
             warnings.warn(_told(left_out, self.max_boxes) + "; more may follow", stacklevel=2)
         self.left_out += left_out
@@ -91,10 +94,9 @@ def _told(count: int, most: int) -> str:
 
 
 def _targets(
-    labels: Sequence[Any], boxes: Sequence[Any], max_boxes: int, ignored: Sequence[Any] | None
+    labels: Sequence[Any], boxes: Sequence[Any], most: int, ignored: Sequence[Any] | None, classes: int | None
 ) -> tuple[NDArray[np.float32], int]:
     """The targets, and how many boxes there was no room for."""
-    most = whole_number(max_boxes, "max_boxes")
     if len(labels) != len(boxes) or (ignored is not None and len(ignored) != len(boxes)):
         counts = [len(given) for given in (labels, boxes, ignored) if given is not None]
         raise ValueError(f"labels, boxes and ignored must be of as many images, received {counts}")
@@ -102,7 +104,7 @@ def _targets(
     targets[:, :, 0] = -1
     left_out = 0
     for number, (kinds, places) in enumerate(zip(labels, boxes)):
-        rows = _rows(np.asarray(kinds), np.asarray(places, np.float32), number)
+        rows = _rows(np.asarray(kinds), np.asarray(places, np.float32), number, classes)
         if ignored is not None:
             rows = rows[~np.asarray(ignored[number], bool)]
         if len(rows) > most:
@@ -113,15 +115,17 @@ def _targets(
     return targets, left_out
 
 
-def _rows(labels: NDArray[Any], boxes: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+def _rows(labels: NDArray[Any], boxes: NDArray[np.float32], number: int, classes: int | None) -> NDArray[np.float32]:
     """The targets of one image, checked."""
     boxes = boxes.reshape(-1, 4) if boxes.size == 0 else boxes
     if boxes.ndim != 2 or boxes.shape[1] != 4 or labels.shape != boxes.shape[:1]:
         raise ValueError(
             f"labels[{number}] and boxes[{number}] must be (k,) and (k, 4), received {labels.shape} and {boxes.shape}"
         )
-    if len(boxes) and (labels.dtype.kind not in "iu" or labels.min() < 0):
-        raise ValueError(f"labels[{number}] must be class numbers from 0, received {shown(labels.tolist())}")
+    end = np.inf if classes is None else classes
+    if len(boxes) and (labels.dtype.kind not in "iu" or not 0 <= labels.min() <= labels.max() < end):
+        most = "" if classes is None else f" to {classes - 1}"
+        raise ValueError(f"labels[{number}] must be class numbers from 0{most}, received {shown(labels.tolist())}")
     if not np.isfinite(boxes).all() or (boxes[:, 2:] <= boxes[:, :2]).any():
         raise ValueError(
             f"boxes[{number}] must be finite, left < right and top < bottom, received {shown(boxes.tolist())}"

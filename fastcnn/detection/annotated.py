@@ -8,39 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Dataset, DetectionTargets
+from ..data import Dataset
 from ..errors import shown
 from ..metrics import CocoMetrics
 from .detections import Detections
-
-
-class Targets(DetectionTargets):
-    """From batches ``(images, labels, boxes)``, or with details, to ``(images, targets)``, checked for a detector.
-
-    Parameters
-    ----------
-    max_boxes : int
-        Rows of the targets of an image.
-    image_size : (int, int)
-    classes : int
-        Of the detector.
-    """
-
-    def __init__(self, max_boxes: int, image_size: tuple[int, int], classes: int) -> None:
-        super().__init__(max_boxes)
-        self.image_size, self.classes = image_size, classes
-
-    def __call__(self, images: Any, labels: Any = None, boxes: Any = None, details: Any = None) -> tuple[Any, Any]:
-        if labels is None or boxes is None:
-            raise ValueError("a detector learns from batches (images, labels, boxes), as detection_dataset_from_voc "
-                             "and its kin make them")  # fmt: skip
-        check_images(images, self.image_size)
-        for number, one in enumerate(labels):
-            found = np.asarray(one)
-            if found.size and found.max() >= self.classes:
-                raise ValueError(f"labels[{number}] must be class numbers below {self.classes}, received "
-                                 f"{shown(found.tolist())}")  # fmt: skip
-        return super().__call__(images, labels, boxes, details)
 
 
 def check_images(images: Any, size: tuple[int, int]) -> None:

@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Dataset, letterbox
+from ..data import Dataset, DetectionTargets, letterbox
 from ..errors import shown, unknown_name
 from ..layers.base import Layer
 from ..losses import DetectionLoss
 from ..metrics import CocoMetrics
 from ..models import Model
 from ..models.structure import network_from_config
-from ..shapes import pair, whole_number
+from ..shapes import whole_number
 from . import annotated
 from .backbones import STRIDES, make_backbone
 from .decoding import Selection, decode
 from .detections import Detections
-from .network import SIZES, detector
+from .network import SIZES, check_image_size, detector
 from .pictures import pictures
 
 #: What is judged by AP: nearly everything, as the curves of precision over recall have an end for each threshold.
@@ -98,9 +98,7 @@ class DetectionModel(Model):
         name: str | None = None,
     ) -> None:
         names = _class_names(classes)
-        sides = pair(image_size, "image_size")
-        if any(side % STRIDES[-1] for side in sides):
-            raise ValueError(f"image_size must be multiples of {STRIDES[-1]}, received {sides[0]}x{sides[1]}")
+        sides = check_image_size(image_size)
         if size not in SIZES:
             raise unknown_name("size", size, SIZES)
         made, pixels = make_backbone(backbone, weights, size, sides)
@@ -113,7 +111,7 @@ class DetectionModel(Model):
         self._judge: CocoMetrics | None = None
         #: Labels, boxes and details of the batch that is judged, where it came with them.
         self._truth: tuple[Any, Any, Any] | None = None
-        self._targets: tuple[DetectionLoss, annotated.Targets] | None = None
+        self._targets: tuple[DetectionLoss, DetectionTargets] | None = None
 
     # ---- structure
 
@@ -223,20 +221,22 @@ class DetectionModel(Model):
         raise ValueError(f"the dataset's classes must be the detector's, {shown(self.class_names)}, received "
                          f"{shown(list(names))}; say class_names=model.class_names where it is made")  # fmt: skip
 
-    def _boxes_taken(self) -> annotated.Targets | None:
+    def _boxes_taken(self) -> DetectionTargets | None:
         """What makes targets of labels and boxes; None where the loss takes something else."""
         (loss,) = self.objective_losses()
         if not isinstance(loss, DetectionLoss):
             return None
         if self._targets is None or self._targets[0] is not loss:
-            made = annotated.Targets(loss.max_boxes or _MAX_BOXES, self.image_size, self.num_classes)
-            self._targets = loss, made
+            self._targets = loss, DetectionTargets(loss.max_boxes or _MAX_BOXES, self.num_classes)
         return self._targets[1]
 
     def _arrays(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Images in an array, and y = (labels, boxes) as the loss takes it."""
         targets = self._boxes_taken() if isinstance(y, (tuple, list)) and len(y) == 2 else None
-        return (x, y) if targets is None else targets(x, *y)
+        if targets is None:
+            return x, y
+        annotated.check_images(x, self.image_size)
+        return targets(x, *y)
 
     def _given(self, item: Any) -> Any:
         """A batch (images, labels, boxes[, details]), or (images, (labels, boxes)), as the loss takes it."""
@@ -249,6 +249,10 @@ class DetectionModel(Model):
             return item  # targets already
         if len(rest) == 1 and isinstance(rest[0], (tuple, list)):
             rest = list(rest[0])
+        if len(rest) < 2:
+            raise ValueError("a detector learns from batches (images, labels, boxes), as detection_dataset_from_voc "
+                             "and its kin make them")  # fmt: skip
+        annotated.check_images(images, self.image_size)
         taken = targets(images, *rest[:3])
         if self._judge is not None:
             self._truth = rest[0], rest[1], rest[2] if len(rest) > 2 else None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .. import layers
 from ..graph import Value
 from ..initializers import Constant, RandomNormal
 from ..models import Model
+from ..shapes import pair
 from .backbones import STRIDES, Pixels, convolved, finished
 
 #: What a place is expected to show something of a class with, before training (Lin et al., "Focal loss for dense object
@@ -43,6 +45,14 @@ class Size:
 
 
 SIZES = {"small": Size(64, False, 1), "medium": Size(96, True, 2), "large": Size(128, True, 3)}
+
+
+def check_image_size(image_size: Any) -> tuple[int, int]:
+    """Height and width that a detector can have, or an error."""
+    height, width = pair(image_size, "image_size")
+    if height % STRIDES[-1] or width % STRIDES[-1]:
+        raise ValueError(f"image_size must be multiples of {STRIDES[-1]}, received {height}x{width}")
+    return height, width
 
 
 def detector(

@@ -26,7 +26,9 @@ class Run:
         Built and compiled.
     train, validation : Source
     listeners : CallbackList
-    initial_epoch, epochs, validation_freq : int
+    initial_epoch, epochs : int
+    validation_freq : int or set of int
+        After how many epochs to validate each time, or after which ones, counted from 1.
 
     Attributes
     ----------
@@ -42,7 +44,7 @@ class Run:
         listeners: CallbackList,
         initial_epoch: int,
         epochs: int,
-        validation_freq: int,
+        validation_freq: int | frozenset[int],
     ) -> None:
         self.model, self.train, self.validation, self.listeners = model, train, validation, listeners
         self.epoch, self.batch = initial_epoch, 0
@@ -55,7 +57,12 @@ class Run:
     @property
     def unjudged(self) -> bool:
         """Whether an epoch has just ended that was not to be validated, though others are."""
-        return self.validation is not None and self.batch == 0 and self.epoch % self._validation_freq != 0
+        return self.validation is not None and self.batch == 0 and not self._judged_after(self.epoch)
+
+    def _judged_after(self, epochs: int) -> bool:
+        """Whether so many epochs are followed by a validation, if there is anything to validate on."""
+        often = self._validation_freq
+        return epochs % often == 0 if isinstance(often, int) else epochs in often
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all that the rest of the training depends on to a file, from which `resume` goes on."""
@@ -96,7 +103,7 @@ class Run:
             if self.batch:  # what callbacks just did had been done when the backup was made
                 self._restore()
             logs = self._train_epoch(epoch)
-            if self.validation is not None and (epoch + 1) % self._validation_freq == 0:
+            if self.validation is not None and self._judged_after(epoch + 1):
                 found = model._evaluate(self.validation, listeners)
                 logs.update({f"val_{name}": value for name, value in found.items()})
             self.epoch, self.batch, self._logs = epoch + 1, 0, logs

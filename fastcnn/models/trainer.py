@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -206,7 +207,7 @@ class Trainer(Predictor):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: int | Collection[int] = 1,
     ) -> Any:
         """Train.
 
@@ -230,8 +231,8 @@ class Trainer(Predictor):
             The names are explained at `fastcnn.utils.class_weights`, and need x and y as arrays.
         sample_weight : array
             One weight a sample.
-        validation_freq : int
-            Validate after every so many epochs.
+        validation_freq : int or list of int
+            Validate after every so many epochs, or after these epochs, counted from 1.
 
         Returns
         -------
@@ -240,7 +241,7 @@ class Trainer(Predictor):
         """
         epochs = whole_number(epochs, "epochs", 0)
         initial_epoch = whole_number(initial_epoch, "initial_epoch", 0)
-        validation_freq = whole_number(validation_freq, "validation_freq")
+        often = _validated_after(validation_freq)
         steps_per_epoch = _steps(steps_per_epoch, "steps_per_epoch")
         validation_steps = _steps(validation_steps, "validation_steps")
         verbose = check_verbose(verbose)
@@ -268,7 +269,7 @@ class Trainer(Predictor):
             batch_size=getattr(train, "batch_size", None),
         )
         self.stop_training = False
-        run = Run(self, train, validation, listeners, initial_epoch, epochs, validation_freq)
+        run = Run(self, train, validation, listeners, initial_epoch, epochs, often)
         backup = listeners.backup
         if backup is not None and backup.found():
             run.resume(backup.path)
@@ -367,3 +368,10 @@ class Trainer(Predictor):
 
 def _steps(count: int | None, name: str = "steps") -> int | None:
     return None if count is None else whole_number(count, name)
+
+
+def _validated_after(given: Any) -> int | frozenset[int]:
+    """`fit`'s validation_freq, checked."""
+    if isinstance(given, (set, frozenset, list, tuple, range)):
+        return frozenset(whole_number(epoch, "validation_freq") for epoch in given)
+    return whole_number(given, "validation_freq")

@@ -73,7 +73,7 @@ def box_iou(a: ArrayLike, b: ArrayLike, kind: str = "iou", crowd: ArrayLike | No
     >>> ops.box_iou([[0, 0, 2, 2]], [[1, 0, 3, 2], [4, 4, 5, 5]])
     array([[0.33333334, 0.        ]], dtype=float32)
     """
-    if kind not in OVERLAP:
+    if not isinstance(kind, str) or kind not in OVERLAP:
         raise unknown_name("kind of overlap", kind, OVERLAP)
     p, q = as_boxes(a, "a"), as_boxes(b, "b")
     flags = None
@@ -91,9 +91,9 @@ def box_iou(a: ArrayLike, b: ArrayLike, kind: str = "iou", crowd: ArrayLike | No
 
 def _format(name: str, argument: str) -> tuple[tuple[str, ...], bool]:
     """The order of the numbers, and whether they are shares of the image."""
-    relative = isinstance(name, str) and name.startswith("rel_")
-    plain = name[4:] if relative else name
-    plain = _OTHER_NAMES.get(plain, plain)
+    short = name.removeprefix("rel_") if isinstance(name, str) else ""
+    relative = short != name
+    plain = _OTHER_NAMES.get(short, short)
     if plain not in _FORMATS:
         known = [*_FORMATS, *_OTHER_NAMES]
         raise unknown_name(argument, name, [*known, *("rel_" + k for k in known)])

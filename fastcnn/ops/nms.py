@@ -81,7 +81,7 @@ def nms(
     count = len(corners)
     if values.shape != (count,):
         raise ValueError(f"scores must have shape ({count},), one for each box; received {values.shape}")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise unknown_name("kind of NMS", kind, _KINDS)
     numbers = {
         "kind": NMS[_KINDS[kind]],

@@ -318,7 +318,7 @@ def test_bad_data() -> None:
     model.compile()
     with pytest.raises(ValueError, match=r"images must have shape \(n, 64, 96, 3\).*received \(4, 32, 96, 3\)"):
         model.fit(images[:, :32], (labels, boxes))
-    with pytest.raises(ValueError, match=r"labels\[0\] must be class numbers below 2"):
+    with pytest.raises(ValueError, match=r"labels\[0\] must be class numbers from 0 to 1"):
         model.fit(images, ([np.array([2, 0]), *labels[1:]], boxes))
     with pytest.raises(ValueError, match="batches \\(images, labels, boxes\\)"):
         model.fit(Dataset.from_arrays(images).batch(2), verbose=0)

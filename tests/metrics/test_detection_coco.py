@@ -176,10 +176,15 @@ def test_bad_input(change: dict[str, Any], words: str) -> None:
         ({"max_detections": []}, "max_detections must have at least one number"),
         ({"max_detections": [0]}, "max_detections must be at least 1"),
         ({"area_ranges": {"odd": (5, 1)}}, r"area_ranges must be \(smallest, largest\) areas"),
+        ({"area_ranges": {"odd": 3}}, r"area_ranges must be \(smallest, largest\) areas, received 3 for odd"),
+        ({"area_ranges": 5}, "area_ranges must be a dict"),
+        ({"iou_thresholds": 0.5}, r"iou_thresholds must be a list of numbers, received 0\.5"),
+        ({"max_detections": 5}, "max_detections must be a list of numbers, received 5"),
+        ({"class_names": 5}, "class_names must be a list of names, received 5"),
     ],
 )
 def test_bad_settings(arguments: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((ValueError, TypeError), match=words):
         CocoMetrics(**arguments)
 
 

@@ -77,14 +77,16 @@ def test_results_format(tmp_path: Path) -> None:
     assert json.loads(path.read_text()) == [
         first, {"image_id": 7, "category_id": 3, "bbox": [0.0, 0.0, 5.0, 5.0], "score": 0.25}
     ]  # fmt: skip
-    save_coco_results(path, [(7, boxes[:1], [0.5], [0])], category_ids=[90])
+    save_coco_results(path, [(np.int64(7), boxes[:1], [0.5], [0])], category_ids=[90])
     assert json.loads(path.read_text()) == [{**first, "category_id": 90}]
     for detections, words in (
         ([(1, boxes, [0.5], [0, 1])], "boxes, scores and labels of image 1 must be equally many, received 2, 1 and 2"),
         ([(1, boxes[:1], [np.nan], [0])], "scores of image 1 must be finite"),
+        ([(None, boxes[:1], [0.5], [0])], "image_id must be an int or a str, received None"),
+        ([(1, boxes[:1], [0.5])], r"detections must be tuples \(image_id, boxes, scores, labels\)"),
         ([(1, boxes[:1], [0.5], [1])], "category_ids must have one for each class, received 1 for class 1"),
     ):
-        with pytest.raises(ValueError, match=words):
+        with pytest.raises((ValueError, TypeError), match=words):
             save_coco_results(path, detections, category_ids=[90])
     assert json.loads(path.read_text()) == [{**first, "category_id": 90}]
 

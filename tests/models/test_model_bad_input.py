@@ -82,6 +82,7 @@ FITS: list[tuple[dict[str, Any], str]] = [
     ({"initial_epoch": -2}, r"initial_epoch must be at least 0"),
     ({"steps_per_epoch": 0}, r"steps_per_epoch must be at least 1"),
     ({"validation_freq": 0}, r"validation_freq must be at least 1"),
+    ({"validation_freq": [1, 0]}, r"validation_freq must be at least 1"),
     ({"validation_split": 1.0}, r"validation_split must be at least 0 and below 1, received 1\.0"),
     ({"validation_split": "0.1"}, r"validation_split must be at least 0 and below 1, received '0\.1'"),
     ({"validation_split": 0.99}, r"validation_split=0\.99 of 50 samples leaves one part empty"),

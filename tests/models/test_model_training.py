@@ -144,6 +144,9 @@ def test_validation_frequency_weights_and_batch_size() -> None:
     history = model.fit(X, LABELS, epochs=5, validation_data=(X[:20], LABELS[:20], weight), validation_freq=2,
                         validation_batch_size=7, verbose=0)  # fmt: skip
     assert [len(history.history[k]) for k in ("loss", "val_loss")] == [5, 2]
+    some = model.fit(X, LABELS, epochs=5, validation_data=(X, LABELS), validation_freq=[1, 5], verbose=0)
+    losses = some.history["val_loss"]
+    assert len(losses) == 2 and losses[-1] == model.evaluate(X, LABELS, verbose=0)[0]
     model = small(optimizers.SGD(0.0))
     history = model.fit(X, LABELS, validation_data=(X[:20], LABELS[:20], weight), verbose=0)
     expected = model.evaluate(X[:20], LABELS[:20], sample_weight=weight, verbose=0)
@@ -155,12 +158,13 @@ def test_callbacks_pass_over_epochs_that_are_not_validated(tmp_path: Path) -> No
     model = small(optimizers.SGD(0.0))
     watching = [
         cb.ModelCheckpoint(tmp_path / "{epoch}.safetensors", save_best_only=True),
+        cb.ModelCheckpoint(tmp_path / "{epoch}-{val_accuracy:.3f}.safetensors"),
         cb.EarlyStopping(patience=2),
         cb.ReduceLROnPlateau(patience=2),
     ]
     fit = {"epochs": 7, "validation_data": (X, LABELS), "validation_freq": 2, "verbose": 0}
     history = model.fit(X, LABELS, callbacks=watching, **fit)
-    assert [path.name for path in tmp_path.iterdir()] == ["2.safetensors"]
+    assert sorted(path.name.split("-")[0] for path in tmp_path.iterdir()) == ["2", "2.safetensors", "4", "6"]
     assert history.epoch == list(range(6)) and len(history.history["val_loss"]) == 3
     with pytest.warns(UserWarning, match="'val_los' is not in the logs") as said:
         model.fit(X, LABELS, callbacks=cb.EarlyStopping("val_los"), **fit)

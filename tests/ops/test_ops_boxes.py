@@ -268,6 +268,7 @@ BOX, MAP = np.array([[0, 0, 4, 4]]), np.zeros((2, 4, 4, 1))
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: ops.box_iou([[1, 2, 3]], BOX), r"a must have shape \(k, 4\).*\(1, 3\)"),
     (lambda: ops.box_iou(BOX, BOX, "gious"), "Did you mean 'giou'"),
+    (lambda: ops.box_iou(BOX, BOX, ["iou"]), r"Unknown kind of overlap \['iou'\]"),
     (lambda: ops.box_iou(BOX, BOX, "giou", [1]), 'crowd needs kind="iou"'),
     (lambda: ops.box_iou(BOX, BOX, crowd=[1, 0]), r"crowd must have shape \(1,\)"),
     (lambda: ops.nms(BOX, [1, 2]), r"scores must have shape \(1,\).*\(2,\)"),
@@ -279,6 +280,8 @@ BOX, MAP = np.array([[0, 0, 4, 4]]), np.zeros((2, 4, 4, 1))
     (lambda: ops.nms(BOX, [1], max_boxes=-1), "max_boxes must be at least 0"),
     (lambda: ops.nms(BOX, [1], sigma=0), "sigma must be above 0"),
     (lambda: ops.nms(BOX, [1], score_threshold=math.nan), "score_threshold must be a finite number"),
+    (lambda: ops.nms(BOX, [1], kind=["hard"]), r"Unknown kind of NMS \['hard'\]"),
+    (lambda: ops.convert_boxes(BOX, ["xyxy"], "xyhw"), r"Unknown source \['xyxy'\]"),
     (lambda: ops.convert_boxes(BOX, "xyxy", "xyhw"), "Unknown target 'xyhw'. Did you mean"),
     (lambda: ops.convert_boxes(BOX, "xyxy", "rel_xyxy"), r"image_shape must be \(height, width\)"),
     (lambda: ops.convert_boxes(BOX, "xyxy", "rel_xyxy", (0, 4)), "image_shape must be at least 1"),

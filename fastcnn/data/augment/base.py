@@ -30,8 +30,9 @@ from .annotations import (
     numbered,
     without_numbers,
 )
-from .recipe import Recipe, make_recipe
-from .steps import DRAWN, Step
+from .program import Program, argument, described
+from .recipe import make_recipe
+from .steps import Step
 
 #: Recipes, as programs, that an augmentation keeps: batches mostly have one shape, and a last one another.
 _KEPT = 8
@@ -54,7 +55,7 @@ class Augmentation:
         self._seed: int | None = self.given_seed
         self._step = 0
         self._lock = threading.Lock()
-        self._programs: dict[Any, _Program] = {}
+        self._programs: dict[Any, Program] = {}
 
     # ---- what subclasses write
 
@@ -183,8 +184,8 @@ class Augmentation:
         memory = {name: np.empty(size, dtype) for name, (size, dtype) in recipe.memory.items()} | {"rng": rng}
         for call in recipe.calls:
             if call.kernel in ("augment_draw", "augment_geometry"):
-                core.call(call.kernel, **{k: _given(v, memory) for k, v in call.args.items()})
-        return _described(recipe, memory)
+                core.call(call.kernel, **{k: argument(v, memory) for k, v in call.args.items()})
+        return described(recipe, memory)
 
     def _of_dict(self, data: Mapping[str, Any], training: bool, step: int | None) -> dict[str, Any]:
         names = ("images", "labels", "boxes", "keypoints")
@@ -210,9 +211,8 @@ class Augmentation:
         with self._lock:
             program = self._programs.get(key)
         if program is None:
-            program = _Program(
-                make_recipe(self.steps(h, w, training), (n, h, w, c), batch.images.dtype.name), batch.images
-            )
+            recipe = make_recipe(self.steps(h, w, training), (n, h, w, c), batch.images.dtype.name)
+            program = Program(recipe, batch.images)
             with self._lock:
                 while len(self._programs) >= _KEPT:
                     self._programs.pop(next(iter(self._programs)))
@@ -220,10 +220,10 @@ class Augmentation:
         y, found = program.run(batch.images, rng)
         boxes, keypoints = batch.boxes, batch.keypoints
         if boxes is not None or keypoints is not None:
-            for described, size in zip(_described(program.recipe, found), program.sizes):
-                if "matrix" in described:
-                    boxes = None if boxes is None else move_boxes(boxes, described["matrix"], size)
-                    keypoints = None if keypoints is None else move_points(keypoints, described["matrix"])
+            for one, size in zip(described(program.recipe, found), program.sizes):
+                if "matrix" in one:
+                    boxes = None if boxes is None else move_boxes(boxes, one["matrix"], size)
+                    keypoints = None if keypoints is None else move_points(keypoints, one["matrix"])
         return Batch(y, batch.labels, boxes, keypoints)
 
     def __repr__(self) -> str:
@@ -244,59 +244,6 @@ class Batch:
 
     def __init__(self, images: np.ndarray, labels: Any, boxes: Any, keypoints: Any) -> None:
         self.images, self.labels, self.boxes, self.keypoints = images, labels, boxes, keypoints
-
-
-class _Program:
-    """A recipe as kernels in memory."""
-
-    def __init__(self, recipe: Recipe, like: np.ndarray) -> None:
-        self.recipe = recipe
-        dtype, size = like.dtype.name, int(np.prod(recipe.shape))
-        self.kept = {k: v for k, v in recipe.memory.items() if k.startswith(("drawn", "matrix"))}
-        slots = {"x": (like.size, dtype), "y": (size, dtype), "rng": (2, "uint64"), **self.kept}
-        places: dict[str, Any] = {
-            name: core.Slot(i, kind, count, name) for i, (name, (count, kind)) in enumerate(slots.items())
-        }
-        offset = 0
-        for name, (count, kind) in recipe.memory.items():
-            if name not in self.kept:
-                nbytes = count * np.dtype(kind).itemsize
-                places[name] = core.Arena(offset, nbytes)
-                offset += -(-nbytes // core.ALIGNMENT) * core.ALIGNMENT
-        calls = [(c.kernel, {k: _given(v, places) for k, v in c.args.items()}) for c in recipe.calls]
-        self._program = core.Program(calls, offset, [p for p in places.values() if isinstance(p, core.Slot)])
-        self.sizes: list[tuple[int, int]] = []
-        h, w = like.shape[1:3]
-        for stage in recipe.stages:
-            for step in stage.steps:
-                h, w = step.size or (h, w)
-            self.sizes.append((h, w))
-
-    def run(self, x: np.ndarray, rng: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        y = np.empty(self.recipe.shape, x.dtype)
-        found = {name: np.empty(size, dtype) for name, (size, dtype) in self.kept.items()}
-        self._program.run([x, y, rng, *found.values()], 0)
-        return y, found
-
-
-def _given(value: Any, memory: Mapping[str, Any]) -> Any:
-    """An argument of a kernel, in the place of its name."""
-    if not isinstance(value, str):
-        return value
-    return 0 if value == "site" else memory[value]
-
-
-def _described(recipe: Recipe, memory: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    passes = []
-    for i, stage in enumerate(recipe.stages):
-        drawn = memory[f"drawn{i}"].reshape(-1, len(stage.steps), DRAWN)
-        found: dict[str, Any] = {
-            "steps": [step.kind for step in stage.steps], "done": drawn[:, :, 0] != 0, "values": drawn[:, :, 1:],
-        }  # fmt: skip
-        if stage.kind == "warp":
-            found["matrix"] = memory[f"matrix{i}"].reshape(-1, 3, 3)
-        passes.append(found)
-    return passes
 
 
 def _one(value: Any) -> Any:

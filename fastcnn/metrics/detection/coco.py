@@ -88,7 +88,8 @@ class CocoMetrics(Records):
         area_ranges: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         self.iou_thresholds = _checked_thresholds(iou_thresholds)
-        self.max_detections = sorted({whole_number(m, "max_detections") for m in max_detections})
+        limits = _several(max_detections, "max_detections")
+        self.max_detections = sorted({whole_number(limit, "max_detections") for limit in limits})
         if not self.max_detections:
             raise ValueError("max_detections must have at least one number, received none")
         self.area_ranges = dict(AREA_RANGES) if area_ranges is None else _checked_ranges(area_ranges)
@@ -114,6 +115,8 @@ class CocoMetrics(Records):
             Names the file and the entry: an id that is there twice, an unknown image or category, a box, an area or a
             score that can't be one.
         """
+        if "class_names" in settings:
+            raise TypeError("from_files takes no class_names: classes are called as the categories in the file")
         images, classes, names = files.read_truth(truth)
         found = files.read_results(results, images, classes)
         judge = cls(names or None, **settings)
@@ -288,16 +291,25 @@ class CocoMetrics(Records):
 def _checked_thresholds(thresholds: Any) -> Floats:
     if thresholds is None:
         return _THRESHOLDS
-    numbers = [real_number(t, "iou_thresholds", 0.0, 1.0) for t in thresholds]
+    numbers = [real_number(t, "iou_thresholds", 0.0, 1.0) for t in _several(thresholds, "iou_thresholds")]
     if not numbers or min(numbers) <= 0:
         raise ValueError(f"iou_thresholds must be numbers above 0, up to 1, received {shown(list(thresholds))}")
     return np.array(numbers)
 
 
+def _several(values: Any, name: str) -> list[Any]:
+    if isinstance(values, str) or not np.iterable(values):
+        raise TypeError(f"{name} must be a list of numbers, received {shown(values)}")
+    return list(values)
+
+
 def _checked_ranges(ranges: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    if not isinstance(ranges, Mapping):
+        raise TypeError(f'area_ranges must be a dict such as {{"small": (0, 1024)}}, received {shown(ranges)}')
     checked = {}
-    for name, (low, high) in ranges.items():
-        checked[str(name)] = real_number(low, "area_ranges"), real_number(high, "area_ranges")
-        if low > high:
-            raise ValueError(f"area_ranges must be (smallest, largest) areas, received {shown((low, high))} for {name}")
+    for name, given in ranges.items():
+        limits = [real_number(v, "area_ranges") for v in given] if np.iterable(given) else []
+        if len(limits) != 2 or limits[0] > limits[1]:
+            raise ValueError(f"area_ranges must be (smallest, largest) areas, received {shown(given)} for {name}")
+        checked[str(name)] = limits[0], limits[1]
     return checked

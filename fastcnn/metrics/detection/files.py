@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import shown
 from ...shapes import whole_number
 from ...utils.files import atomic_write
-from .records import Floats, Image, ImageId, box_sides
+from .records import Floats, Image, ImageId, box_sides, checked_id
 
 PathLike = str | os.PathLike[str]
 #: One image's detections: its id, boxes (k, 4), scores (k,), labels (k,).
@@ -37,11 +37,14 @@ def save_coco_results(
 
     Raises
     ------
-    ValueError
-        A number that is not finite, shapes that don't fit, or a class without a category.
+    ValueError, TypeError
+        A number that is not finite, shapes that don't fit, a class without a category, an id that is none.
     """
     entries: list[dict[str, Any]] = []
-    for image_id, boxes, scores, labels in detections:
+    for given in detections:
+        if not isinstance(given, (tuple, list)) or len(given) != 4:
+            raise TypeError(f"detections must be tuples (image_id, boxes, scores, labels), received {shown(given)}")
+        image_id, (boxes, scores, labels) = checked_id(given[0]), given[1:]
         where = f" of image {shown(image_id)}"
         sides, sure, numbers = box_sides(boxes, "boxes", where), np.asarray(scores, np.float64), np.asarray(labels)
         if not len(sides) == sure.size == numbers.size:

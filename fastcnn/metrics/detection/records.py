@@ -120,12 +120,7 @@ class Records:
         return [str(number) for number in range(largest + 1)]
 
     def _take(self, image_id: Any, image: Image) -> None:
-        if isinstance(image_id, (str, np.str_)):
-            image_id = str(image_id)
-        elif isinstance(image_id, (int, np.integer)) and not isinstance(image_id, bool):
-            image_id = int(image_id)
-        else:
-            raise TypeError(f"image_id must be an int or a str, received {shown(image_id)}")
+        image_id = checked_id(image_id)
         if image_id in self._images:
             raise ValueError(f"image_id must be another for each image, received {shown(image_id)} twice")
         self._images[image_id] = image
@@ -193,10 +188,19 @@ class Records:
 _MOST_CLASSES = 10_000
 
 
+def checked_id(image_id: Any) -> ImageId:
+    """An image's id as Python's own int or str."""
+    if isinstance(image_id, (str, np.str_)):
+        return str(image_id)
+    if isinstance(image_id, (int, np.integer)) and not isinstance(image_id, bool):
+        return int(image_id)
+    raise TypeError(f"image_id must be an int or a str, received {shown(image_id)}")
+
+
 def _checked_names(names: Sequence[str] | None) -> list[str] | None:
     if names is None:
         return None
-    if isinstance(names, str):
+    if isinstance(names, str) or not np.iterable(names):
         raise TypeError(f"class_names must be a list of names, received {shown(names)}")
     known = [str(name) for name in names]
     twice = {name for name in known if known.count(name) > 1}
