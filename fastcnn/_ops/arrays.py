@@ -80,6 +80,8 @@ def as_images(array: ArrayLike, name: str) -> Floats:
 def same_shape(array: ArrayLike, name: str, shape: Sequence[int], why: str) -> Floats:
     """`as_float32` of an array that must have exactly this shape; `why` says whose shape it is."""
     made = as_float32(array, name)
+    if made.shape == (0,) and 0 in shape:  # an empty list
+        made = made.reshape(tuple(shape))
     if made.shape != tuple(shape):
         raise ValueError(f"{name} must have the shape {tuple(shape)} of {why}, received {made.shape}")
     return made

@@ -128,6 +128,8 @@ def convert_boxes(boxes: ArrayLike, source: str, target: str, image_shape: Seque
     array([[0.1, 0.4, 0.1, 0.4]], dtype=float32)
     """
     given = as_float32(boxes, "boxes")
+    if given.shape == (0,):  # an empty list
+        given = given.reshape(0, 4)
     if given.ndim == 0 or given.shape[-1] != 4:
         raise ValueError(f"boxes must have shape (..., 4), received {given.shape}")
     (order, relative), (wanted, shares) = _format(source, "source"), _format(target, "target")

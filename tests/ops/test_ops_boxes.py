@@ -190,6 +190,12 @@ def test_boxes_by_anchors_and_by_places() -> None:
     np.testing.assert_allclose(ops.decode_distances(distances, points, stride), near, rtol=1e-5)
 
 
+def test_no_boxes_may_be_an_empty_list() -> None:
+    assert ops.convert_boxes([], "xyxy", "xywh").shape == (0, 4)
+    assert ops.encode_boxes([], []).shape == ops.decode_boxes([], []).shape == (0, 4)
+    assert ops.encode_distances([], []).shape == ops.decode_distances([], []).shape == (0, 4)
+
+
 def test_places_and_anchors() -> None:
     points, stride = ops.anchor_points((20, 33), (16, 8))
     assert stride.tolist() == [8] * (3 * 5) + [16] * (2 * 3)
