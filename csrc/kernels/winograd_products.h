@@ -15,7 +15,8 @@ typedef struct {
     const float *a, *b;
     float *sums;
     int64_t row, depth;
-    int64_t ahead; /* from b to weights that are wanted next, and brought to the L2 cache meanwhile */
+    const float *wanted; /* weights that come next, brought to the L2 cache meanwhile, */
+    int64_t stride;      /* so many floats further with each channel */
     int add;
 } fc_wino_products;
 
@@ -23,7 +24,8 @@ typedef struct {
 FC_INLINE void fc_wino_multiply_rows(const int rows, const int nv, const int fetch,
                                      const fc_wino_products *p) {
     const float *a = p->a, *b = p->b;
-    const int64_t row = p->row, depth = p->depth, ahead = p->ahead;
+    const int64_t row = p->row, depth = p->depth, stride = p->stride;
+    const float *wanted = p->wanted;
     float *sums = p->sums;
     vf acc[FC_MR][FC_NV], w[FC_NV];
     if (p->add) {
@@ -39,8 +41,11 @@ FC_INLINE void fc_wino_multiply_rows(const int rows, const int nv, const int fet
     for (int64_t c = 0; c < depth; c++, b += nv * VL) {
         w[0] = vf_load(b);
         w[1] = nv > 1 ? vf_load(b + VL) : w[0];
-        if (fetch) fc_prefetch_l2(b + ahead);
-        if (fetch && nv * VL > LINE_FLOATS) fc_prefetch_l2(b + ahead + LINE_FLOATS);
+        if (fetch) {
+            fc_prefetch_l2(wanted);
+            if (fetch > 1) fc_prefetch_l2(wanted + LINE_FLOATS);
+            wanted += stride;
+        }
         FC_UNROLL(12)
         for (int i = 0; i < rows; i++) {
             const vf x = vf_set1(a[i * row + c]);

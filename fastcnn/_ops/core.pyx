@@ -190,8 +190,28 @@ cdef inline int thread_limit() noexcept nogil:
 
 def aligned_empty(size_t nbytes):
     """Uninitialised bytes, aligned to a cache line."""
-    raw = np.empty(nbytes + ALIGNMENT, dtype=np.uint8)
-    cdef size_t skip = (-<uintptr_t>np_data(raw)) % <size_t>ALIGNMENT
+    return _aligned(nbytes, nbytes + ALIGNMENT, ALIGNMENT)
+
+
+cdef enum:
+    HUGE_PAGE = 1 << 21
+    ASKS_FOR_HUGE_PAGES = 1 << 22  # NumPy does, for arrays of so many bytes
+
+
+cdef paged_empty(size_t nbytes):
+    """The same, on huge pages where it fills half of one and the system has them.
+
+    A worker's scratch memory is some 300 small pages, which is more than the first-level TLB knows, and where they
+    lie in the caches is chance. What is asked for beyond `nbytes` is never touched.
+    """
+    if nbytes < HUGE_PAGE // 2:
+        return aligned_empty(nbytes)
+    return _aligned(nbytes, max(nbytes + HUGE_PAGE, <size_t>ASKS_FOR_HUGE_PAGES), HUGE_PAGE)
+
+
+cdef _aligned(size_t nbytes, size_t room, size_t alignment):
+    raw = np.empty(room, dtype=np.uint8)
+    cdef size_t skip = (-<uintptr_t>np_data(raw)) % alignment
     return raw[skip:skip + nbytes]
 
 

@@ -141,7 +141,7 @@ cdef class Program:
         r.steps = <Step *>malloc(max(1, r.count) * sizeof(Step))
         if r.steps == NULL:
             raise MemoryError()
-        r.arena = aligned_empty(self.arena_bytes)
+        r.arena = paged_empty(self.arena_bytes)
         base = <uintptr_t>np_data(r.arena)
         r.prologue_version = -1
         for n in range(r.count):
@@ -194,7 +194,7 @@ cdef class Program:
             # No limit while the two disagree, in case there is no memory for the new scratch.
             r.limit = 0
             r.workers = share_out(r.steps, r.count, limit)
-            r.room = aligned_empty(memory_bytes(r.count, r.workers, self.stride))
+            r.room = paged_empty(memory_bytes(r.count, r.workers, self.stride))
             r.memory = <char *>np_data(r.room)
             r.limit = limit
         for n in range(self.patch_count):
