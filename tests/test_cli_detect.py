@@ -211,6 +211,7 @@ def test_what_is_wrong_is_said(
         (["train", str(listed["voc"]), "--image-size", "100", *out], "must be multiples of 32"),
         (["predict", model, str(tmp_path / "empty"), *out], "there are no pictures in"),
         (["predict", model, str(tmp_path / "*.gif"), *out], "no file matches"),
+        (["predict", model, "", *out], "the name of a picture must not be empty"),
     ):
         assert main(["detect", *words]) == 1, words
         assert message in capsys.readouterr().err

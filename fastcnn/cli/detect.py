@@ -119,6 +119,8 @@ def _predict(options: argparse.Namespace) -> int:
 def _named(words: list[str]) -> Iterator[str]:
     """The picture files that are named: themselves, by folders, or by patterns."""
     for word in words:
+        if not word:
+            raise ValueError("the name of a picture must not be empty")
         path = Path(word)
         if path.is_dir():
             tree = Folder(path)

@@ -143,6 +143,9 @@ class DetectionModel(Model):
     @classmethod
     def from_network(cls, config: Mapping[str, Any], known: list[Layer]) -> DetectionModel:
         """The detector with the layers and the settings of a configuration, as a model's file has it."""
+        if "class_names" not in config.get("settings", {}):
+            raise ValueError("a detector's configuration has settings with class_names, this one has none: "
+                             "it is that of another model")  # fmt: skip
         inputs, output = network_from_config(config, known)
         made = cls.__new__(cls)
         Model.__init__(made, inputs, output, config["name"], config.get("trainable", True))

@@ -202,6 +202,10 @@ def test_a_class_derived_from_it_stays_a_detector(tmp_path: Path) -> None:
     for again in (load_model(tmp_path / "mine.safetensors"), clone_model(model), *made):
         assert isinstance(again, DetectionModel) and again.class_names == ["red", "blue"] and again.image_size == SIZE
     assert isinstance(made[1], Mine)
+    x = Input((8, 8, 3))
+    other = Model(x, Conv2D(2, 3)(x))
+    with pytest.raises(ValueError, match="it is that of another model"):
+        DetectionModel.from_config(other.get_config())
 
 
 def test_onnx(tmp_path: Path) -> None:
