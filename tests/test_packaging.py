@@ -8,6 +8,7 @@ import itertools
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -38,6 +39,13 @@ def run_python(program: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_a_checkout_that_was_not_built_says_so(tmp_path: Path) -> None:
+    shutil.copytree(Path(fastcnn.__file__).parent, tmp_path / "fastcnn", ignore=shutil.ignore_patterns("*.so", "*.pyd"))
+    asked = subprocess.run([sys.executable, "-c", "import fastcnn.ops"], cwd=tmp_path, capture_output=True, text=True,
+                           env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"})  # fmt: skip
+    assert asked.returncode and "fastcnn's kernels are not built here" in asked.stderr
 
 
 def test_import_is_quick() -> None:
