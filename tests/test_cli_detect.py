@@ -12,6 +12,7 @@ import pytest
 from detection_sets import CLASSES, Drawn, drawn, write
 from PIL import Image
 
+import fastcnn
 from fastcnn import callbacks, layers, models
 from fastcnn.cli import main
 from fastcnn.metrics import CocoMetrics
@@ -172,11 +173,24 @@ def test_one_listing_without_parts_is_split(
     sets: dict[str, list[Drawn]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = write(tmp_path / "set", "coco", {"all": sets["val"]})
-    words = ["--image-size", "64", "--epochs", "1", "--validation-split", "0.25", "--output", str(tmp_path / "out")]
+    words = ["--image-size", "64", "--epochs", "3", "--validation-every", "2", "--validation-split", "0.25",
+             "--output", str(tmp_path / "out")]  # fmt: skip
     assert main(["detect", "train", str(place / "annotations" / "instances_all.json"), "--images", str(place / "all"),
                  *words]) == 0  # fmt: skip
     out = capsys.readouterr().out
     assert "(COCO), 2 classes: blue, red\ntraining on 12 pictures, validating on 4\n" in out
+    history = json.loads((tmp_path / "out" / "history.json").read_text())
+    assert len(history["loss"]) == 3 and len(history["val_AP50"]) == 2, "the second epoch, and the last"
+
+
+@pytest.mark.parametrize("decoder", ["centerface", "yolox"])
+def test_other_networks_are_refused(decoder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnx")
+    classifier = models.Sequential([layers.Input((32, 32, 3)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(2)])
+    path = str(tmp_path / "classifier.onnx")
+    fastcnn.onnx.save(classifier, path)
+    assert main(["detect", "predict", path, "x.png", "--decoder", decoder, "--output", str(tmp_path / "out")]) == 1
+    assert f"{path} is no network for --decoder {decoder}: " in capsys.readouterr().err
 
 
 def test_what_is_wrong_is_said(
