@@ -48,8 +48,7 @@ def test_scattered_clothes_are_found() -> None:
         )  # fmt: skip
     learned, judged = sets
     found = trained(learned, EPOCHS, 2e-3).judge(judged)
-    # 0.9 and a little; on other instruction sets a training goes other ways.
-    assert found.result()["AP50"] >= 0.89, found.table()
+    assert found.result()["AP50"] >= 0.9, found.table()
     assert min(row["AP50"] for row in found.per_class().values()) > 0.75
 
 
@@ -68,5 +67,4 @@ def test_all_ten_kinds_of_clothes(monkeypatch: pytest.MonkeyPatch) -> None:
         for number, ((x, y), count) in enumerate(zip(fashion_mnist.load_data(), (40000, 300)))
     )
     found = trained(learned.map(RandomFlip(seed=0)), 4, 3e-3).judge(judged)
-    # 0.9 and a little; on other instruction sets a training goes other ways.
-    assert found.result()["AP50"] >= 0.89, found.table()
+    assert found.result()["AP50"] >= 0.9, found.table()
