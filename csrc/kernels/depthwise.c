@@ -11,6 +11,7 @@
  * channel for the lanes that read it; backward, an input channel sums over k / c channels of dy, of which
  * each copy, a pass, has one. */
 #include "correlation.h"
+#include "depthwise_lanes.h"
 #include "depthwise_unrolled.h"
 #include "epilogue.h"
 
@@ -66,42 +67,6 @@ static int64_t depthwise_tiles(const depthwise *s) {
 static size_t depthwise_scratch(const depthwise *s) {
     const cut k = cut_work(s);
     return (size_t)(k.passes * (k.taps + k.window * s->w) * VL) * sizeof(float);
-}
-
-/* ---- the copy ---- */
-
-/* Where a vector's lanes come from: `first` on the same number of channels, or these ones. */
-typedef struct {
-    int64_t first;
-    int n; /* lanes */
-    int32_t from[16];
-    int together, repeated; /* neighbouring channels; neighbouring ones, each several times */
-} lanes;
-
-static void copy_vectors(const lanes *l, const float *from, int64_t count, int64_t step, float *to) {
-    from += l->first;
-    if (l->together) {
-        for (int64_t i = 0; i < count; i++) vf_store(to + i * VL, vf_load_tail(from + i * step, l->n));
-    } else if (FC_PICKS && l->repeated) {
-        const int read = l->from[l->n - 1] + 1;
-        for (int64_t i = 0; i < count; i++)
-            vf_store(to + i * VL,
-                     vf_keep(vf_pick(vf_load_tail(from + i * step, read), vi_load_n(l->from, l->n)), l->n));
-    } else {
-        for (int64_t i = 0; i < count; i++, from += step, to += VL) {
-            for (int j = 0; j < l->n; j++) to[j] = from[l->from[j]];
-            for (int j = l->n; j < VL; j++) to[j] = 0.0f;
-        }
-    }
-}
-
-/* Lanes of the output channels from `first` on: each meets the channels / `repeat`, times `every`, + pass. */
-static lanes start_lanes(int64_t first, int64_t n, int64_t repeat, int64_t every, int64_t pass) {
-    lanes l = {.n = (int)fc_min(n, VL), .together = repeat == 1 && every == 1, .repeated = every == 1};
-    l.first = first / repeat * every + pass;
-    if (l.together) return l; /* most: spares small maps dozens of divisions a tile */
-    for (int i = 0; i < l.n; i++) l.from[i] = (int32_t)(((first + i) / repeat - first / repeat) * every);
-    return l;
 }
 
 /* ---- register tiles ---- */
@@ -197,9 +162,9 @@ static void run_band(band *b, const cut *k, int64_t image, int64_t first, int64_
     const depthwise *s = b->s;
     const int64_t end = fc_min(first + k->rows, s->y.count), times = s->k / s->c;
     for (int64_t pass = 0; pass < k->passes; pass++) {
-        const lanes of_source = start_lanes(o, b->n, times, k->passes, pass);
-        copy_vectors(&of_source, s->src + (image * s->h + b->y0) * s->w * s->c, b->rows * s->w, s->c,
-                     window + pass * b->rows * s->w * VL);
+        const fc_lanes of_source = fc_start_lanes(o, b->n, times, k->passes, pass);
+        fc_copy_lanes(&of_source, s->src + (image * s->h + b->y0) * s->w * s->c, b->rows * s->w, s->c,
+                      window + pass * b->rows * s->w * VL, VL);
     }
     for (int64_t i = first; i < end; i++)
         run_row(b, s->y.src_start + s->y.src_step * i,
@@ -220,11 +185,11 @@ static void run_tile(const depthwise *s, const cut *k, int64_t tile, float *scra
     band b = {s, weights, window, k->passes, rows, y0, (int)fc_min(s->oc - o, VL), vf_zero()};
     if (s->bias) b.bias = vf_load_tail(s->bias + o, b.n);
     for (int64_t pass = 0; pass < k->passes; pass++) {
-        const lanes of_weights = start_lanes(o, b.n, 1, k->passes, pass);
+        const fc_lanes of_weights = fc_start_lanes(o, b.n, 1, k->passes, pass);
         for (int64_t t = 0; t < s->y.taps; t++)
             for (int64_t u = 0; u < s->x.taps; u++, weights += VL) {
                 const int64_t row = s->y.w_first + s->y.w_step * t, column = s->x.w_first + s->x.w_step * u;
-                copy_vectors(&of_weights, s->weights + (row * s->kw + column) * s->k, 1, 0, weights);
+                fc_copy_lanes(&of_weights, s->weights + (row * s->kw + column) * s->k, 1, 0, weights, VL);
             }
     }
     const int64_t last = fc_min((group + 1) * k->images, s->n);

@@ -2,6 +2,7 @@
  * each channel is a dot product over pixels, so vectors of channels are summed in registers along a row, up
  * to four taps of a kernel's row together, which read the same dy. The kernels that networks have go to
  * depthwise_weights_unrolled.c. */
+#include "depthwise_lanes.h"
 #include "depthwise_unrolled.h"
 
 #define TAPS 4
@@ -114,6 +115,11 @@ static void run_tile(const args *a, int64_t part, int64_t first, float *spread) 
         return;
     }
     row_job r = {.k = a->k, .step = a->sw, .dilation = a->dw, .offset = -a->pl};
+    const int64_t vectors = (channels + VL - 1) / VL;
+    fc_lanes lanes[TILE_CHANNELS / VL];
+    if (times > 1)
+        for (int64_t v = 0; v < vectors; v++)
+            lanes[v] = fc_start_lanes(first + v * VL, channels - v * VL, times, 1, 0);
     for (int64_t row = a->n * a->oh * part / a->parts; row < a->n * a->oh * (part + 1) / a->parts; row++) {
         const int64_t image = row / a->oh, i = row % a->oh;
         r.dy = a->dy + row * a->ow * a->k + first;
@@ -122,11 +128,10 @@ static void run_tile(const args *a, int64_t part, int64_t first, float *spread) 
             if (y < 0 || y >= a->h) continue;
             const float *x = a->x + (image * a->h + y) * a->w * a->c;
             if (times > 1) {
-                for (int64_t j = 0; j < a->w; j++)
-                    for (int64_t o = 0; o < channels; o++)
-                        spread[j * channels + o] = x[j * a->c + (first + o) / times];
+                for (int64_t v = 0; v < vectors; v++)
+                    fc_copy_lanes(&lanes[v], x, a->w, a->c, spread + v * VL, vectors * VL);
                 r.x = spread;
-                r.x_pixel = channels;
+                r.x_pixel = vectors * VL;
             } else {
                 r.x = x + first;
                 r.x_pixel = a->c;
