@@ -230,10 +230,31 @@ static depthwise forward(const fc_depthwise_forward_args *a) {
     ((a)->k == (a)->c && fc_unrolled_fits(width, a->c, a->kh, a->kw, a->sh, a->sw, a->dh, a->dw))
 
 static fc_unrolled unrolled_forward(const fc_depthwise_forward_args *a) {
-    const fc_unrolled s = {a->n,          a->h,  a->w,  a->oh,     a->ow,       a->c,
-                           a->kh,         a->sh, a->pt, a->pl,     a->x,        a->bias,
-                           a->weights,    a->k,  a->y,  a->y_step, (int)a->act, (float)a->alpha,
-                           (float)a->beta};
+    const fc_unrolled s = {.n = a->n,
+                           .h = a->h,
+                           .w = a->w,
+                           .oh = a->oh,
+                           .ow = a->ow,
+                           .c = a->c,
+                           .kernel = a->kh,
+                           .stride = a->sh,
+                           .dilation = a->dh,
+                           .pt = a->pt,
+                           .pl = a->pl,
+                           .src = a->x,
+                           .bias = a->bias,
+                           .weights = a->weights,
+                           .weight_step = a->k,
+                           .dst = a->y,
+                           .src_step = a->c,
+                           .src_row = a->w * a->c,
+                           .src_image = a->h * a->w * a->c,
+                           .dst_step = a->y_step,
+                           .dst_row = a->ow * a->y_step,
+                           .dst_image = a->oh * a->ow * a->y_step,
+                           .act = (int)a->act,
+                           .alpha = (float)a->alpha,
+                           .beta = (float)a->beta};
     return s;
 }
 
@@ -270,13 +291,19 @@ static fc_unrolled unrolled_backward(const fc_depthwise_backward_data_args *a) {
                            .c = a->c,
                            .kernel = a->kh,
                            .stride = a->sh,
-                           .pt = turn ? a->kh - 1 - a->pt : a->pt,
-                           .pl = turn ? a->kw - 1 - a->pl : a->pl,
+                           .dilation = a->dh,
+                           .pt = turn ? (a->kh - 1) * a->dh - a->pt : a->pt,
+                           .pl = turn ? (a->kw - 1) * a->dw - a->pl : a->pl,
                            .src = a->dy,
                            .weights = turn ? a->weights + (a->kh * a->kw - 1) * a->k : a->weights,
                            .weight_step = turn ? -a->k : a->k,
                            .dst = a->dx,
+                           .src_step = a->c,
+                           .src_row = a->ow * a->c,
+                           .src_image = a->oh * a->ow * a->c,
                            .dst_step = a->c,
+                           .dst_row = a->w * a->c,
+                           .dst_image = a->h * a->w * a->c,
                            .act = FC_LINEAR};
     return s;
 }

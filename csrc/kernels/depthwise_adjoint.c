@@ -126,6 +126,5 @@ int64_t FC_NAME(fc_unrolled_adjoint_tiles)(const fc_unrolled *s) {
 
 void FC_NAME(fc_unrolled_adjoint_run)(const fc_unrolled *s, int64_t begin, int64_t end) {
     const fc_unrolled_cut cut = cut_of(s);
-    fc_each_band(s, &cut, bands_of(s), s->oh * s->ow * s->c, s->h * s->w * s->c, begin, end,
-                 s->kernel == 3 ? run_3 : run_5);
+    fc_each_band(s, &cut, bands_of(s), begin, end, s->kernel == 3 ? run_3 : run_5);
 }

@@ -24,7 +24,7 @@ FC_INLINE fc_lanes fc_start_lanes(int64_t first, int64_t n, int64_t repeat, int6
 /* One vector of each of `count` pixels, `step` floats apart, to `to`, `to_step` floats apart. Lanes from n on
  * are zeros. */
 static inline void fc_copy_lanes(const fc_lanes *l, const float *from, int64_t count, int64_t step, float *to,
-                             int64_t to_step) {
+                                 int64_t to_step) {
     from += l->first;
     if (l->together) {
         for (int64_t i = 0; i < count; i++) vf_store(to + i * to_step, vf_load_tail(from + i * step, l->n));

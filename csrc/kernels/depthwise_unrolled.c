@@ -55,7 +55,7 @@ FC_INLINE void add_pixel(vf *acc, const vf *w, vf v, const int y, const int x, c
 /* Source row y of the tile. src: its column 0; columns: a bit for each that lies in the image. */
 FC_INLINE void add_row(vf *acc, const band *b, const float *src, const float *weights, unsigned columns,
                        const int y, const int kernel, const int stride, const int rows, const int pixels) {
-    const int64_t pixel = b->s->c, tap = b->s->weight_step;
+    const int64_t pixel = b->s->src_step, tap = b->s->weight_step;
     vf w[10];
 #define WEIGHT(i)                                                                                            \
     if ((i) < kernel && y < kernel) w[i] = vf_load(weights + (y * kernel + (i)) * tap);                      \
@@ -72,7 +72,7 @@ FC_INLINE void add_row(vf *acc, const band *b, const float *src, const float *we
 
 FC_INLINE void finish(vf *acc, const band *b, float *dst, const int rows, const int pixels) {
     const fc_unrolled *s = b->s;
-    const int64_t pixel = s->dst_step, row = s->ow * pixel;
+    const int64_t pixel = s->dst_step, row = s->dst_row;
     /* What lies beyond the limits; linear: nothing does. NaN stays. */
     const vf low = vf_set1(s->act == FC_RELU || s->act == FC_RELU6 ? 0.0f : -INFINITY);
     const vf high = vf_set1(s->act == FC_RELU6 ? 6.0f : INFINITY);
@@ -123,20 +123,20 @@ FC_INLINE void finish(vf *acc, const band *b, float *dst, const int rows, const 
 FC_INLINE void run_tile(const band *b, int64_t row, int64_t column, const int kernel, const int stride,
                         const int rows, const int pixels) {
     const fc_unrolled *s = b->s;
-    const int64_t y0 = row * stride - s->pt, x0 = column * stride - s->pl, source_row = s->w * s->c;
+    const int64_t y0 = row * stride - s->pt, x0 = column * stride - s->pl;
     const unsigned inside = fc_inside(y0, stride * (rows - 1) + kernel, s->h);
     const unsigned columns = fc_inside(x0, stride * (pixels - 1) + kernel, s->w);
     /* May lie before the image; only what the bits allow is added up to an address inside. */
-    const int64_t from = (y0 * s->w + x0) * s->c;
-    float *dst = b->dst + (row * s->ow + column) * s->dst_step;
+    const int64_t from = y0 * s->src_row + x0 * s->src_step;
+    float *dst = b->dst + row * s->dst_row + column * s->dst_step;
     /* The source pixels that the next tile of these rows reads for the first time, that is, all but the
      * columns shared with this tile and the rows shared with the band above. */
-    const int64_t ahead = from + stride * pixels * s->c;
+    const int64_t ahead = from + stride * pixels * s->src_step;
     for (int64_t c = 0;;) {
         if (b->ahead)
             for (int y = kernel - stride; y < stride * (rows - 1) + kernel; y++)
                 for (int x = kernel - stride; x < stride * (pixels - 1) + kernel; x++)
-                    fc_prefetch(b->src + (ahead + y * source_row + x * s->c + c));
+                    fc_prefetch(b->src + (ahead + y * s->src_row + x * s->src_step + c));
         const vf first = b->bias ? vf_load(b->bias + c) : vf_zero();
         vf acc[ROWS * PIXELS];
 #define START(p)                                                                                             \
@@ -148,7 +148,7 @@ FC_INLINE void run_tile(const band *b, int64_t row, int64_t column, const int ke
 #undef START
 #define ROW(y)                                                                                               \
     if ((y) < stride * (rows - 1) + kernel && (inside >> (y)&1))                                             \
-        add_row(acc, b, b->src + (from + (y)*source_row + c), b->weights + c, columns, y, kernel, stride,    \
+        add_row(acc, b, b->src + (from + (y)*s->src_row + c), b->weights + c, columns, y, kernel, stride,    \
                 rows, pixels);
         UP_TO_7(ROW)
 #undef ROW
@@ -157,7 +157,7 @@ FC_INLINE void run_tile(const band *b, int64_t row, int64_t column, const int ke
         c = fc_min(c + VL, b->channels - VL);
     }
     if (!fc_acts_late(s->act)) return;
-    for (int i = 0; i < rows; i++, dst += s->ow * s->dst_step)
+    for (int i = 0; i < rows; i++, dst += s->dst_row)
         FC_NAME(fc_activate_late)(dst, pixels, s->dst_step, b->channels, s->act, s->alpha, s->beta);
 }
 
@@ -192,14 +192,80 @@ static fc_unrolled_cut cut_of(const fc_unrolled *s) {
     return fc_cut_bands(s->n * bands_of(s), BAND * s->ow * s->c, s->c);
 }
 
-int64_t FC_NAME(fc_unrolled_tiles)(const fc_unrolled *s) {
+static void run_images(const fc_unrolled *s, int64_t begin, int64_t end) {
+    const fc_unrolled_cut cut = cut_of(s);
+    fc_each_band(s, &cut, bands_of(s), begin, end,
+                 s->kernel == 3 ? (s->stride == 1 ? run_3_1 : run_3_2)
+                                : (s->stride == 1 ? run_5_1 : run_5_2));
+}
+
+static int64_t tiles_of(const fc_unrolled *s) {
     const fc_unrolled_cut cut = cut_of(s);
     return cut.groups * cut.blocks;
 }
 
+/* ---- dilation d: every d-th row and column meet only each other, d d correlations without ---- */
+
+/* Along one axis: every d-th output position from `index` on reads every d-th place of the source, from
+ * *first on. Both counted anew, it is a correlation without dilation, of these sizes and with this padding.
+ */
+static void take_every(int64_t d, int64_t index, int64_t *source, int64_t *out, int64_t *pad,
+                       int64_t *first) {
+    const int64_t from = index - *pad; /* of the first tap */
+    *first = (from % d + d) % d;
+    *pad = -(from - *first) / d;
+    *source = *source > *first ? (*source - *first + d - 1) / d : 0;
+    *out = *out > index ? (*out - index + d - 1) / d : 0;
+}
+
+/* Phase index % (d d) of one image by itself: its rows and columns are d apart in the source and in the
+ * result. All phases of an image come before the next, while it is in the cache. */
+static fc_unrolled phase_of(const fc_unrolled *whole, int64_t index) {
+    const int64_t d = whole->dilation;
+    fc_unrolled s = *whole;
+    const int64_t image = index / (d * d), i = index / d % d, j = index % d;
+    s.n = 1;
+    s.src += image * s.src_image;
+    s.dst += image * s.dst_image;
+    int64_t y, x;
+    take_every(d, i, &s.h, &s.oh, &s.pt, &y);
+    take_every(d, j, &s.w, &s.ow, &s.pl, &x);
+    s.src += y * s.src_row + x * s.src_step;
+    s.dst += i * s.dst_row + j * s.dst_step;
+    s.src_row *= d;
+    s.src_step *= d;
+    s.dst_row *= d;
+    s.dst_step *= d;
+    return s;
+}
+
+static int64_t tiles_of_image(const fc_unrolled *s) {
+    int64_t tiles = 0;
+    for (int64_t i = 0; i < s->dilation * s->dilation; i++) {
+        const fc_unrolled phase = phase_of(s, i);
+        tiles += tiles_of(&phase);
+    }
+    return tiles;
+}
+
+int64_t FC_NAME(fc_unrolled_tiles)(const fc_unrolled *s) {
+    if (s->dilation == 1) return tiles_of(s);
+    return s->n > 0 ? s->n * tiles_of_image(s) : 0;
+}
+
 void FC_NAME(fc_unrolled_run)(const fc_unrolled *s, int64_t begin, int64_t end) {
-    const fc_unrolled_cut cut = cut_of(s);
-    fc_each_band(s, &cut, bands_of(s), s->h * s->w * s->c, s->oh * s->ow * s->dst_step, begin, end,
-                 s->kernel == 3 ? (s->stride == 1 ? run_3_1 : run_3_2)
-                                : (s->stride == 1 ? run_5_1 : run_5_2));
+    if (s->dilation == 1) {
+        run_images(s, begin, end);
+        return;
+    }
+    if (begin >= end) return;
+    const int64_t tiles = tiles_of_image(s), image = begin / tiles;
+    int64_t first = image * tiles; /* tile of the phase */
+    for (int64_t i = image * s->dilation * s->dilation; first < end; i++) {
+        const fc_unrolled phase = phase_of(s, i);
+        const int64_t count = tiles_of(&phase);
+        const int64_t from = fc_max(begin - first, 0), to = fc_min(end - first, count);
+        if (from < to) run_images(&phase, from, to);
+        first += count;
+    }
 }

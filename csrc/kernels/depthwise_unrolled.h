@@ -1,5 +1,6 @@
 /* Depthwise correlation with the kernels that networks have, 3x3 and 5x5, stride 1 or 2, by unrolled register
- * tiles (depthwise_unrolled.c), for depthwise.c. */
+ * tiles (depthwise_unrolled.c), for depthwise.c. A dilated one is several that aren't: every d-th row and
+ * column meet only each other. */
 #ifndef FC_DEPTHWISE_UNROLLED_H
 #define FC_DEPTHWISE_UNROLLED_H
 #include "epilogue.h"
@@ -8,14 +9,16 @@ typedef struct {
     int64_t n, h, w, oh, ow; /* source and output images */
     int64_t c;               /* channels of both, at least VL */
     int64_t kernel, stride;
-    int64_t pt, pl; /* output (i, j) reads source rows i stride - pt on, columns j stride - pl on */
+    int64_t dilation; /* 1 for fc_unrolled_adjoint_* */
+    int64_t pt, pl;   /* output (i, j) reads source rows i stride - pt on, columns j stride - pl on */
     const float *src, *bias;
     /* Tap t = row * kernel + column has the weights weights + t weight_step: a kernel turned by 180 degrees
      * begins at its end. */
     const float *weights;
     int64_t weight_step;
     float *dst;
-    int64_t dst_step; /* floats from pixel to pixel; the gradient's are c */
+    /* Floats from pixel to pixel, from row to row, and from image to image. */
+    int64_t src_step, src_row, src_image, dst_step, dst_row, dst_image;
     int act;
     float alpha, beta;
 } fc_unrolled;
@@ -24,10 +27,12 @@ FC_INLINE int fc_unrolled_kernel(int64_t kh, int64_t kw, int64_t sh, int64_t sw,
     return kh == kw && (kh == 3 || kh == 5) && sh == sw && (sh == 1 || sh == 2) && dh == 1 && dw == 1;
 }
 
-/* Whether these kernels take it; then tiles and run, without scratch, as in fastcnn.h. */
+/* Whether these kernels take it; then tiles and run, without scratch, as in
+ * fastcnn.h. */
 FC_INLINE int fc_unrolled_fits(int64_t ow, int64_t c, int64_t kh, int64_t kw, int64_t sh, int64_t sw,
                                int64_t dh, int64_t dw) {
-    return ow >= 4 && c >= VL && fc_unrolled_kernel(kh, kw, sh, sw, dh, dw);
+    return dh == dw && (dh == 1 || sh == 1) && ow / dh >= 4 && c >= VL &&
+           fc_unrolled_kernel(kh, kw, sh, sw, 1, 1);
 }
 int64_t FC_NAME(fc_unrolled_tiles)(const fc_unrolled *s);
 void FC_NAME(fc_unrolled_run)(const fc_unrolled *s, int64_t begin, int64_t end);
@@ -95,14 +100,12 @@ typedef struct {
     int ahead;  /* images come from memory: fetch what is needed next */
 } fc_unrolled_band;
 
-/* Tiles begin .. end of `bands` bands an image; sizes of an image in floats. run(band, number in its image).
- */
-FC_INLINE void fc_each_band(const fc_unrolled *s, const fc_unrolled_cut *cut, int64_t bands,
-                            int64_t src_image, int64_t dst_image, int64_t begin, int64_t end,
-                            void (*run)(const fc_unrolled_band *, int64_t)) {
-    const int stream = !fc_acts_late(s->act) && fc_streams(s->dst, s->n * dst_image) && s->c % VL == 0 &&
+/* Tiles begin .. end of `bands` bands an image. run(band, number in its image). */
+FC_INLINE void fc_each_band(const fc_unrolled *s, const fc_unrolled_cut *cut, int64_t bands, int64_t begin,
+                            int64_t end, void (*run)(const fc_unrolled_band *, int64_t)) {
+    const int stream = !fc_acts_late(s->act) && fc_streams(s->dst, s->n * s->dst_image) && s->c % VL == 0 &&
                        s->dst_step % VL == 0;
-    const int ahead = s->n * (src_image + dst_image) >= FC_AHEAD_FLOATS;
+    const int ahead = s->n * (s->src_image + s->dst_image) >= FC_AHEAD_FLOATS;
     for (int64_t tile = begin; tile < end; tile++) {
         const int64_t block = tile / cut->groups, from = tile % cut->groups * cut->step,
                       c = block * cut->channels;
@@ -110,10 +113,10 @@ FC_INLINE void fc_each_band(const fc_unrolled *s, const fc_unrolled_cut *cut, in
         for (int64_t i = from; i < fc_min(from + cut->step, cut->bands); i++) {
             const int64_t image = i / bands;
             const fc_unrolled_band b = {s,
-                                        s->src + image * src_image + c,
+                                        s->src + image * s->src_image + c,
                                         s->weights + c,
                                         s->bias ? s->bias + c : NULL,
-                                        s->dst + image * dst_image + c,
+                                        s->dst + image * s->dst_image + c,
                                         channels,
                                         stream,
                                         ahead};
