@@ -98,10 +98,44 @@ FC_INLINE fc_axis fc_axis_backward(int64_t size, int64_t phase, int64_t stride, 
 
 typedef struct {
     int64_t h, w, c, k, kh, kw, sh, sw, dh, dw, pt, pl, groups;
+    int64_t block; /* columns of dx whose channels count as those of one (fc_column_block); 0: one */
 } fc_conv_shape;
 
 #define FC_CONV_SHAPE(a)                                                                                     \
-    { a->h, a->w, a->c, a->k, a->kh, a->kw, a->sh, a->sw, a->dh, a->dw, a->pt, a->pl, a->groups }
+    { a->h, a->w, a->c, a->k, a->kh, a->kw, a->sh, a->sw, a->dh, a->dw, a->pt, a->pl, a->groups, 0 }
+
+/* Blocks of so many columns of dx: tap u of block i reads column i block / stride + *first + u of dy. */
+FC_INLINE int64_t fc_block_taps(const fc_conv_shape *s, int64_t block, int64_t *first) {
+    const int64_t from = s->pl - s->kw + 1, to = s->pl + block - 1; /* all strides' multiples between these */
+    *first = from > 0 ? (from + s->sw - 1) / s->sw : -(-from / s->sw);
+    return (to >= 0 ? to / s->sw : -((-to + s->sw - 1) / s->sw)) - *first + 1;
+}
+
+/* Few channels leave most of a vector empty: first layers have 1 or 3. So some neighbouring columns of dx,
+ * which lie together, are computed as the channels of one: each from all columns of dy that any of them
+ * needs, by weights that are zeros where it doesn't (that is why an infinite dy may make its block NaN). 3
+ * channels of a 7x7 kernel with stride 2: 5 columns of dy for 4 of dx, in one vector, where each column by
+ * itself takes 3 or 4. 0 where nothing is to be gained. */
+FC_INLINE int64_t fc_column_block(const fc_conv_shape *s) {
+    const int64_t most = 64,
+                  at_once = 1024; /* columns that weights are packed for; terms of a sum in place */
+    int64_t best = 0;
+    if (s->groups != 1 || s->dw != 1 || 2 * s->c > VL) return 0;
+    const int64_t every = s->sh / fc_gcd(s->sh, s->dh), rows = (s->kh - 1) / every + 1;
+    double least = 0.8 * (double)s->kw / (double)s->sw; /* vectors of dy's columns for a column of dx */
+    for (int64_t block = s->sw; block * s->c <= most; block += s->sw) {
+        int64_t first;
+        const int64_t taps = fc_block_taps(s, block, &first), vectors = (block * s->c + VL - 1) / VL;
+        const double cost = (double)(taps * vectors) / (double)block;
+        const int fits = taps * vectors * VL <= s->kw * most &&
+                         (rows * taps * s->k <= at_once || s->kh * s->kw * s->k > at_once);
+        if (block > 1 && s->w % block == 0 && fits && cost < least) {
+            best = block;
+            least = cost;
+        }
+    }
+    return best;
+}
 
 /* One phase of rows and columns; walk: for (p = fc_first_phase(s); p.index < fc_phases(s); fc_next_phase(s,
  * &p)) */
@@ -112,13 +146,19 @@ typedef struct {
 } fc_phase;
 
 FC_INLINE int64_t fc_phases(const fc_conv_shape *s) {
-    return fc_axis_phases(s->h, s->sh) * fc_axis_phases(s->w, s->sw);
+    return fc_axis_phases(s->h, s->sh) * (s->block ? 1 : fc_axis_phases(s->w, s->sw));
 }
 
 FC_INLINE void fc_set_phase(const fc_conv_shape *s, fc_phase *p) {
-    const int64_t across = fc_axis_phases(s->w, s->sw);
+    const int64_t across = s->block ? 1 : fc_axis_phases(s->w, s->sw);
     p->y = fc_axis_backward(s->h, p->index / across, s->sh, s->dh, s->pt, s->kh);
-    p->x = fc_axis_backward(s->w, p->index % across, s->sw, s->dw, s->pl, s->kw);
+    if (s->block) {
+        const fc_axis blocks = {s->w / s->block, 0, 1, 0, s->block / s->sw, 0, 1, 0, 0};
+        p->x = blocks;
+        p->x.taps = fc_block_taps(s, s->block, &p->x.src_start);
+    } else {
+        p->x = fc_axis_backward(s->w, p->index % across, s->sw, s->dw, s->pl, s->kw);
+    }
     if (p->y.taps * p->x.taps == 0) p->y.taps = p->x.taps = 0;
 }
 
@@ -129,7 +169,8 @@ FC_INLINE fc_phase fc_first_phase(const fc_conv_shape *s) {
 }
 
 FC_INLINE void fc_next_phase(const fc_conv_shape *s, fc_phase *p) {
-    p->packed += fc_correlation_packed(&p->y, &p->x, s->k / s->groups, s->c / s->groups, s->groups);
+    const int64_t cols = s->block ? s->block * s->c : s->c / s->groups;
+    p->packed += fc_correlation_packed(&p->y, &p->x, s->k / s->groups, cols, s->groups);
     p->index++;
     fc_set_phase(s, p);
 }
