@@ -62,6 +62,14 @@ def depthwise(direction: str, kernel: int, stride: int) -> Call:
     return "depthwise_backward_data", {"dy": outer, "dx": inner, "weights": weights}, conv.numbers, "dx"
 
 
+def max_pool_forward(size: int, index: bool) -> Call:
+    pool = Pool("", (IMAGES, 2 * SIDE, 2 * SIDE, 32), (size, size), (2, 2), "same")
+    tensors = {"x": random(*pool.shape), "y": random(*pool.out)}
+    if index:
+        tensors["index8"] = np.zeros(pool.out, np.uint8)
+    return "max_pool_forward", tensors, {**pool.numbers, "y_step": 32}, "y"
+
+
 def pool_backward(kind: str, size: int, stride: int) -> Call:
     pool = Pool("", (IMAGES, SIDE, SIDE, 32), (size, size), (stride, stride), "same")
     tensors = {"dy": random(*pool.out), "dx": random(*pool.shape)}
@@ -85,6 +93,8 @@ CALLS = {
         for kernel in (3, 5)
         for stride in (1, 2)
     },
+    "max_pool_forward": lambda: max_pool_forward(2, index=False),
+    "max_pool_forward_overlapping": lambda: max_pool_forward(3, index=True),
     "max_pool": lambda: pool_backward("max", 2, 2),
     "max_pool_overlapping": lambda: pool_backward("max", 3, 2),
     "avg_pool": lambda: pool_backward("avg", 2, 2),
