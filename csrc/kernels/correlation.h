@@ -117,10 +117,9 @@ FC_INLINE int64_t fc_block_taps(const fc_conv_shape *s, int64_t block, int64_t *
  * channels of a 7x7 kernel with stride 2: 5 columns of dy for 4 of dx, in one vector, where each column by
  * itself takes 3 or 4. 0 where nothing is to be gained. */
 FC_INLINE int64_t fc_column_block(const fc_conv_shape *s) {
-    const int64_t most = 64,
-                  at_once = 1024; /* columns that weights are packed for; terms of a sum in place */
+    const int64_t most = 64, at_once = 1024; /* columns of packed weights; terms of a sum in place */
     int64_t best = 0;
-    if (s->groups != 1 || s->dw != 1 || 2 * s->c > VL) return 0;
+    if (s->groups != 1 || s->dw != 1 || s->c < 1 || 2 * s->c > VL || s->w < 1) return 0;
     const int64_t every = s->sh / fc_gcd(s->sh, s->dh), rows = (s->kh - 1) / every + 1;
     double least = 0.8 * (double)s->kw / (double)s->sw; /* vectors of dy's columns for a column of dx */
     for (int64_t block = s->sw; block * s->c <= most; block += s->sw) {

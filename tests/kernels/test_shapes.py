@@ -187,3 +187,13 @@ def test_any_alignment_gives_the_same_bits(offset: int, isa: str) -> None:
         core.call("reduce", x=x, y=total, outer=1, count=4001, inner=1, kind=0, scale=1.0)
         results.append((y.tobytes(), total.tobytes()))
     assert results[0] == results[1]
+
+
+def test_no_channels_are_nothing_to_do(isa: str) -> None:
+    """Neither do searches over blocks of channels go on for ever."""
+    sizes = {"n": 1, "h": 4, "w": 4, "c": 0, "oh": 2, "ow": 2, "k": 1, "kh": 3, "kw": 3, "sh": 1, "sw": 1}
+    numbers = sizes | {"dh": 1, "dw": 1, "pt": 0, "pl": 0, "groups": 1}
+    nothing = np.empty(0, np.float32)
+    core.call("conv2d_pack_transposed", weights=nothing, packed=nothing, **numbers)
+    dy = np.ones((1, 2, 2, 1), np.float32)
+    core.call("conv2d_backward_data", dy=dy, packed=nothing, dx=nothing, act=0, alpha=0.0, **numbers)
