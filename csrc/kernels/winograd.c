@@ -44,6 +44,8 @@ typedef struct {
     int64_t down, across, squares;   /* squares of an image's columns and rows, and of all images */
     int64_t block, blocks;           /* squares of a block at most, all have nearly as many */
     int64_t panels, span, spans;     /* panels of one tile of work */
+    int64_t down_parts, across_parts; /* of the kernel, 3 x 3 each */
+    int64_t c, depth, k;              /* of a group: channels, those of all parts, channels out */
     int64_t point_row, point_matrix; /* floats from square to square and from point to point: of points */
     int64_t sum_matrix;              /* and of sums, whose rows are FC_NR */
     int late;                        /* whether weights are transformed here */
@@ -59,20 +61,26 @@ static cut cut_work(const args *a) {
     k.down = (a->oh + m - 1) / m;
     k.across = (a->ow + m - 1) / m;
     k.squares = a->n * k.down * k.across;
-    k.point_row = fc_odd_lines(a->c);
-    const int64_t weights = k.edge * k.edge * a->c * a->k;
+    k.down_parts = fc_wino_parts(a->kh);
+    k.across_parts = fc_wino_parts(a->kw);
+    k.c = a->c / a->groups;
+    k.k = a->k / a->groups;
+    k.depth = k.down_parts * k.across_parts * k.c;
+    k.point_row = fc_odd_lines(k.depth - k.c + FC_ROUND_UP(k.c, 16));
+    const int64_t weights = k.edge * k.edge * k.depth * k.k;
     const int64_t fit = POINT_FLOATS / (k.edge * k.edge * k.point_row) / LEAST_SQUARES * LEAST_SQUARES;
     const int64_t most =
         fc_min(fc_max(fit, LEAST_SQUARES), weights > FAR_FLOATS ? 2 * MOST_SQUARES : MOST_SQUARES);
     k.late = a->late && m == 4;
     k.narrow = !k.late && fc_wino_is_narrow(a, k.squares);
-    const int64_t few = weights > WEIGHT_FLOATS ? 0 : fc_min(k.squares / (2 * LEAST_SQUARES), ENOUGH_TILES);
+    const int64_t few = weights > WEIGHT_FLOATS ? 0 : fc_min(k.squares / (2 * LEAST_SQUARES), ENOUGH_TILES / a->groups);
     k.blocks = k.narrow ? (k.squares + FC_NARROW_SQUARES - 1) / FC_NARROW_SQUARES
                         : fc_max((k.squares + most - 1) / most, few);
     k.blocks += k.blocks > 1 ? k.blocks & 1 : 0;
     k.block = k.blocks ? (k.squares + k.blocks - 1) / k.blocks : 0;
-    k.panels = fc_panels(a->k);
-    const int64_t wanted = k.blocks ? fc_min((ENOUGH_TILES + k.blocks - 1) / k.blocks, k.panels) : 1;
+    k.panels = fc_panels(k.k);
+    const int64_t units = k.blocks * a->groups;
+    const int64_t wanted = units ? fc_min((ENOUGH_TILES + units - 1) / units, k.panels) : 1;
     k.span = (k.panels + wanted - 1) / wanted;
     k.spans = (k.panels + k.span - 1) / k.span;
     k.point_matrix = fc_odd_lines(k.block * k.point_row);
@@ -109,20 +117,20 @@ static space lay_out(const cut *k, void *scratch) {
 /* ---- products ---- */
 
 /* sums = points x weights for one panel of output channels; b: its weights, [point][channel][width]. */
-static void multiply(const args *a, const cut *k, const space *s, int64_t panel, const float *b,
+static void multiply(const cut *k, const space *s, int64_t panel, const float *b,
                      int64_t count, const fc_wino_wanted *in, const fc_wino_wanted *out) {
     const int64_t points = k->edge * k->edge;
-    const int vectors = fc_panel_vectors(a->k, panel);
-    const int64_t width = vectors * VL, matrix = fc_odd_lines(a->c * width);
+    const int vectors = fc_panel_vectors(k->k, panel);
+    const int64_t width = vectors * VL, matrix = fc_odd_lines(k->depth * width);
     for (int64_t point = 0; point < points; point++) {
         fc_wino_fetch(in, k->edge - 2, point, points);
         fc_wino_fetch(out, k->edge - 2, point, points);
-        for (int64_t c = 0; c < a->c; c += FC_WINO_DEPTH) {
+        for (int64_t c = 0; c < k->depth; c += FC_WINO_DEPTH) {
             const fc_wino_products p = {.a = s->points + point * k->point_matrix + c,
                                         .b = b + point * matrix + c * width,
                                         .sums = s->sums + point * k->sum_matrix,
                                         .row = k->point_row,
-                                        .depth = fc_min(FC_WINO_DEPTH, a->c - c),
+                                        .depth = fc_min(FC_WINO_DEPTH, k->depth - c),
                                         .add = c > 0};
             FC_NAME(fc_wino_multiply)
             (&p, count, vectors, k->far_weights ? fc_min(matrix, FC_WINO_DEPTH * width) : 0);
@@ -232,8 +240,8 @@ FC_INLINE void finish(const int m, const int pool, const args *a, const float *f
 }
 
 FC_INLINE void finish_panel(const int m, const int pool, const args *a, const cut *k, const space *s,
-                            int64_t panel, int64_t first, int64_t count) {
-    const int64_t col = panel * FC_NR, cols = fc_min(FC_NR, a->k - col), by = pool ? 2 : 1, side = m / by;
+                            int64_t group, int64_t panel, int64_t first, int64_t count) {
+    const int64_t col = group * k->k + panel * FC_NR, cols = fc_min(FC_NR, k->k - panel * FC_NR), by = pool ? 2 : 1, side = m / by;
     const int64_t oh = a->oh / by, ow = a->ow / by;
     fc_wino_target t;
     t.row = ow * a->y_step;
@@ -268,52 +276,78 @@ FC_INLINE void finish_panel(const int m, const int pool, const args *a, const cu
 FC_TILES(winograd_forward) {
     if (fc_wino_is_strided(a)) return FC_NAME(fc_wino_strided_tiles)(a);
     const cut k = cut_work(a);
-    return k.blocks * k.spans;
+    return a->groups * k.blocks * k.spans;
 }
 
 FC_SCRATCH(winograd_forward) {
     if (fc_wino_is_strided(a)) return FC_NAME(fc_wino_strided_scratch)(a);
     const cut k = cut_work(a);
-    return k.narrow ? fc_wino_narrow_bytes(a->c) : space_bytes(&k);
+    return k.narrow ? fc_wino_narrow_bytes(k.c) : space_bytes(&k);
+}
+
+/* A tile: squares of a group, and panels of its weights. */
+typedef struct {
+    int64_t group, first, next; /* squares first .. next */
+    int64_t following;          /* squares next .. following come after them */
+    int64_t panels, last;
+} task;
+
+static task task_at(const cut *k, int64_t tile, int64_t end) {
+    const int64_t unit = tile / k->spans, block = unit % k->blocks;
+    const int64_t next = k->squares * (block + 1) / k->blocks, panels = tile % k->spans * k->span;
+    const int go_on = k->far && block + 1 < k->blocks && tile + 1 < end && (tile + 1) / k->spans != unit;
+    const task t = {unit / k->blocks,
+                    k->squares * block / k->blocks,
+                    next,
+                    go_on ? fc_min(next + k->block, k->squares) : next,
+                    panels,
+                    fc_min(panels + k->span, k->panels)};
+    return t;
+}
+
+FC_INLINE void run_panel(const int m, const args *a, const cut *k, const space *s, const task *t,
+                         const fc_wino_images *images, const fc_wino_images *results, int64_t panel) {
+    const int64_t lines = (k->c + 15) / 16, part = panel - t->panels, parts = t->last - t->panels;
+    const int64_t count = t->next - t->first, col = t->group * k->k;
+    const fc_wino_wanted in = {images,
+                               t->next,
+                               t->following,
+                               m + 2 + 3 * (fc_max(k->down_parts, k->across_parts) - 1),
+                               lines * part / parts * 16,
+                               fc_min(lines * (part + 1) / parts * 16, k->c)};
+    const fc_wino_wanted out = {results, t->first,
+                                k->far ? t->next : t->first,
+                                m, col + panel * FC_NR, col + fc_min((panel + 1) * FC_NR, k->k)};
+    if (m == 4 && k->late) {
+        const float *b = a->packed + 9 * panel * k->c * FC_NR;
+        if (fc_panel_vectors(k->k, panel) > 1)
+            multiply_late(2, a, k, s, b, count);
+        else
+            multiply_late(1, a, k, s, b, count);
+    } else {
+        const float *b = a->packed + t->group * fc_wino_group(m, k->depth, k->k);
+        multiply(k, s, panel, b + panel * fc_wino_panel(m, k->depth), count, &in, &out);
+    }
+    if (m == 4 && a->pool)
+        finish_panel(m, 1, a, k, s, t->group, panel, t->first, count);
+    else
+        finish_panel(m, 0, a, k, s, t->group, panel, t->first, count);
 }
 
 FC_INLINE void run_tiles(const int m, const args *a, int64_t begin, int64_t end, void *scratch) {
     const cut k = cut_work(a);
     const space s = lay_out(&k, scratch);
-    const fc_wino_images images = {a->x, a->h, a->w, a->c, a->pt, a->pl, k.down, k.across};
     const fc_wino_images results = {a->y, a->pool ? 0 : a->oh, a->ow, a->y_step, 0, 0, k.down, k.across};
     for (int64_t tile = begin; tile < end; tile++) {
-        const int64_t block = tile / k.spans, first = k.squares * block / k.blocks;
-        const int64_t next = k.squares * (block + 1) / k.blocks, count = next - first;
-        const int64_t panels = tile % k.spans * k.span, last = fc_min(panels + k.span, k.panels);
-        if (*s.kept != block + 1) /* spans of one block follow each other */
-            fc_wino_squares(m, &images, first, count, s.points, k.point_row, k.point_matrix);
-        *s.kept = block + 1;
-        const int64_t following = tile + 1 < end && (tile + 1) / k.spans != block ? next + k.block : next;
-        for (int64_t panel = panels; panel < last; panel++) {
-            const int64_t vectors = (a->c + 15) / 16, part = panel - panels, parts = last - panels;
-            const fc_wino_wanted in = {&images,
-                                       next,
-                                       k.far ? fc_min(following, k.squares) : next,
-                                       m + 2,
-                                       vectors * part / parts * 16,
-                                       fc_min(vectors * (part + 1) / parts * 16, a->c)};
-            const fc_wino_wanted out = {&results, first,         k.far ? next : first,
-                                        m,        panel * FC_NR, fc_min((panel + 1) * FC_NR, a->k)};
-            if (m == 4 && k.late) {
-                const float *b = a->packed + 9 * panel * a->c * FC_NR;
-                if (fc_panel_vectors(a->k, panel) > 1)
-                    multiply_late(2, a, &k, &s, b, count);
-                else
-                    multiply_late(1, a, &k, &s, b, count);
-            } else
-                multiply(a, &k, &s, panel, a->packed + panel * k.edge * k.edge * fc_odd_lines(a->c * FC_NR),
-                         count, &in, &out);
-            if (m == 4 && a->pool)
-                finish_panel(m, 1, a, &k, &s, panel, first, count);
-            else
-                finish_panel(m, 0, a, &k, &s, panel, first, count);
-        }
+        const task t = task_at(&k, tile, end);
+        const int64_t unit = tile / k.spans;
+        const fc_wino_images images = {a->x + t.group * k.c, a->h, a->w, a->c, a->pt, a->pl, k.down, k.across};
+        if (*s.kept != unit + 1) /* spans of one block follow each other */
+            fc_wino_squares(m, &images, t.first, t.next - t.first, k.c, k.down_parts, k.across_parts, s.points,
+                            k.point_row, k.point_matrix);
+        *s.kept = unit + 1;
+        for (int64_t panel = t.panels; panel < t.last; panel++)
+            run_panel(m, a, &k, &s, &t, &images, &results, panel);
     }
 }
 

@@ -21,9 +21,26 @@
 /* The argument m of the kernels; whatever isn't 3 counts as 4, as in kernels.def. */
 FC_INLINE int64_t fc_wino_m(int64_t m) { return m == 3 ? 3 : 4; }
 
+/* Larger kernels are sums of parts of 3 x 3, each on the image 3 pixels further; zeros fill up the last ones.
+ * As the sums are those of the points too, the parts of a pixel are but more channels: 5 x 5 taps take 4 x 36
+ * multiplications for 16 pixels instead of 400. */
+FC_INLINE int64_t fc_wino_parts(int64_t taps) { return (taps + 2) / 3; }
+
 /* Scratch memory: rows of channels and the matrices of the points lie an odd number of cache lines apart, so
  * that what is used together doesn't compete for one set of the cache. */
 FC_INLINE int64_t fc_odd_lines(int64_t floats) { return FC_ROUND_UP(floats, 16) | 16; }
+
+/* Floats of a panel of transformed weights before the last: `depth` channels of all parts. */
+FC_INLINE int64_t fc_wino_panel(int64_t m, int64_t depth) {
+    return (m + 2) * (m + 2) * fc_odd_lines(depth * FC_NR);
+}
+/* And of a group's, k channels wide. */
+FC_INLINE int64_t fc_wino_group(int64_t m, int64_t depth, int64_t k) {
+    const int64_t last = fc_panels(k) - 1;
+    return k ? last * fc_wino_panel(m, depth) +
+                   (m + 2) * (m + 2) * fc_odd_lines(depth * fc_panel_vectors(k, last) * VL)
+             : 0;
+}
 
 /* B^T d: m + 2 pixels -> m + 2 points. */
 FC_INLINE void fc_wino_pixels(const int m, const vf *d, const int from, vf *o, const int to) {
@@ -137,7 +154,8 @@ FC_INLINE void fc_wino_taps(const int m, const vf *s, const int from, vf *o, con
 
 /* ---- images to points ---- */
 
-/* Images whose squares of m x m output pixels are walked: a square at (y, x) reads x at (y - pt, x - pl). */
+/* Images whose squares of m x m output pixels are walked: a square at (y, x) reads x at (y - pt, x - pl). Where
+ * there are groups, x is a group's first channel, and c still that of all: floats from pixel to pixel. */
 typedef struct {
     const float *x;
     int64_t h, w, c, pt, pl;
@@ -251,29 +269,39 @@ FC_INLINE void fc_wino_fetch(const fc_wino_wanted *w, int64_t m, int64_t turn, i
     }
 }
 
-/* Squares first .. first + count to points[point][square][channel], of which squares lie `to_row` and points
- * `matrix` floats apart. */
-FC_INLINE void fc_wino_squares(const int m, const fc_wino_images *s, int64_t first, int64_t count,
-                               float *points, int64_t to_row, int64_t matrix) {
+/* `channels` channels of the patch at (y, x) of an image to points `matrix` floats apart. */
+FC_INLINE void fc_wino_patches(const int m, const fc_wino_images *s, const float *image, int64_t y, int64_t x,
+                               int64_t channels, float *to, int64_t matrix) {
     const int edge = m + 2;
-    const int64_t line = s->w * s->c, whole = s->c - s->c % VL;
+    const int64_t line = s->w * s->c, whole = channels - channels % VL;
+    fc_wino_source from = {image, y * line + x * s->c, line, s->c, ~UINT64_C(0)};
+    if (y < 0 || x < 0 || y + edge > s->h || x + edge > s->w) {
+        const uint64_t rows = fc_wino_within(edge, y, s->h), columns = fc_wino_within(edge, x, s->w);
+        from.inside = 0;
+        for (int i = 0; i < edge; i++) from.inside |= (rows >> i & 1 ? columns : 0) << i * edge;
+        for (int64_t c = 0; c < whole; c += VL) fc_wino_patch(m, 1, &from, c, to + c, matrix);
+    } else {
+        for (int64_t c = 0; c < whole; c += VL) {
+            fc_wino_prefetch(m, from.base + (from.at + c), line, s->c);
+            fc_wino_patch(m, 0, &from, c, to + c, matrix);
+        }
+    }
+    if (whole < channels) fc_wino_rest(m, &from, whole, channels - whole, to + whole, matrix);
+}
+
+/* Squares first .. first + count to points[point][square][part of the kernel][channel], of which squares lie
+ * `to_row` and points `matrix` floats apart. `channels` of the images' are read, for each of the down x across
+ * parts. What a last vector has too much goes to the next part's place, which follows, or past the row. */
+FC_INLINE void fc_wino_squares(const int m, const fc_wino_images *s, int64_t first, int64_t count,
+                               int64_t channels, int64_t down, int64_t across, float *points, int64_t to_row,
+                               int64_t matrix) {
     fc_square q = fc_square_at(m, s->down, s->across, first);
     for (int64_t t = 0; t < count; t++, fc_next_square(m, s->down, s->across, &q)) {
-        const int64_t y = q.y - s->pt, x = q.x - s->pl;
-        fc_wino_source from = {s->x + q.image * s->h * line, y * line + x * s->c, line, s->c, ~UINT64_C(0)};
+        const float *image = s->x + q.image * s->h * s->w * s->c;
         float *to = points + t * to_row;
-        if (y < 0 || x < 0 || y + edge > s->h || x + edge > s->w) {
-            const uint64_t rows = fc_wino_within(edge, y, s->h), columns = fc_wino_within(edge, x, s->w);
-            from.inside = 0;
-            for (int i = 0; i < edge; i++) from.inside |= (rows >> i & 1 ? columns : 0) << i * edge;
-            for (int64_t c = 0; c < whole; c += VL) fc_wino_patch(m, 1, &from, c, to + c, matrix);
-        } else {
-            for (int64_t c = 0; c < whole; c += VL) {
-                fc_wino_prefetch(m, from.base + (from.at + c), line, s->c);
-                fc_wino_patch(m, 0, &from, c, to + c, matrix);
-            }
-        }
-        if (whole < s->c) fc_wino_rest(m, &from, whole, s->c - whole, to + whole, matrix);
+        for (int64_t i = 0; i < down; i++)
+            for (int64_t j = 0; j < across; j++, to += channels)
+                fc_wino_patches(m, s, image, q.y - s->pt + 3 * i, q.x - s->pl + 3 * j, channels, to, matrix);
     }
 }
 

@@ -13,7 +13,7 @@
 
 /* Spans of output channels that a tile may have, of which each transforms its gradients, but all have the
  * same pixels; fewer where there would be less than ENOUGH_TILES, so that 16 threads have one each. */
-#define GROUP 4
+#define BUNDLE 4
 #define ENOUGH_TILES 16
 /* Rows of the register tile: AVX-512 has room for one more than FC_MR where no row pointers are needed, and
  * 64 channels are then five tiles. */
@@ -35,8 +35,10 @@ typedef struct {
     int64_t edge;                  /* m + 2 */
     int64_t down, across, squares; /* squares of an image's columns and rows, and of all images */
     int64_t block;                 /* squares whose products are added up at once */
+    int64_t c, k;                  /* channels in and out of a group of the convolution */
+    int64_t parts_across, parts;   /* of the kernel, 3 x 3 each: of a row of them, and all */
     int64_t spans_in, spans_out;   /* spans across the channels */
-    int64_t group, groups;         /* spans of output channels of a tile, tiles across them */
+    int64_t bundle, bundles;       /* spans of output channels of a tile, tiles across them */
     int64_t x_row, x_matrix;       /* floats from square to square and from point to point: of pixels */
     int64_t dy_row, dy_matrix;     /* and of gradients */
     int narrow_x, narrow_dy;       /* whether their channels are few (fc_wino_narrow) */
@@ -51,43 +53,47 @@ static cut cut_work(const args *a) {
     k.down = (a->oh + m - 1) / m;
     k.across = (a->ow + m - 1) / m;
     k.squares = a->n * k.down * k.across;
-    k.spans_in = (a->c + FC_ROWS_SPAN - 1) / FC_ROWS_SPAN;
-    k.spans_out = (a->k + FC_ROWS_SPAN - 1) / FC_ROWS_SPAN;
-    k.group = fc_min(k.spans_out, GROUP);
-    while (k.group > 1 && a->parts * k.spans_in * ((k.spans_out + k.group - 1) / k.group) < ENOUGH_TILES)
-        k.group--;
-    k.groups = (k.spans_out + k.group - 1) / k.group;
+    k.c = a->c / a->groups;
+    k.k = a->k / a->groups;
+    k.parts_across = fc_wino_parts(a->kw);
+    k.parts = fc_wino_parts(a->kh) * k.parts_across;
+    k.spans_in = (k.c + FC_ROWS_SPAN - 1) / FC_ROWS_SPAN;
+    k.spans_out = (k.k + FC_ROWS_SPAN - 1) / FC_ROWS_SPAN;
+    const int64_t tiles = a->parts * a->groups * k.parts * k.spans_in;
+    k.bundle = fc_min(k.spans_out, BUNDLE);
+    while (k.bundle > 1 && tiles * ((k.spans_out + k.bundle - 1) / k.bundle) < ENOUGH_TILES) k.bundle--;
+    k.bundles = (k.spans_out + k.bundle - 1) / k.bundle;
     const int64_t share = fc_max((k.squares + a->parts - 1) / a->parts, 1);
     const int64_t blocks = (share + FC_ROWS_BLOCK - 1) / FC_ROWS_BLOCK;
     k.block = (share + blocks - 1) / blocks;
-    k.x_row = FC_ROUND_UP(fc_min(a->c, FC_ROWS_SPAN), 16);
+    k.x_row = FC_ROUND_UP(fc_min(k.c, FC_ROWS_SPAN), 16);
     k.x_matrix = fc_odd_lines(k.block * k.x_row);
-    k.dy_row = FC_ROUND_UP(fc_min(a->k, FC_ROWS_SPAN), 16);
+    k.dy_row = FC_ROUND_UP(fc_min(k.k, FC_ROWS_SPAN), 16);
     k.dy_matrix = fc_odd_lines(k.block * k.dy_row);
-    k.narrow_x = fc_wino_narrow(a->c) && m == 4;
-    k.narrow_dy = fc_wino_narrow(a->k) && m == 4;
+    k.narrow_x = fc_wino_narrow(a->c) && a->groups == 1 && m == 4;
+    k.narrow_dy = fc_wino_narrow(a->k) && a->groups == 1 && m == 4;
     if (k.narrow_x) k.x_matrix = FC_ROWS_NARROW_MATRIX(k.x_row);
     if (k.narrow_dy) k.dy_matrix = FC_ROWS_NARROW_MATRIX(k.dy_row);
-    k.far = fc_max(a->c, a->k) <= FAR_CHANNELS &&
+    k.far = fc_max(k.c, k.k) <= FAR_CHANNELS &&
             a->n * (a->h * a->w * a->c + a->oh * a->ow * a->k) > NEAR_FLOATS;
-    k.sum_matrix = fc_odd_lines(fc_min(a->c, FC_ROWS_SPAN) * k.dy_row);
+    k.sum_matrix = fc_odd_lines(fc_min(k.c, FC_ROWS_SPAN) * k.dy_row);
     return k;
 }
 
 typedef struct {
     float *pixels, *gradients; /* [point of FC_ROWS rows][square][channel] */
     float *sums;               /* of a row of points: [point][channel in][channel out] */
-    float *halves;             /* [span of a group][row of points][3][channel in][channel out] */
+    float *halves;             /* [span of a bundle][row of points][3][channel in][channel out] */
 } space;
 
 FC_TILES(winograd_backward_weights) {
     const cut k = cut_work(a);
-    return a->parts * k.spans_in * k.groups;
+    return a->parts * a->groups * k.parts * k.spans_in * k.bundles;
 }
 
 FC_SCRATCH(winograd_backward_weights) {
     const cut k = cut_work(a);
-    return (size_t)(k.edge * (FC_ROWS * (k.x_matrix + k.dy_matrix) + k.sum_matrix * (1 + 3 * k.group))) *
+    return (size_t)(k.edge * (FC_ROWS * (k.x_matrix + k.dy_matrix) + k.sum_matrix * (1 + 3 * k.bundle))) *
            sizeof(float);
 }
 
@@ -100,7 +106,7 @@ static space lay_out(const cut *k, void *scratch) {
     return s;
 }
 
-/* The channels of one span each. */
+/* The channels of one span each, of all those of x and of dy. */
 typedef struct {
     int64_t c0, c, k0, k;
 } channels;
@@ -208,34 +214,41 @@ FC_INLINE void add_halves(const int m, const cut *k, const channels *ch, const f
         }
 }
 
-/* The halves to the nine weights of each pair of channels. */
-FC_INLINE void finish(const int m, const args *a, const cut *k, const channels *ch, const float *halves,
-                      float *out) {
+/* A tile: the squares begin .. end, spans of a group's channels out, one of those in, and a part of the
+ * kernel. */
+typedef struct {
+    fc_wino_images x, dy;
+    int64_t group, in, out, spans, begin, end;
+    int64_t row, column; /* the part's first tap */
+    float *dweights;
+} task;
+
+/* The halves to the nine weights of each pair of channels, those that the kernel has. */
+FC_INLINE void finish(const int m, const args *a, const cut *k, const task *t, const channels *ch,
+                      const float *halves) {
     const int edge = m + 2;
+    const int64_t rows = a->kh - t->row, columns = a->kw - t->column;
     vf d[FC_WINO_EDGE], o[3];
     for (int64_t c = 0; c < ch->c; c++)
         for (int64_t col = 0; col < ch->k; col += VL) {
             const float *from = halves + c * k->dy_row + col;
-            float *to = out + (ch->c0 + c) * a->k + ch->k0 + col;
+            float *to = t->dweights +
+                        ((t->row * a->kw + t->column) * k->c + ch->c0 - t->group * k->c + c) * a->k + ch->k0 +
+                        col;
             FC_UNROLL(3)
             for (int j = 0; j < 3; j++) {
                 FC_UNROLL(6)
                 for (int i = 0; i < edge; i++) d[i] = vf_load(from + (i * 3 + j) * k->sum_matrix);
                 fc_wino_taps(m, d, 1, o, 1);
                 FC_UNROLL(3)
-                for (int i = 0; i < 3; i++) vf_store_tail(to + (i * 3 + j) * a->c * a->k, o[i], ch->k - col);
+                for (int i = 0; i < 3; i++)
+                    if (i < rows && j < columns)
+                        vf_store_tail(to + (i * a->kw + j) * k->c * a->k, o[i], ch->k - col);
             }
         }
 }
 
 /* ---- the kernel ---- */
-
-/* A tile: the squares begin .. end, and the spans of channels out from `out` on. */
-typedef struct {
-    fc_wino_images x, dy;
-    int64_t in, out, spans, begin, end;
-    float *dweights;
-} task;
 
 /* `rows` rows of points of a block of squares, of pixels where `in`, a constant, is m + 2, of gradients where
  * it is m. */
@@ -256,13 +269,15 @@ FC_INLINE void find_points(const int m, const int in, const int row, const int r
 FC_INLINE void run_rows(const int m, const int row, const int rows, const args *a, const cut *k,
                         const space *s, const task *t, int64_t first, int64_t next) {
     const int64_t following = k->far ? fc_min(next + k->block, t->end) : next;
-    channels ch = {t->in * FC_ROWS_SPAN, fc_min(FC_ROWS_SPAN, a->c - t->in * FC_ROWS_SPAN), 0, 0};
+    const int64_t in = t->in * FC_ROWS_SPAN;
+    channels ch = {t->group * k->c + in, fc_min(FC_ROWS_SPAN, k->c - in), 0, 0};
     wanted after = {{&t->x, next, following, m + 2, ch.c0, ch.c0 + ch.c}, {&t->dy, next, following, m, 0, 0}};
     find_points(m, m + 2, row, rows, k, &t->x, first, next, ch.c0, ch.c, s->pixels);
     for (int64_t i = 0; i < t->spans; i++) {
         float *halves = s->halves + i * k->edge * 3 * k->sum_matrix;
-        ch.k0 = (t->out + i) * FC_ROWS_SPAN;
-        ch.k = fc_min(FC_ROWS_SPAN, a->k - ch.k0);
+        const int64_t out = (t->out + i) * FC_ROWS_SPAN;
+        ch.k0 = t->group * k->k + out;
+        ch.k = fc_min(FC_ROWS_SPAN, k->k - out);
         if (i > 0) after.x.end = next;
         after.dy.c0 = ch.k0;
         after.dy.c1 = ch.k0 + ch.k;
@@ -272,7 +287,7 @@ FC_INLINE void run_rows(const int m, const int row, const int rows, const args *
                      s->gradients + r * k->edge * k->dy_matrix, &ch, next - first, s->sums, &after);
             add_halves(m, k, &ch, s->sums, halves + (row + r) * 3 * k->sum_matrix, first == t->begin);
         }
-        if (next == t->end && row + rows == m + 2) finish(m, a, k, &ch, halves, t->dweights);
+        if (next == t->end && row + rows == m + 2) finish(m, a, k, t, &ch, halves);
     }
 }
 
@@ -290,19 +305,29 @@ FC_INLINE void run_tile(const int m, const args *a, const cut *k, const space *s
 static void run_3(const args *a, const cut *k, const space *s, const task *t) { run_tile(3, a, k, s, t); }
 static void run_4(const args *a, const cut *k, const space *s, const task *t) { run_tile(4, a, k, s, t); }
 
+static task task_at(const args *a, const cut *k, int64_t tile) {
+    const int64_t out = tile % k->bundles * k->bundle, in = tile / k->bundles;
+    const int64_t part = in / k->spans_in, group = part / k->parts, share = group / a->groups;
+    const int64_t row = part % k->parts / k->parts_across * 3, column = part % k->parts_across * 3;
+    const task t = {{a->x, a->h, a->w, a->c, a->pt - row, a->pl - column, k->down, k->across},
+                    {a->dy, a->oh, a->ow, a->k, 0, 0, k->down, k->across},
+                    group % a->groups,
+                    in % k->spans_in,
+                    out,
+                    fc_min(k->bundle, k->spans_out - out),
+                    k->squares * share / a->parts,
+                    k->squares * (share + 1) / a->parts,
+                    row,
+                    column,
+                    a->dweights + share * a->kh * a->kw * k->c * a->k};
+    return t;
+}
+
 FC_RUN(winograd_backward_weights) {
     const cut k = cut_work(a);
     const space s = lay_out(&k, scratch);
     for (int64_t tile = begin; tile < end; tile++) {
-        const int64_t out = tile % k.groups * k.group, part = tile / (k.groups * k.spans_in);
-        const task t = {{a->x, a->h, a->w, a->c, a->pt, a->pl, k.down, k.across},
-                        {a->dy, a->oh, a->ow, a->k, 0, 0, k.down, k.across},
-                        tile / k.groups % k.spans_in,
-                        out,
-                        fc_min(k.group, k.spans_out - out),
-                        k.squares * part / a->parts,
-                        k.squares * (part + 1) / a->parts,
-                        a->dweights + part * 9 * a->c * a->k};
+        const task t = task_at(a, &k, tile);
         if (fc_wino_m(a->m) == 3)
             run_3(a, &k, &s, &t);
         else

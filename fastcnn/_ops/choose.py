@@ -150,7 +150,8 @@ class Direct:
 class Winograd:
     """F(m x m, 3 x 3): 2.25 (m = 4) or 2.78 (m = 3) multiplications a pixel instead of 9, between transforms.
 
-    With strides of 2 it is F(4, 2) of the even pixels, and the odd ones as they are: 5.06 instead of 9.
+    Larger kernels are sums of parts of 3x3, of which each is one more set of channels: 5x5 takes 9 instead of 25. With
+    strides of 2 it is F(4, 2) of the even pixels, and the odd ones as they are: 5.06 instead of 9.
     """
 
     m: int
@@ -173,26 +174,30 @@ class Winograd:
         return self.m % 2 == 0 and self.stride == 1
 
     def fits(self, g: ConvGeometry) -> bool:
-        plain = (g.kh, g.kw, g.sh, g.sw, g.dh, g.dw, g.groups) == (3, 3, self.stride, self.stride, 1, 1, 1)
+        if (g.sh, g.sw, g.dh, g.dw) != (self.stride, self.stride, 1, 1) or min(g.kh, g.kw) < 3:
+            return False
+        if (self.late or self.stride > 1) and (g.kh, g.kw, g.groups) != (3, 3, 1):
+            return False
         if self.late:
             far = 4 * self._points * g.c * g.k >= _FAR_WEIGHTS
             if self._squares(g) > _FEW_SQUARES or g.c > _LATE_CHANNELS or not far:
                 return False
-        return plain and min(g.c, g.k) >= _LEAST_CHANNELS
+        return min(g.c, g.k) >= _LEAST_CHANNELS * g.groups
 
     def cost(self, g: ConvGeometry, pack_each_time: bool) -> float:
         if self.late:
             weights = 9 * g.c * g.k
             work = self._work(g, 1, 1) + g.c * g.k / _LANES * _LATE + 4 * weights / _CACHE + _spilled(4 * weights)
             return _START + work + (_packing(weights) if pack_each_time else 0.0)
-        weights = self._points * g.c * g.k
+        weights = self._points * g.winograd_parts * g.c * g.k // g.groups
         turns = -(-self._squares(g) // (_SQUARES if self.stride == 1 else _STRIDED_SQUARES))
         read = 4 * weights * turns / _CACHE + _spilled(4 * weights)
-        return _START + self._work(g, 1, 1) + read + (_packing(weights) if pack_each_time else 0.0)
+        return _START + self._work(g, g.winograd_parts, 1) + read + (_packing(weights) if pack_each_time else 0.0)
 
     def weights_cost(self, g: ConvGeometry) -> float:
-        taps = self._points / 36 * _TAPS / _LANES + 4 * 9 / _CACHE
-        return _START + self._work(g, -(-g.k // _SPAN), -(-g.c // _SPAN)) + self._parts(g) * taps * g.c * g.k
+        taps, pairs = self._points / 36 * _TAPS / _LANES + 4 * 9 / _CACHE, g.winograd_parts * g.c * g.k // g.groups
+        spans_in, spans_out = self._spans(g)
+        return _START + self._work(g, g.winograd_parts * spans_out, spans_in) + self._parts(g) * taps * pairs
 
     @property
     def _points(self) -> int:
@@ -207,19 +212,25 @@ class Winograd:
     def _squares(self, g: ConvGeometry) -> int:
         return g.n * -(-g.oh // self.m) * -(-g.ow // self.m)
 
+    def _spans(self, g: ConvGeometry) -> tuple[int, int]:
+        """Of a group's channels, in (for all parts of the kernel) and out, in winograd_weights.c."""
+        return g.winograd_parts * -(-g.c // g.groups // _SPAN), -(-g.k // g.groups // _SPAN)
+
     def _parts(self, g: ConvGeometry) -> int:
         """Partial sums of the weights' gradient: so many that 16 cores have a tile each, but of at least 64 squares,
         as each part is transformed back and added up; two of 16 at least.
         """
-        tiles, squares = -(-g.c // _SPAN) * -(-g.k // _SPAN), self._squares(g)
+        tiles, squares = g.groups * math.prod(self._spans(g)), self._squares(g)
         return max(1, min(-(-16 // tiles), max(squares // 64, min(2, squares // 16))))
 
     def _work(self, g: ConvGeometry, x_times: int, y_times: int) -> float:
         """Products, transforms (of x and of y, so many times each), and what of the images is not in the cache."""
-        vectors = x_times * -(-g.c // _LANES) * _PIXELS + y_times * -(-g.k // _LANES) * _SUMS
-        products = 2 * self._matrices * g.c * g.k / _FLOPS * (1.0 if self.stride == 1 else _STRIDED)
+        c, k = g.c // g.groups, g.k // g.groups
+        vectors = x_times * -(-c // _LANES) * _PIXELS + y_times * -(-k // _LANES) * _SUMS
+        depth = c * g.winograd_parts
+        products = 2 * self._matrices * depth * k / _FLOPS * (1.0 if self.stride == 1 else _STRIDED)
         images = _spilled(4 * (math.prod(g.x_shape) + math.prod(g.y_shape)))
-        return self._squares(g) * (products + self._matrices / 36 * vectors) + images
+        return self._squares(g) * g.groups * (products + self._matrices / 36 * vectors) + images
 
     def forward(self, g: ConvGeometry) -> Method:
         return self._method(g, adjoint=0)
@@ -233,7 +244,8 @@ class Winograd:
         return WeightGradient("winograd", "winograd_backward_weights", numbers, parts)
 
     def _method(self, g: ConvGeometry, adjoint: int) -> Method:
-        pack = {"c": g.c, "k": g.k, "m": self.m, "adjoint": adjoint, "late": int(self.late), "stride": self.stride}
+        pack = {"c": g.c, "k": g.k, "kh": g.kh, "kw": g.kw, "groups": g.groups, "m": self.m}
+        pack |= {"adjoint": adjoint, "late": int(self.late), "stride": self.stride}
         size = g.winograd_packed_size(self.m, self.late)
         numbers = {**g.fields(), **_PLAIN, "y_step": g.k, "m": self.m, "late": int(self.late), "pool": 0}
         return Method("winograd", "winograd_pack", pack, size, "winograd_forward", "x", "y", numbers, in_place=True)
@@ -255,7 +267,7 @@ def set_precision(precision: str) -> None:
     Parameters
     ----------
     precision : {"fast", "exact"}
-        "fast" (the default) computes 3x3 convolutions of stride 1 or 2 by Winograd's minimal filtering where that is
+        "fast" (the default) computes 3x3 convolutions of stride 1 or 2, and larger ones, by Winograd's minimal filtering where that is
         faster: errors stay below 2e-5 of the largest result. "exact" adds up products as they are, with errors of
         some 2e-6. Models that are already built follow at their next call.
 

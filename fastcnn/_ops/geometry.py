@@ -261,7 +261,13 @@ class ConvGeometry:
         """Elements of the weights transformed for F(m x m, 3 x 3) (winograd_pack), or only put in order."""
         if late:
             return 9 * self.c * _round_up(self.k, 64)
-        return (m + 2) ** 2 * (self.c + 3) * _round_up(self.k, 64)
+        depth = self.winograd_parts * (self.c // self.groups)
+        return self.groups * (m + 2) ** 2 * (depth + 3) * _round_up(self.k // self.groups, 64)
+
+    @property
+    def winograd_parts(self) -> int:
+        """Parts of 3x3 that the kernel is the sum of, the last ones filled up with zeros."""
+        return -(-self.kh // 3) * -(-self.kw // 3)
 
     def adjoint(self) -> ConvGeometry:
         """The convolution that takes dy to dx, with weights rotated and channels exchanged; strides must be 1.

@@ -18,6 +18,7 @@ from .convolution_shapes import (
     STRIDED_EPILOGUES,
     STRIDED_WINOGRAD,
     WINOGRAD,
+    WINOGRAD_PARTS,
     Conv,
 )
 
@@ -152,9 +153,9 @@ def winograd_problem(c: Conv, m: int, adjoint: bool, over: str = "", late: int =
     if adjoint:
         _, oh, ow, k = c.out
         numbers |= {"h": oh, "w": ow, "c": k, "oh": c.shape[1], "ow": c.shape[2], "k": c.c}
-        numbers |= {"pt": 2 - c.corner[0], "pl": 2 - c.corner[1]}
-    pack = {"weights": "w", "packed": "packed", "c": numbers["c"], "k": numbers["k"], "m": m, "adjoint": int(adjoint)}
-    pack |= {"late": late, "stride": c.strides[0]}
+        numbers |= {"pt": c.kernel[0] - 1 - c.corner[0], "pl": c.kernel[1] - 1 - c.corner[1]}
+    pack = {"weights": "w", "packed": "packed", **{name: numbers[name] for name in ("c", "k", "kh", "kw", "groups")}}
+    pack |= {"m": m, "adjoint": int(adjoint), "late": late, "stride": c.strides[0]}
     problem.steps = [
         Step("winograd_pack", pack),
         Step("winograd_forward", {"packed": "packed", **tensors, **numbers, "m": m, "late": late}),
@@ -254,7 +255,7 @@ def cases() -> Iterator[Case]:
                 lambda rng, c=c, over=over: winograd_problem(c, 4, False, over),
                 c.large,
             )
-    for c in [*WINOGRAD, *EPILOGUES]:
+    for c in [*WINOGRAD, *WINOGRAD_PARTS, *EPILOGUES]:
         for m, adjoint in ((4, False), (3, False), (4, True), (3, True)):
             if (c.pool and m == 3) or (_only_forward(c) and adjoint):
                 continue
@@ -265,7 +266,7 @@ def cases() -> Iterator[Case]:
                     lambda rng, c=c, m=m, adjoint=adjoint, over=over: winograd_problem(c, m, adjoint, over),
                     c.large,
                 )
-        for adjoint in (False, True)[: 1 if _only_forward(c) else 2]:
+        for adjoint in (False, True)[: 0 if c in WINOGRAD_PARTS else 1 if _only_forward(c) else 2]:
             yield Case(
                 f"winograd_late_{'backward_data' if adjoint else 'forward'}/{c.name}",
                 ("winograd_pack", "winograd_forward"),

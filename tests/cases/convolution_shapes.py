@@ -302,6 +302,38 @@ WINOGRAD = [
 ]
 
 
+#: Of Winograd convolution too: larger kernels, taken as parts of 3x3, and groups.
+WINOGRAD_PARTS = [
+    *(
+        Conv(f"kernel_{h}x{w}", (2, 9, 11, 6), 20, kernel=(h, w), padding="same", act="relu")
+        for h, w in ((4, 4), (5, 5), (1, 7), (7, 1), (3, 6), (2, 2), (1, 1), (9, 9))
+    ),
+    Conv("channels_17_parts_4", (1, 7, 8, 17), 40, kernel=(5, 5), padding="same", act="relu6"),
+    Conv("channels_48_parts_4", (2, 13, 12, 48), 64, kernel=(5, 5), padding="same", bias=False, parts=2),
+    Conv("larger_than_image", (2, 3, 2, 5), 18, kernel=(7, 8), padding="same"),
+    Conv("wide_padding", (1, 4, 3, 16), 18, kernel=(5, 4), padding=((6, 2), (4, 7)), act="relu6"),
+    Conv("many_parts", (3, 14, 13, 8), 40, kernel=(11, 11), padding="same", parts=2),
+    Conv("parts_and_spans", (2, 10, 9, 70), 130, kernel=(5, 5), padding="same", parts=1, large=True),
+    Conv("parts_residual", (2, 10, 9, 20), 37, kernel=(5, 5), padding="same", act="relu", residual=True),
+    Conv("parts_pool", (2, 10, 12, 16), 40, kernel=(5, 5), padding="same", act="relu", pool=True),
+    Conv("parts_apart", (2, 9, 11, 16), 40, kernel=(5, 5), padding="same", act="relu", apart=24),
+    Conv("parts_batch_0", (0, 9, 9, 16), 16, kernel=(5, 5)),
+    Conv("groups_2", (2, 9, 11, 20), 40, groups=2, padding="same", act="relu"),
+    Conv("groups_of_1", (2, 7, 6, 5), 5, groups=5, padding="same"),
+    Conv("groups_uneven", (3, 7, 9, 51), 21, groups=3, padding="same", act="leaky_relu", parts=2),
+    *(Conv(f"groups_of_{c}", (3, 14, 13, 4 * c), 4 * c, groups=4, padding="same", parts=2) for c in (16, 32)),
+    Conv("groups_valid", (20, 9, 10, 32), 32, groups=2, bias=False),
+    Conv("groups_full", (40, 3, 2, 32), 32, groups=2, padding=2, act="relu6"),
+    Conv("groups_of_spans", (3, 10, 9, 140), 260, groups=2, padding="same", large=True),
+    Conv("groups_residual", (2, 10, 9, 40), 74, groups=2, padding="same", act="relu", residual=True),
+    Conv("groups_residual_16", (12, 12, 9, 64), 64, groups=4, padding="same", act="relu", residual=True),
+    Conv("groups_pool", (2, 10, 12, 32), 80, groups=2, padding="same", act="relu", pool=True),
+    Conv("groups_apart", (12, 11, 12, 32), 32, groups=2, padding="same", act="relu", apart=16),
+    Conv("groups_late", (2, 6, 9, 40), 74, groups=2, padding="same", act="silu", residual=True),
+    Conv("groups_and_parts", (2, 9, 11, 20), 40, kernel=(5, 4), groups=2, padding="same", act="relu"),
+]
+
+
 #: What a convolution does to its result: on register tiles' rims and in their middle, on borders, between blocks.
 EPILOGUES = [
     *(
