@@ -40,18 +40,18 @@
 typedef fc_winograd_forward_args args;
 
 typedef struct {
-    int64_t edge;                    /* m + 2 */
-    int64_t down, across, squares;   /* squares of an image's columns and rows, and of all images */
-    int64_t block, blocks;           /* squares of a block at most, all have nearly as many */
-    int64_t panels, span, spans;     /* panels of one tile of work */
+    int64_t edge;                     /* m + 2 */
+    int64_t down, across, squares;    /* squares of an image's columns and rows, and of all images */
+    int64_t block, blocks;            /* squares of a block at most, all have nearly as many */
+    int64_t panels, span, spans;      /* panels of one tile of work */
     int64_t down_parts, across_parts; /* of the kernel, 3 x 3 each */
     int64_t c, depth, k;              /* of a group: channels, those of all parts, channels out */
-    int64_t point_row, point_matrix; /* floats from square to square and from point to point: of points */
-    int64_t sum_matrix;              /* and of sums, whose rows are FC_NR */
-    int late;                        /* whether weights are transformed here */
-    int narrow;                      /* whether winograd_narrow.c does it */
-    int far_weights;                 /* whether the weights are fetched ahead */
-    int far;                         /* whether the images don't lie in the L2 cache anyway */
+    int64_t point_row, point_matrix;  /* floats from square to square and from point to point: of points */
+    int64_t sum_matrix;               /* and of sums, whose rows are FC_NR */
+    int late;                         /* whether weights are transformed here */
+    int narrow;                       /* whether winograd_narrow.c does it */
+    int far_weights;                  /* whether the weights are fetched ahead */
+    int far;                          /* whether the images don't lie in the L2 cache anyway */
 } cut;
 
 static cut cut_work(const args *a) {
@@ -73,7 +73,8 @@ static cut cut_work(const args *a) {
         fc_min(fc_max(fit, LEAST_SQUARES), weights > FAR_FLOATS ? 2 * MOST_SQUARES : MOST_SQUARES);
     k.late = a->late && m == 4;
     k.narrow = !k.late && fc_wino_is_narrow(a, k.squares);
-    const int64_t few = weights > WEIGHT_FLOATS ? 0 : fc_min(k.squares / (2 * LEAST_SQUARES), ENOUGH_TILES / a->groups);
+    const int64_t few =
+        weights > WEIGHT_FLOATS ? 0 : fc_min(k.squares / (2 * LEAST_SQUARES), ENOUGH_TILES / a->groups);
     k.blocks = k.narrow ? (k.squares + FC_NARROW_SQUARES - 1) / FC_NARROW_SQUARES
                         : fc_max((k.squares + most - 1) / most, few);
     k.blocks += k.blocks > 1 ? k.blocks & 1 : 0;
@@ -117,8 +118,8 @@ static space lay_out(const cut *k, void *scratch) {
 /* ---- products ---- */
 
 /* sums = points x weights for one panel of output channels; b: its weights, [point][channel][width]. */
-static void multiply(const cut *k, const space *s, int64_t panel, const float *b,
-                     int64_t count, const fc_wino_wanted *in, const fc_wino_wanted *out) {
+static void multiply(const cut *k, const space *s, int64_t panel, const float *b, int64_t count,
+                     const fc_wino_wanted *in, const fc_wino_wanted *out) {
     const int64_t points = k->edge * k->edge;
     const int vectors = fc_panel_vectors(k->k, panel);
     const int64_t width = vectors * VL, matrix = fc_odd_lines(k->depth * width);
@@ -241,7 +242,8 @@ FC_INLINE void finish(const int m, const int pool, const args *a, const float *f
 
 FC_INLINE void finish_panel(const int m, const int pool, const args *a, const cut *k, const space *s,
                             int64_t group, int64_t panel, int64_t first, int64_t count) {
-    const int64_t col = group * k->k + panel * FC_NR, cols = fc_min(FC_NR, k->k - panel * FC_NR), by = pool ? 2 : 1, side = m / by;
+    const int64_t col = group * k->k + panel * FC_NR, cols = fc_min(FC_NR, k->k - panel * FC_NR),
+                  by = pool ? 2 : 1, side = m / by;
     const int64_t oh = a->oh / by, ow = a->ow / by;
     fc_wino_target t;
     t.row = ow * a->y_step;
@@ -315,9 +317,12 @@ FC_INLINE void run_panel(const int m, const args *a, const cut *k, const space *
                                m + 2 + 3 * (fc_max(k->down_parts, k->across_parts) - 1),
                                lines * part / parts * 16,
                                fc_min(lines * (part + 1) / parts * 16, k->c)};
-    const fc_wino_wanted out = {results, t->first,
+    const fc_wino_wanted out = {results,
+                                t->first,
                                 k->far ? t->next : t->first,
-                                m, col + panel * FC_NR, col + fc_min((panel + 1) * FC_NR, k->k)};
+                                m,
+                                col + panel * FC_NR,
+                                col + fc_min((panel + 1) * FC_NR, k->k)};
     if (m == 4 && k->late) {
         const float *b = a->packed + 9 * panel * k->c * FC_NR;
         if (fc_panel_vectors(k->k, panel) > 1)
@@ -341,10 +346,11 @@ FC_INLINE void run_tiles(const int m, const args *a, int64_t begin, int64_t end,
     for (int64_t tile = begin; tile < end; tile++) {
         const task t = task_at(&k, tile, end);
         const int64_t unit = tile / k.spans;
-        const fc_wino_images images = {a->x + t.group * k.c, a->h, a->w, a->c, a->pt, a->pl, k.down, k.across};
+        const fc_wino_images images = {
+            a->x + t.group * k.c, a->h, a->w, a->c, a->pt, a->pl, k.down, k.across};
         if (*s.kept != unit + 1) /* spans of one block follow each other */
-            fc_wino_squares(m, &images, t.first, t.next - t.first, k.c, k.down_parts, k.across_parts, s.points,
-                            k.point_row, k.point_matrix);
+            fc_wino_squares(m, &images, t.first, t.next - t.first, k.c, k.down_parts, k.across_parts,
+                            s.points, k.point_row, k.point_matrix);
         *s.kept = unit + 1;
         for (int64_t panel = t.panels; panel < t.last; panel++)
             run_panel(m, a, &k, &s, &t, &images, &results, panel);

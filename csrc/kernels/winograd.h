@@ -154,8 +154,9 @@ FC_INLINE void fc_wino_taps(const int m, const vf *s, const int from, vf *o, con
 
 /* ---- images to points ---- */
 
-/* Images whose squares of m x m output pixels are walked: a square at (y, x) reads x at (y - pt, x - pl). Where
- * there are groups, x is a group's first channel, and c still that of all: floats from pixel to pixel. */
+/* Images whose squares of m x m output pixels are walked: a square at (y, x) reads x at (y - pt, x - pl).
+ * Where there are groups, x is a group's first channel, and c still that of all: floats from pixel to pixel.
+ */
 typedef struct {
     const float *x;
     int64_t h, w, c, pt, pl;
@@ -290,8 +291,9 @@ FC_INLINE void fc_wino_patches(const int m, const fc_wino_images *s, const float
 }
 
 /* Squares first .. first + count to points[point][square][part of the kernel][channel], of which squares lie
- * `to_row` and points `matrix` floats apart. `channels` of the images' are read, for each of the down x across
- * parts. What a last vector has too much goes to the next part's place, which follows, or past the row. */
+ * `to_row` and points `matrix` floats apart. `channels` of the images' are read, for each of the down x
+ * across parts. What a last vector has too much goes to the next part's place, which follows, or past the
+ * row. */
 FC_INLINE void fc_wino_squares(const int m, const fc_wino_images *s, int64_t first, int64_t count,
                                int64_t channels, int64_t down, int64_t across, float *points, int64_t to_row,
                                int64_t matrix) {

@@ -19,8 +19,8 @@ typedef struct {
 } fc_wino_blocks;
 
 FC_INLINE int fc_wino_is_narrow(const fc_winograd_forward_args *a, int64_t squares) {
-    return fc_wino_m(a->m) == 4 && !a->pool && a->kh == 3 && a->kw == 3 && a->groups == 1 && a->c == a->k && fc_wino_narrow(a->c) && a->k <= FC_NR &&
-           squares >= FC_NARROW_LEAST;
+    return fc_wino_m(a->m) == 4 && !a->pool && a->kh == 3 && a->kw == 3 && a->groups == 1 && a->c == a->k &&
+           fc_wino_narrow(a->c) && a->k <= FC_NR && squares >= FC_NARROW_LEAST;
 }
 FC_INLINE size_t fc_wino_narrow_bytes(int64_t c) {
     return (size_t)(FC_WINO_POINTS * FC_NARROW_MATRIX(c)) * sizeof(float);

@@ -74,8 +74,8 @@ static cut cut_work(const args *a) {
     k.narrow_dy = fc_wino_narrow(a->k) && a->groups == 1 && m == 4;
     if (k.narrow_x) k.x_matrix = FC_ROWS_NARROW_MATRIX(k.x_row);
     if (k.narrow_dy) k.dy_matrix = FC_ROWS_NARROW_MATRIX(k.dy_row);
-    k.far = fc_max(k.c, k.k) <= FAR_CHANNELS &&
-            a->n * (a->h * a->w * a->c + a->oh * a->ow * a->k) > NEAR_FLOATS;
+    k.far =
+        fc_max(k.c, k.k) <= FAR_CHANNELS && a->n * (a->h * a->w * a->c + a->oh * a->ow * a->k) > NEAR_FLOATS;
     k.sum_matrix = fc_odd_lines(fc_min(k.c, FC_ROWS_SPAN) * k.dy_row);
     return k;
 }

@@ -267,9 +267,9 @@ def set_precision(precision: str) -> None:
     Parameters
     ----------
     precision : {"fast", "exact"}
-        "fast" (the default) computes 3x3 convolutions of stride 1 or 2, and larger ones, by Winograd's minimal filtering where that is
-        faster: errors stay below 2e-5 of the largest result. "exact" adds up products as they are, with errors of
-        some 2e-6. Models that are already built follow at their next call.
+        "fast" (the default) computes 3x3 convolutions of stride 1 or 2, and larger ones of stride 1, by Winograd's
+        minimal filtering where that is faster: errors stay below 2e-5 of the largest result. "exact" adds up products
+        as they are, with errors of some 2e-6. Models that are already built follow at their next call.
 
     Raises
     ------
