@@ -46,6 +46,7 @@ typedef struct {
     int64_t panels, span, spans;      /* panels of one tile of work */
     int64_t down_parts, across_parts; /* of the kernel, 3 x 3 each */
     int64_t c, depth, k;              /* of a group: channels, those of all parts, channels out */
+    int64_t bundle;                   /* groups that take turns on a block */
     int64_t point_row, point_matrix;  /* floats from square to square and from point to point: of points */
     int64_t sum_matrix;               /* and of sums, whose rows are FC_NR */
     int late;                         /* whether weights are transformed here */
@@ -86,6 +87,7 @@ static cut cut_work(const args *a) {
     k.spans = (k.panels + k.span - 1) / k.span;
     k.point_matrix = fc_odd_lines(k.block * k.point_row);
     k.sum_matrix = fc_odd_lines(k.block * FC_NR);
+    k.bundle = fc_wino_bundle(a->groups, weights);
     k.far_weights = weights > (k.blocks > MOST_PASSES ? 2 * WEIGHT_FLOATS : FETCHED_WEIGHTS);
     k.far = a->n * (a->h * a->w * a->c + a->oh * a->ow * a->k) > NEAR_FLOATS;
     return k;
@@ -295,15 +297,13 @@ typedef struct {
 } task;
 
 static task task_at(const cut *k, int64_t tile, int64_t end) {
-    const int64_t unit = tile / k->spans, block = unit % k->blocks;
-    const int64_t next = k->squares * (block + 1) / k->blocks, panels = tile % k->spans * k->span;
-    const int go_on = k->far && block + 1 < k->blocks && tile + 1 < end && (tile + 1) / k->spans != unit;
-    const task t = {unit / k->blocks,
-                    k->squares * block / k->blocks,
-                    next,
-                    go_on ? fc_min(next + k->block, k->squares) : next,
-                    panels,
-                    fc_min(panels + k->span, k->panels)};
+    const fc_wino_unit u = fc_wino_unit_at(k->blocks, k->bundle, tile / k->spans);
+    const int64_t next = k->squares * (u.block + 1) / k->blocks, panels = tile % k->spans * k->span;
+    const int go_on =
+        k->far && u.block + 1 < k->blocks && tile / k->spans + k->bundle < (end + k->spans - 1) / k->spans;
+    const task t = {u.group, k->squares * u.block / k->blocks,
+                    next,    go_on ? fc_min(next + k->block, k->squares) : next,
+                    panels,  fc_min(panels + k->span, k->panels)};
     return t;
 }
 
@@ -339,6 +339,18 @@ FC_INLINE void run_panel(const int m, const args *a, const cut *k, const space *
         finish_panel(m, 0, a, k, s, t->group, panel, t->first, count);
 }
 
+/* Functions of their own: with all the rest in one, its frame is larger than 4 KiB, and what is put aside
+ * there is read late after stores that lie 4 KiB from it, as it seems. Small groups took 1.2 times as long.
+ */
+FC_NOINLINE void transform_3(const cut *k, const fc_wino_images *images, const task *t, float *points) {
+    fc_wino_squares(3, images, t->first, t->next - t->first, k->c, k->down_parts, k->across_parts, points,
+                    k->point_row, k->point_matrix);
+}
+FC_NOINLINE void transform_4(const cut *k, const fc_wino_images *images, const task *t, float *points) {
+    fc_wino_squares(4, images, t->first, t->next - t->first, k->c, k->down_parts, k->across_parts, points,
+                    k->point_row, k->point_matrix);
+}
+
 FC_INLINE void run_tiles(const int m, const args *a, int64_t begin, int64_t end, void *scratch) {
     const cut k = cut_work(a);
     const space s = lay_out(&k, scratch);
@@ -349,8 +361,7 @@ FC_INLINE void run_tiles(const int m, const args *a, int64_t begin, int64_t end,
         const fc_wino_images images = {
             a->x + t.group * k.c, a->h, a->w, a->c, a->pt, a->pl, k.down, k.across};
         if (*s.kept != unit + 1) /* spans of one block follow each other */
-            fc_wino_squares(m, &images, t.first, t.next - t.first, k.c, k.down_parts, k.across_parts,
-                            s.points, k.point_row, k.point_matrix);
+            (m == 3 ? transform_3 : transform_4)(&k, &images, &t, s.points);
         *s.kept = unit + 1;
         for (int64_t panel = t.panels; panel < t.last; panel++)
             run_panel(m, a, &k, &s, &t, &images, &results, panel);
@@ -371,7 +382,7 @@ FC_RUN(winograd_forward) {
     }
     const cut k = cut_work(a);
     if (k.narrow) {
-        const fc_wino_blocks blocks = {k.down, k.across, k.squares, k.blocks, k.far};
+        const fc_wino_blocks blocks = {k.down, k.across, k.squares, k.blocks, k.bundle, k.far};
         FC_NAME(fc_wino_narrow_run)(a, &blocks, begin, end, scratch);
         return;
     }

@@ -26,6 +26,26 @@ FC_INLINE int64_t fc_wino_m(int64_t m) { return m == 3 ? 3 : 4; }
  * multiplications for 16 pixels instead of 400. */
 FC_INLINE int64_t fc_wino_parts(int64_t taps) { return (taps + 2) / 3; }
 
+/* A block of squares and a group of channels. */
+typedef struct {
+    int64_t block, group;
+} fc_wino_unit;
+
+/* Groups that take turns on a block before the next one, so many that their weights stay in the L2 cache: a
+ * group by itself would read its few channels of pixels that lie far apart, and these from memory. */
+#define FC_WINO_BUNDLE_FLOATS 65536
+FC_INLINE int64_t fc_wino_bundle(int64_t groups, int64_t weights) {
+    int64_t bundle = fc_min(fc_max(FC_WINO_BUNDLE_FLOATS / fc_max(weights, 1), 1), groups);
+    while (groups % bundle) bundle--;
+    return bundle;
+}
+
+FC_INLINE fc_wino_unit fc_wino_unit_at(int64_t blocks, int64_t bundle, int64_t index) {
+    const int64_t of = blocks * bundle, rest = index % of;
+    const fc_wino_unit u = {rest / bundle, index / of * bundle + rest % bundle};
+    return u;
+}
+
 /* Scratch memory: rows of channels and the matrices of the points lie an odd number of cache lines apart, so
  * that what is used together doesn't compete for one set of the cache. */
 FC_INLINE int64_t fc_odd_lines(int64_t floats) { return FC_ROUND_UP(floats, 16) | 16; }
@@ -313,39 +333,43 @@ FC_INLINE void fc_wino_squares(const int m, const fc_wino_images *s, int64_t fir
 FC_INLINE int fc_wino_narrow(int64_t c) { return c == 16 || c == FC_WINO_NARROW; }
 
 /* Where a square has but one or two vectors of channels, finding its pixels weighs as much as its transform.
- * With a constant number of channels `c`, the distances are part of the machine code: a patch is found by
- * where its rows begin. A row outside of the image is one of zeros; a column outside has no lanes, and
- * another one's place. */
+ * With a constant number `c` of floats from pixel to pixel, that of the channels where they are one group,
+ * the distances are part of the machine code: a patch is found by where its rows begin. A row outside of the
+ * image is one of zeros; a column outside has no lanes, and another one's place. Where there are more
+ * channels than there are zeros, rows outside are as columns. */
 typedef struct {
     const float *rows[FC_WINO_EDGE];
     int64_t columns[FC_WINO_EDGE];
-    int lanes[FC_WINO_EDGE];
-    int crosses; /* whether there are columns outside */
+    int lanes[FC_WINO_EDGE], heights[FC_WINO_EDGE]; /* of columns and rows: VL inside, 0 outside */
+    int crosses;                                    /* whether these count */
 } fc_wino_place;
 
 /* The patch of edge x edge pixels that belongs to a square. */
-FC_INLINE void fc_wino_find(const int edge, const int c, const fc_wino_images *s, const fc_square *q,
+FC_INLINE void fc_wino_find(const int edge, const int64_t c, const fc_wino_images *s, const fc_square *q,
                             fc_wino_place *p) {
     FC_ALIGNED(64) static const float zeros[FC_WINO_EDGE * FC_WINO_NARROW] = {0};
     const int64_t y = q->y - s->pt, x = q->x - s->pl;
-    const int crosses = x < 0 || x + edge > s->w;
+    const int wide = c > FC_WINO_NARROW;
+    const int crosses = x < 0 || x + edge > s->w || (wide && (y < 0 || y + edge > s->h));
     const int64_t left = crosses ? fc_max(fc_min(x, s->w - 1), 0) : x;
     const float *image = s->x + q->image * s->h * s->w * c;
     FC_UNROLL(6)
     for (int i = 0; i < edge; i++)
-        p->rows[i] = y + i >= 0 && y + i < s->h ? image + ((y + i) * s->w + left) * c : zeros;
+        p->rows[i] = y + i >= 0 && y + i < s->h ? image + ((y + i) * s->w + left) * c : wide ? image : zeros;
     p->crosses = crosses;
     if (!crosses) return;
     for (int j = 0; j < edge; j++) {
         const int inside = x + j >= 0 && x + j < s->w;
         p->columns[j] = inside ? (x + j - left) * c : 0;
         p->lanes[j] = inside ? VL : 0;
+        p->heights[j] = !wide || (y + j >= 0 && y + j < s->h) ? VL : 0;
     }
 }
 
 /* A vector of channels, from `at` on, of pixel (i, j). Where `crosses`, a constant, is 0, none is outside. */
-FC_INLINE vf fc_wino_pixel(const int crosses, const int c, const fc_wino_place *p, int i, int j, int64_t at) {
-    return crosses ? vf_load_n(p->rows[i] + p->columns[j] + at, p->lanes[j])
+FC_INLINE vf fc_wino_pixel(const int crosses, const int64_t c, const fc_wino_place *p, int i, int j,
+                           int64_t at) {
+    return crosses ? vf_load_n(p->rows[i] + p->columns[j] + at, p->lanes[j] & p->heights[i])
                    : vf_load(p->rows[i] + j * c + at);
 }
 

@@ -1,8 +1,8 @@
 /* Winograd convolution F(4x4, 3x3) of 16 or 32 channels.
  *
- * All distances are constants here: pixels and points are `c` floats apart, and a block always has room for
- * the same number of squares. Sums take the place of the points that they are made of, so that a block stays
- * in the L1 cache, or close to it.
+ * All distances are constants here: points are `c` floats apart, and pixels too unless there are groups, and
+ * a block always has room for the same number of squares. Sums take the place of the points that they are
+ * made of, so that a block stays in the L1 cache, or close to it.
  */
 #include "winograd_narrow.h"
 
@@ -10,14 +10,14 @@ typedef fc_winograd_forward_args args;
 
 /* ---- pixels to points ---- */
 
-/* One vector of channels of a patch. */
-FC_INLINE void transform_patch(const int crosses, const int c, const fc_wino_place *p, int64_t at,
-                               float *to) {
+/* One vector of channels of a patch whose pixels lie `step` floats apart. */
+FC_INLINE void transform_patch(const int crosses, const int c, const int64_t step, const fc_wino_place *p,
+                               int64_t at, float *to) {
     vf half[FC_WINO_POINTS], d[FC_WINO_EDGE], o[FC_WINO_EDGE];
     FC_UNROLL(6)
     for (int j = 0; j < 6; j++) {
         FC_UNROLL(6)
-        for (int i = 0; i < 6; i++) d[i] = fc_wino_pixel(crosses, c, p, i, j, at);
+        for (int i = 0; i < 6; i++) d[i] = fc_wino_pixel(crosses, step, p, i, j, at);
         fc_wino_pixels(4, d, 1, half + j, 6);
     }
     FC_UNROLL(6)
@@ -29,16 +29,16 @@ FC_INLINE void transform_patch(const int crosses, const int c, const fc_wino_pla
 }
 
 /* `count` squares from the one at q on. */
-FC_INLINE void transform_squares(const int c, const fc_wino_images *s, fc_square q, int64_t count,
-                                 float *points) {
+FC_INLINE void transform_squares(const int c, const int64_t step, const fc_wino_images *s, fc_square q,
+                                 int64_t count, float *points) {
     for (int64_t t = 0; t < count; t++, points += c, fc_next_square(4, s->down, s->across, &q)) {
-        fc_wino_place p = {{0}, {0}, {0}, 0};
-        fc_wino_find(6, c, s, &q, &p);
+        fc_wino_place p = {{0}, {0}, {0}, {0}, 0};
+        fc_wino_find(6, step, s, &q, &p);
         for (int64_t at = 0; at < c; at += VL)
             if (p.crosses)
-                transform_patch(1, c, &p, at, points + at);
+                transform_patch(1, c, step, &p, at, points + at);
             else
-                transform_patch(0, c, &p, at, points + at);
+                transform_patch(0, c, step, &p, at, points + at);
     }
 }
 
@@ -91,8 +91,8 @@ FC_INLINE void multiply(const int c, const float *weights, float *points, const 
 
 /* ---- sums to pixels ---- */
 
-FC_INLINE void finish_squares(const int c, const args *a, int64_t down, int64_t across, fc_square q,
-                              int64_t count, const float *sums) {
+FC_INLINE void finish_squares(const int c, const args *a, int64_t down, int64_t across, int64_t col,
+                              fc_square q, int64_t count, const float *sums) {
     fc_wino_target t;
     t.row = a->ow * a->y_step;
     t.pixel = a->y_step;
@@ -101,9 +101,9 @@ FC_INLINE void finish_squares(const int c, const args *a, int64_t down, int64_t 
     t.n = VL;
     for (int64_t i = 0; i < count; i++, sums += c, fc_next_square(4, down, across, &q)) {
         const int64_t high = a->oh - q.y, wide = a->ow - q.x;
-        const int64_t to = ((q.image * a->oh + q.y) * a->ow + q.x) * a->y_step;
+        const int64_t to = ((q.image * a->oh + q.y) * a->ow + q.x) * a->y_step + col;
         for (int64_t j = 0; j < c; j += VL) {
-            t.bias = a->bias ? vf_load(a->bias + j) : vf_zero();
+            t.bias = a->bias ? vf_load(a->bias + col + j) : vf_zero();
             t.at = to + j;
             if (high >= 4 && wide >= 4) {
                 t.high = t.wide = 4;
@@ -120,26 +120,34 @@ FC_INLINE void finish_squares(const int c, const args *a, int64_t down, int64_t 
 
 /* ---- the kernel ---- */
 
-FC_INLINE void run(const int c, const args *a, const fc_wino_blocks *k, int64_t begin, int64_t end,
-                   float *points) {
-    const fc_wino_images images = {a->x, a->h, a->w, c, a->pt, a->pl, k->down, k->across};
+FC_INLINE void run(const int c, const int64_t step, const args *a, const fc_wino_blocks *k, int64_t begin,
+                   int64_t end, float *points) {
     const fc_wino_images results = {a->y, a->oh, a->ow, a->y_step, 0, 0, k->down, k->across};
-    for (int64_t block = begin; block < end; block++) {
-        const int64_t first = k->squares * block / k->blocks, next = k->squares * (block + 1) / k->blocks;
+    for (int64_t index = begin; index < end; index++) {
+        const fc_wino_unit u = fc_wino_unit_at(k->blocks, k->bundle, index);
+        const int64_t first = k->squares * u.block / k->blocks, next = k->squares * (u.block + 1) / k->blocks;
         const int64_t count = next - first, following = fc_min(next + FC_NARROW_SQUARES, k->squares);
+        const int64_t col = u.group * c;
+        const fc_wino_images images = {a->x + col, a->h, a->w, step, a->pt, a->pl, k->down, k->across};
         const fc_wino_wanted in = {&images, next, k->far ? following : next, 6, 0, c};
-        const fc_wino_wanted out = {&results, first, k->far ? next : first, 4, 0, c};
+        const fc_wino_wanted out = {&results, first, k->far ? next : first, 4, col, col + c};
         const fc_square q = fc_square_at(4, k->down, k->across, first);
-        transform_squares(c, &images, q, count, points);
-        multiply(c, a->packed, points, &in, &out);
-        finish_squares(c, a, k->down, k->across, q, count, points);
+        transform_squares(c, step, &images, q, count, points);
+        multiply(c, a->packed + u.group * FC_WINO_POINTS * fc_odd_lines(c * c), points, &in, &out);
+        finish_squares(c, a, k->down, k->across, col, q, count, points);
     }
 }
 
 void FC_NAME(fc_wino_narrow_run)(const args *a, const fc_wino_blocks *k, int64_t begin, int64_t end,
                                  float *points) {
-    if (a->c == 16) run(16, a, k, begin, end, points);
+    if (a->c == 16)
+        run(16, 16, a, k, begin, end, points);
+    else if (a->groups > 1 && a->c / a->groups == 16)
+        run(16, a->c, a, k, begin, end, points);
 #if FC_NR >= 32
-    if (a->c == 32) run(32, a, k, begin, end, points);
+    else if (a->c == 32)
+        run(32, 32, a, k, begin, end, points);
+    else
+        run(32, a->c, a, k, begin, end, points);
 #endif
 }

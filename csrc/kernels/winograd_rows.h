@@ -99,7 +99,7 @@ FC_INLINE void fc_rows_narrow_squares(const int in, const int row, const int row
                                       const fc_wino_images *s, int64_t first, int64_t end, float *points) {
     fc_square q = fc_square_at(4, s->down, s->across, first);
     for (int64_t t = first; t < end; t++, points += c, fc_next_square(4, s->down, s->across, &q)) {
-        fc_wino_place p = {{0}, {0}, {0}, 0};
+        fc_wino_place p = {{0}, {0}, {0}, {0}, 0};
         fc_wino_find(in, c, s, &q, &p);
         for (int64_t at = 0; at < c; at += VL)
             if (p.crosses)

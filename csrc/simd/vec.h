@@ -37,6 +37,7 @@
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define FC_INLINE static __forceinline
+#define FC_NOINLINE static __declspec(noinline)
 #define FC_UNROLL(n)
 #define FC_RESTRICT __restrict
 #define fc_prefetch(p) ((void)(p))
@@ -44,6 +45,7 @@
 #define FC_ALIGNED(n) __declspec(align(n))
 #else
 #define FC_INLINE static inline __attribute__((always_inline))
+#define FC_NOINLINE static __attribute__((noinline))
 #define FC_PRAGMA(x) _Pragma(#x)
 #if defined(__clang__)
 #define FC_UNROLL(n) FC_PRAGMA(unroll n)

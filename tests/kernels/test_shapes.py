@@ -83,13 +83,18 @@ def test_convolution(data: st.DataObject, exact: bool, depthwise: bool, isa: str
     m=st.sampled_from([3, 4]),
     adjoint=st.booleans(),
     gap=st.sampled_from([0, 1, 16]),
+    kernel=st.one_of(st.just((3, 3)), st.tuples(st.integers(3, 10), st.integers(3, 10))),
+    groups=st.sampled_from([1, 1, 2, 3]),
 )
-def test_winograd(shape: Any, k: int, padding: Any, act: str, m: int, adjoint: bool, gap: int, isa: str) -> None:
-    conv = Conv("drawn", shape, k, padding=padding, act=act, bias=k % 3 > 0, apart=gap)
+def test_winograd(
+    shape: Any, k: int, padding: Any, act: str, m: int, adjoint: bool, gap: int, kernel: Any, groups: int, isa: str
+) -> None:
+    shape = (*shape[:3], shape[3] * groups)
+    conv = Conv("drawn", shape, k * groups, kernel, (1, 1), padding, groups=groups, act=act, bias=k % 3 > 0, apart=gap)
     assume(_fits(conv))
     for problem in (winograd_problem(conv, m, adjoint), winograd_weights_problem(conv, m)):
         check(problem, run(problem))
-    if not adjoint and m == 4:
+    if not adjoint and m == 4 and kernel == (3, 3) and groups == 1:
         problem = winograd_problem(dataclasses.replace(conv, strides=(2, 2)), m, adjoint)
         check(problem, run(problem))
 

@@ -36,6 +36,12 @@ def test_large_maps_of_many_channels_go_by_winograd() -> None:
         assert " us, direct " in method.why
 
 
+@pytest.mark.parametrize(("kernel", "groups"), [((5, 5), 1), ((9, 3), 1), ((3, 3), 2), ((5, 5), 2)])
+def test_larger_kernels_and_groups_go_by_winograd(kernel: tuple[int, int], groups: int) -> None:
+    for method in every(ConvGeometry.of((8, 30, 30, 64), (*kernel, 64 // groups, 64), padding="same", groups=groups)):
+        assert method.name == "winograd"
+
+
 def test_maps_of_three_pixels_take_squares_of_three() -> None:
     method = choose.forward(ConvGeometry.of((128, 5, 5, 64), (3, 3, 64, 64)), False)
     assert method.args["m"] == 3
@@ -50,9 +56,9 @@ def test_maps_of_three_pixels_take_squares_of_three() -> None:
         ConvGeometry.of((8, 30, 30, 64), (3, 3, 64, 64), strides=(1, 2)),
         ConvGeometry.of((8, 30, 30, 15), (3, 3, 15, 64), strides=2),
         ConvGeometry.of((8, 30, 30, 64), (3, 3, 64, 64), dilation=(1, 2)),
-        ConvGeometry.of((8, 30, 30, 64), (3, 3, 32, 64), groups=2),
+        ConvGeometry.of((8, 30, 30, 64), (3, 3, 8, 64), groups=8),
         ConvGeometry.of((8, 30, 30, 64), (3, 1, 64, 64)),
-        ConvGeometry.of((8, 30, 30, 64), (5, 5, 64, 64)),
+        ConvGeometry.of((8, 30, 30, 64), (2, 5, 64, 64)),
         ConvGeometry.dense(100, 64, 64),
     ],
 )
