@@ -120,6 +120,24 @@ FC_INLINE void finish_squares(const int c, const args *a, int64_t down, int64_t 
 
 /* ---- the kernel ---- */
 
+/* These two don't depend on how far apart pixels lie: one function for images with groups and without. */
+#define APART(c)                                                                                             \
+    FC_NOINLINE void multiply_##c(const float *weights, float *points, const fc_wino_wanted *in,             \
+                                  const fc_wino_wanted *out) {                                               \
+        multiply(c, weights, points, in, out);                                                               \
+    }                                                                                                        \
+    FC_NOINLINE void finish_##c(const args *a, const fc_wino_blocks *k, int64_t col, const fc_square *q,     \
+                                int64_t count, const float *sums) {                                          \
+        finish_squares(c, a, k->down, k->across, col, *q, count, sums);                                      \
+    }
+APART(16)
+#if FC_NR >= 32
+APART(32)
+#else
+#define multiply_32 multiply_16
+#define finish_32 finish_16
+#endif
+
 FC_INLINE void run(const int c, const int64_t step, const args *a, const fc_wino_blocks *k, int64_t begin,
                    int64_t end, float *points) {
     const fc_wino_images results = {a->y, a->oh, a->ow, a->y_step, 0, 0, k->down, k->across};
@@ -133,8 +151,9 @@ FC_INLINE void run(const int c, const int64_t step, const args *a, const fc_wino
         const fc_wino_wanted out = {&results, first, k->far ? next : first, 4, col, col + c};
         const fc_square q = fc_square_at(4, k->down, k->across, first);
         transform_squares(c, step, &images, q, count, points);
-        multiply(c, a->packed + u.group * FC_WINO_POINTS * fc_odd_lines(c * c), points, &in, &out);
-        finish_squares(c, a, k->down, k->across, col, q, count, points);
+        const float *weights = a->packed + u.group * FC_WINO_POINTS * fc_odd_lines(c * c);
+        (c == 16 ? multiply_16 : multiply_32)(weights, points, &in, &out);
+        (c == 16 ? finish_16 : finish_32)(a, k, col, &q, count, points);
     }
 }
 
