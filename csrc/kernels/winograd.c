@@ -14,7 +14,7 @@
  * still lie mostly in L2, and weights pass seldom enough. */
 #define LEAST_SQUARES 12
 #define MOST_SQUARES 36
-/* Points of a block at most: 4 MiB, whatever the channels. */
+/* Points of a block at most: 8 MiB, unless LEAST_SQUARES take more. */
 #define POINT_FLOATS (2 * 1048576)
 /* Tiles of work, so that 16 threads have one each: by smaller blocks where a core's caches hold the weights,
  * then by spans of columns, which cost another transform of the block's patches where two threads share it.

@@ -39,8 +39,11 @@ _LATE_CHANNELS = 512
 #: Products take so much longer with strides of 2, whose points come from a shared cache in part.
 _STRIDED = 1.1
 _TAPS = 40.0  # one vector of sums over all squares to the gradients of weights
-#: csrc/kernels/winograd.c, winograd_strided.c: squares for which the weights pass once.
-_SQUARES, _STRIDED_SQUARES = 36, 28
+#: csrc/kernels/winograd.c, winograd_strided.c: squares for which the weights pass once; of many channels, or parts of a
+#: kernel, fewer, so that their points are no more than so many floats, but not fewer than so many.
+_SQUARES, _STRIDED_SQUARES, _POINT_FLOATS, _LEAST_SQUARES = 36, 28, 2 << 20, 12
+#: Parts of a kernel times channels of a group: of more, too few squares have room to be worth the weights' passing.
+_MOST_DEPTH = 4096
 #: csrc/kernels/winograd_weights.c: channels of a span. Reckoned as if each transformed for itself; some share pixels.
 _SPAN = 64
 #: csrc/kernels/correlation.c: terms of a sum that is written but once, on every instruction set. Of longer ones a part
@@ -54,6 +57,13 @@ _LEAST_CHANNELS = 16
 
 def _packing(elements: int) -> float:
     return 4 * elements / _CACHE + _spilled(4 * elements)
+
+
+def _reached(out: int, size: int, taps: int, stride: int, dilation: int, before: int) -> float:
+    """The share of an axis' taps that lie within the image."""
+    starts = range(-before, out * stride - before, stride)
+    inside = sum(0 <= start + tap * dilation < size for start in starts for tap in range(taps))
+    return inside / max(1, out * taps)
 
 
 def _spilled(nbytes: int) -> float:
@@ -127,10 +137,19 @@ class Direct:
     def cost(self, g: ConvGeometry, pack_each_time: bool) -> float:
         weights = math.prod(g.w_shape)
         read = 4 * weights / _CACHE + _spilled(4 * weights)
-        return _START + g.flops / _FLOPS + read + (_packing(weights) if pack_each_time else 0.0)
+        return _START + self._products(g) + read + (_packing(weights) if pack_each_time else 0.0)
 
     def weights_cost(self, g: ConvGeometry) -> float:
-        return _START + g.flops / _FLOPS + g.weight_parts * 4 * math.prod(g.w_shape) / _CACHE
+        return _START + self._products(g) + g.weight_parts * 4 * math.prod(g.w_shape) / _CACHE
+
+    def _products(self, g: ConvGeometry) -> float:
+        """Taps outside of the image are left out, which of a large kernel on a small map are most. Of 3x3 they count:
+        the register tiles at the border have less to do and are no faster for it.
+        """
+        if g.winograd_parts == 1:
+            return g.flops / _FLOPS
+        reached = _reached(g.oh, g.h, g.kh, g.sh, g.dh, g.pt) * _reached(g.ow, g.w, g.kw, g.sw, g.dw, g.pl)
+        return reached * g.flops / _FLOPS
 
     def forward(self, g: ConvGeometry) -> Method:
         args, once = {**g.fields(), **_PLAIN, "y_step": g.k, "pool": 0}, math.prod(g.w_shape[:3]) <= _TERMS_AT_ONCE
@@ -182,6 +201,8 @@ class Winograd:
             far = 4 * self._points * g.c * g.k >= _FAR_WEIGHTS
             if self._squares(g) > _FEW_SQUARES or g.c > _LATE_CHANNELS or not far:
                 return False
+        if g.winograd_parts > 1 and g.winograd_parts * max(g.c, g.k) > _MOST_DEPTH * g.groups:
+            return False
         return min(g.c, g.k) >= _LEAST_CHANNELS * g.groups
 
     def cost(self, g: ConvGeometry, pack_each_time: bool) -> float:
@@ -190,7 +211,9 @@ class Winograd:
             work = self._work(g, 1, 1) + g.c * g.k / _LANES * _LATE + 4 * weights / _CACHE + _spilled(4 * weights)
             return _START + work + (_packing(weights) if pack_each_time else 0.0)
         weights = self._points * g.winograd_parts * g.c * g.k // g.groups
-        turns = -(-self._squares(g) // (_SQUARES if self.stride == 1 else _STRIDED_SQUARES))
+        room = _POINT_FLOATS // (self._points * g.winograd_parts * g.c // g.groups) // _LEAST_SQUARES * _LEAST_SQUARES
+        block = min(max(room, _LEAST_SQUARES), _SQUARES) if self.stride == 1 else _STRIDED_SQUARES
+        turns = -(-self._squares(g) // block)
         read = 4 * weights * turns / _CACHE + _spilled(4 * weights)
         return _START + self._work(g, g.winograd_parts, 1) + read + (_packing(weights) if pack_each_time else 0.0)
 

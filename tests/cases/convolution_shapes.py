@@ -269,7 +269,7 @@ DEPTHWISE = [
     Conv("large_multiplier", (2, 28, 28, 40), 80, padding="same", groups=40, parts=8, large=True),
 ]
 
-#: 3x3, stride 1: what Winograd convolution takes. Maps around the sizes of one and several squares of output.
+#: Of Winograd convolution: 3x3, stride 1. Maps around the sizes of one and several squares of output.
 WINOGRAD = [
     Conv("one_pixel", (1, 1, 1, 1), 1, padding="same"),
     Conv("one_window", (2, 3, 3, 40), 40, act="relu"),
@@ -321,7 +321,8 @@ WINOGRAD_PARTS = [
     Conv("groups_2", (2, 9, 11, 20), 40, groups=2, padding="same", act="relu"),
     Conv("groups_of_1", (2, 7, 6, 5), 5, groups=5, padding="same"),
     Conv("groups_uneven", (3, 7, 9, 51), 21, groups=3, padding="same", act="leaky_relu", parts=2),
-    *(Conv(f"groups_of_{c}", (3, 14, 13, 4 * c), 4 * c, groups=4, padding="same", parts=2) for c in (16, 32)),
+    *(Conv(f"groups_of_{c}", (8, 14, 13, 4 * c), 4 * c, groups=4, padding="same", parts=2) for c in (16, 32)),
+    *(Conv(f"groups_at_once_{c}", (26, 5, 6, 8 * c), 8 * c, groups=8, padding=((3, 4), (2, 3))) for c in (16, 32)),
     Conv("groups_valid", (20, 9, 10, 32), 32, groups=2, bias=False),
     Conv("groups_full", (40, 3, 2, 32), 32, groups=2, padding=2, act="relu6"),
     Conv("groups_of_spans", (3, 10, 9, 140), 260, groups=2, padding="same", large=True),

@@ -42,6 +42,22 @@ def test_larger_kernels_and_groups_go_by_winograd(kernel: tuple[int, int], group
         assert method.name == "winograd"
 
 
+@pytest.mark.parametrize("size", [4, 13])
+def test_large_kernels_of_many_channels_go_directly(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The points of 9 parts of 512 channels leave too little room for squares that share the weights."""
+    monkeypatch.setenv("FASTCNN_CONV", "winograd")
+    for method in every(ConvGeometry.of((1, size, size, 512), (7, 7, 512, 512), padding="same")):
+        assert method.name == "direct"
+        assert method.why == ""
+
+
+def test_taps_outside_of_the_image_cost_nothing_directly() -> None:
+    """Of 9x9 taps on 3x3 pixels, 9 of 81 are reached by each."""
+    for method in every(ConvGeometry.of((16, 3, 3, 64), (9, 9, 64, 64), padding="same")):
+        assert method.name == "direct"
+        assert method.why.startswith("expected: direct ")
+
+
 def test_maps_of_three_pixels_take_squares_of_three() -> None:
     method = choose.forward(ConvGeometry.of((128, 5, 5, 64), (3, 3, 64, 64)), False)
     assert method.args["m"] == 3
