@@ -1,5 +1,5 @@
 /* Maximum pooling, vectors along the channels: a window is then a handful of loads and no shuffle. */
-#include "pool.h"
+#include "max_pool_separable.h"
 #include "rows.h"
 
 /* Images of so many floats come from memory. What windows AHEAD floats further along read is fetched then:
@@ -87,16 +87,28 @@ FC_INLINE void max_row(const fc_max_pool_forward_args *a, int64_t image, int64_t
     }
 }
 
+/* Of the numbers only: whether there are indices isn't known when the work is cut. */
+static pool_cut max_cut(const pool_shape *s) {
+    return separable_pays(s) ? separable_cut(s) : pool_forward_cut(s);
+}
+
 FC_TILES(max_pool_forward) {
     const pool_shape s = POOL_SHAPE(a);
-    const pool_cut cut = pool_forward_cut(&s);
+    const pool_cut cut = max_cut(&s);
     return s.n * cut.bands * cut.blocks;
 }
-FC_NO_SCRATCH(max_pool_forward)
-FC_RUN(max_pool_forward) {
-    (void)scratch;
+FC_SCRATCH(max_pool_forward) {
     const pool_shape s = POOL_SHAPE(a);
-    const pool_cut cut = pool_forward_cut(&s);
+    return separable_pays(&s) ? separable_bytes(&s) : 0;
+}
+FC_RUN(max_pool_forward) {
+    const pool_shape s = POOL_SHAPE(a);
+    const pool_cut cut = max_cut(&s);
+    const int indexed = a->index8 || a->index32;
+    if (separable_pays(&s) && (s.c >= VL || !indexed)) {
+        max_separable_tiles(a, begin, end, scratch);
+        return;
+    }
     const int far = cut.blocks == 1 && s.ph <= MOST_FETCHED && s.n * s.h * s.w * s.c >= FAR_FLOATS;
     const int stream =
         s.c % VL == 0 && a->y_step % VL == 0 && fc_streams(a->y, s.n * s.oh * s.ow * a->y_step);
@@ -105,7 +117,7 @@ FC_RUN(max_pool_forward) {
         const int64_t image = tile / (cut.blocks * cut.bands), first = band * cut.rows;
         const int64_t last = fc_min(s.oh, first + cut.rows), channels = fc_min(cut.channels, s.c - channel);
         for (int64_t i = first; i < last; i++)
-            if (a->index8 || a->index32)
+            if (indexed)
                 max_row(a, image, i, channel, channels, far, stream, 1);
             else
                 max_row(a, image, i, channel, channels, far, stream, 0);
