@@ -1,10 +1,10 @@
 /* Winograd convolution (contract in kernels.def, transforms in winograd.h).
  *
- * Output is cut into squares of m x m pixels. A tile of work is a block of squares times a span of panels of
- * output channels. The block's patches are transformed for all channels into points[point][square][channel];
- * then for each panel the (m + 2)^2 products of points and weights go to sums[point][square][column] and
- * these are transformed back into y. All of it stays in the worker's L2 cache, through which the weights
- * stream once a block.
+ * Output is cut into squares of m x m pixels. A tile of work is a block of squares times a group times a span
+ * of panels of the group's output channels. The block's patches are transformed for all channels of the group
+ * into points[point][square][part of the kernel][channel]; then for each panel the (m + 2)^2 products of
+ * points and weights go to sums[point][square][column] and these are transformed back into y. All of it stays
+ * in the worker's L2 cache, through which the weights stream once a block.
  */
 #include "winograd_narrow.h"
 #include "winograd_products.h"
@@ -94,7 +94,7 @@ static cut cut_work(const args *a) {
 }
 
 typedef struct {
-    int64_t *kept; /* 1 + the block whose points these are, 0: none */
+    int64_t *kept; /* 1 + the unit (block and group) whose points these are, 0: none */
     float *points, *sums;
     float *weights; /* of two rows of points: [point][channel][width] */
 } space;

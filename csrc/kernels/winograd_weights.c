@@ -3,9 +3,10 @@
  *   dweights = G^T [ sum over squares of (B^T d B) . (A y A^T) ] G
  * which over the channels is (m + 2)^2 products of matrices, channels in x squares x channels out.
  *
- * A tile of work is a part of the squares x a span of input channels x spans of output channels. Its squares
- * pass in blocks, and of each block the points pass FC_ROWS rows at a time: what that many rows need lies in
- * the worker's L2 cache, where all points would not, and two workers would wait for the cache they share. The
+ * A tile of work is a share of the squares (`parts` in kernels.def) x a group x a span of input channels,
+ * those of each part of a larger kernel for themselves, x spans of output channels. Its squares pass in
+ * blocks, and of each block the points pass FC_ROWS rows at a time: what that many rows need lies in the
+ * worker's L2 cache, where all points would not, and two workers would wait for the cache they share. The
  * sums of a row of points go through the half of G^T . G that runs along the row, and only the three numbers
  * that are left of them are added to those of the blocks before.
  */

@@ -51,7 +51,7 @@ _SPAN = 64
 _TERMS_AT_ONCE = 1024
 #: Nothing beside the convolution.
 _PLAIN = {"act": 0, "alpha": 0.0, "beta": 0.0}
-#: With fewer channels the register tiles have too little to do between the transforms.
+#: With fewer channels (of a group) the register tiles have too little to do between the transforms.
 _LEAST_CHANNELS = 16
 
 
