@@ -74,10 +74,6 @@ FC_INLINE void max_across(const pool_shape *p, const float *x, const float *end,
         for (int64_t ch = 0; ch < channels; ch += VL, max += VL, where += VL) {
             if (left - ch < VL)
                 max_across_lanes(first + ch, columns, p->c, s.begin, left - ch, indexed, max, where);
-            else if (columns == 2)
-                max_across_lanes(first + ch, 2, p->c, s.begin, VL, indexed, max, where);
-            else if (columns == 5)
-                max_across_lanes(first + ch, 5, p->c, s.begin, VL, indexed, max, where);
             else
                 max_across_lanes(first + ch, columns, p->c, s.begin, VL, indexed, max, where);
         }
