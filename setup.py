@@ -69,6 +69,8 @@ class BuildKernels(build_ext):
             openmp, link_openmp = ["-fopenmp"], ["-fopenmp"]
         if not msvc and "-g" not in os.environ.get("CFLAGS", ""):
             compile_args.append("-g0")  # many Pythons ask for debug information, which would be most of the wheel
+            if sys.platform != "darwin":
+                link_openmp = [*link_openmp, "-Wl,-s"]  # nor names of functions that nobody outside can call
         sets = instruction_sets()
         macros = [(f"FC_HAVE_{name.upper()}", None) for name in sets if name != "portable"]
         include = [str(CSRC), numpy.get_include()]
