@@ -59,18 +59,18 @@ class BuildKernels(build_ext):
     def build_extensions(self) -> None:
         msvc = self.compiler.compiler_type == "msvc"
         if msvc:
-            compile_args, openmp, link_openmp = ["/O2", "/std:c11", "/fp:precise"], ["/openmp"], []
+            compile_args, openmp, link_args = ["/O2", "/std:c11", "/fp:precise"], ["/openmp"], []
         elif sys.platform == "darwin":
             compile_args = ["-O3", "-std=c11", "-fno-math-errno"]
-            openmp, link_openmp = ["-Xpreprocessor", "-fopenmp"], ["-lomp"]
+            openmp, link_args = ["-Xpreprocessor", "-fopenmp"], ["-lomp"]
         else:
             # -fno-trapping-math and -fno-math-errno only drop side effects that nobody reads; values are exact.
             compile_args = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
-            openmp, link_openmp = ["-fopenmp"], ["-fopenmp"]
+            openmp, link_args = ["-fopenmp"], ["-fopenmp"]
         if not msvc and "-g" not in os.environ.get("CFLAGS", ""):
             compile_args.append("-g0")  # many Pythons ask for debug information, which would be most of the wheel
             if sys.platform != "darwin":
-                link_openmp = [*link_openmp, "-Wl,-s"]  # nor names of functions that nobody outside can call
+                link_args = [*link_args, "-Wl,-s"]  # nor names of functions that nobody outside can call
         sets = instruction_sets()
         macros = [(f"FC_HAVE_{name.upper()}", None) for name in sets if name != "portable"]
         include = [str(CSRC), numpy.get_include()]
@@ -106,7 +106,7 @@ class BuildKernels(build_ext):
             extension.depends = [*extension.depends, "setup.py", "fastcnn/_ops/team.h", *HEADERS, *COMMON, *KERNELS]
             extension.include_dirs = include
             extension.extra_compile_args = [a for a in compile_args if a != "-std=c11"] + openmp
-            extension.extra_link_args = link_openmp
+            extension.extra_link_args = link_args
         super().build_extensions()
 
 

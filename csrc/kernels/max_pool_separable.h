@@ -1,5 +1,6 @@
-/* Maximum pooling in two steps, along the rows and then down the columns: windows above each other share the
- * rows' maxima, so that 5 x 5 places take 10 steps instead of 25. */
+/* Maximum pooling in two steps. Of large windows along the rows and then down the columns: windows above each
+ * other share the rows' maxima, so that 5 x 5 places take 10 steps instead of 25. Of few channels down the
+ * columns first, as rows are one piece in memory, whole vectors. */
 #ifndef FC_MAX_POOL_SEPARABLE_H
 #define FC_MAX_POOL_SEPARABLE_H
 #include "pool.h"

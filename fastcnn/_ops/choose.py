@@ -61,8 +61,10 @@ def _packing(elements: int) -> float:
 
 def _reached(out: int, size: int, taps: int, stride: int, dilation: int, before: int) -> float:
     """The share of an axis' taps that lie within the image."""
-    starts = range(-before, out * stride - before, stride)
-    inside = sum(0 <= start + tap * dilation < size for start in starts for tap in range(taps))
+    inside = 0
+    for place in range(-before, taps * dilation - before, dilation):  # of a tap, seen from the first output
+        first, end = -(place // stride), -((place - size) // stride)  # outputs whose tap is past either border
+        inside += max(0, min(end, out) - max(first, 0))
     return inside / max(1, out * taps)
 
 

@@ -53,6 +53,26 @@ def test_pool(kind: str, channels: int, isa: str) -> None:
                 assert rest["index8"][channel] == row * 3 + column
 
 
+@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize("channels", [1, 3, 21, 67])
+def test_max_pool_of_windows_that_share_rows(channels: int, indexed: bool, isa: str) -> None:
+    """A NaN reaches the windows around it, and wins over another one that comes later in the window."""
+    numbers = {"n": 1, "h": 6, "w": 7, "c": channels, "oh": 6, "ow": 7, "ph": 5, "pw": 5, "sh": 1, "sw": 1}
+    numbers |= {"pt": 2, "pl": 2, "y_step": channels}
+    index = {"index8": np.zeros((6, 7, channels), np.uint8)} if indexed else {}
+    for row, column in np.ndindex(6, 7):
+        x = np.ones((6, 7, channels), np.float32)
+        x[row, column, channels // 2] = x[5, 6, channels // 2] = np.nan
+        y = np.zeros_like(x)
+        core.call("max_pool_forward", x=x, y=y, **numbers, **index)
+        around = np.zeros((6, 7, channels), bool)
+        for i, j in ((5, 6), (row, column)):
+            around[max(i - 2, 0) : i + 3, max(j - 2, 0) : j + 3, channels // 2] = True
+        assert np.array_equal(np.isnan(y), around)
+        if indexed:
+            assert index["index8"][row, column, channels // 2] == 12
+
+
 @pytest.mark.parametrize("act", ["linear", "relu", "leaky_relu", "relu6", "hard_silu", "silu"])
 def test_convolution_epilogue(act: str, isa: str) -> None:
     """Through bias and activation: a NaN in one filter's bias reaches that filter's outputs alone."""
